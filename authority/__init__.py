@@ -1,0 +1,1 @@
+"""Writes, signs and publishes directives. Nothing is built here yet; no command leads here."""

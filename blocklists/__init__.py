@@ -1,0 +1,1 @@
+"""The shared language: names, directives, trust, versions, the index, list formats."""

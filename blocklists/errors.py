@@ -1,0 +1,30 @@
+"""Errors that say whose fault it is.
+
+One base, one class a culprit. Every message names the thing, the value that was met and what to do about it; callers show it as it is.
+"""
+
+from __future__ import annotations
+
+
+class RedHandError(Exception):
+    """Anything Red Hand refuses on purpose."""
+
+
+class ConfigurationError(RedHandError):
+    """The operator's settings are wrong: the message locates and mends them."""
+
+
+class BadName(RedHandError, ValueError):
+    """A text is not a domain name that could be listed or looked up."""
+
+
+class SourceError(RedHandError):
+    """A block-list source is refused whole; the last good version stays in force."""
+
+
+class StoreError(RedHandError):
+    """A version on disk is missing, torn or altered, and is not put in force."""
+
+
+class Busy(RedHandError):
+    """Another process holds the state directory's builder lock."""

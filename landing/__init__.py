@@ -1,0 +1,1 @@
+"""Tells the visitor why: the red hand page."""

@@ -1,0 +1,1 @@
+"""The front door: command line, configuration loading, supervisor. The only room that joins the others."""

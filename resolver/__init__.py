@@ -1,0 +1,1 @@
+"""Answers DNS: wire, engine, policy, caches, upstreams, listeners."""

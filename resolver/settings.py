@@ -1,0 +1,129 @@
+"""Settings of the resolver: where it listens, whom it serves, whom it asks, what it keeps.
+
+Every field's description is its line in `config.yaml`; its unit is in its name or its description, its default stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from blocklists.errors import BadName
+from blocklists.names import parse
+from blocklists.settings import Identifier, Section
+
+
+def split_endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
+    """Address and port of `127.0.0.1:5300`, `[::1]:5300`, or (with a default port) a bare address. Raises ValueError with the remedy."""
+    host, port = text, ""
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        if not closed or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is not an address and port; write 127.0.0.1:5300 or [::1]:5300")
+        port = rest[1:]
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not port:
+        if default_port is None or text.endswith(":"):
+            raise ValueError(f"{text!r} has no port; write 127.0.0.1:5300 or [::1]:5300")
+        port = str(default_port)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"{host!r} is not an IP address; write 127.0.0.1:5300 or [::1]:5300") from None
+    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError(f"{port!r} is not a port; use a number from 1 to 65535")
+    return str(address), int(port)
+
+
+def show_endpoint(address: str, port: int) -> str:
+    """`127.0.0.1:53` or `[::1]:53`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _listen(text: str) -> str:
+    return show_endpoint(*split_endpoint(text))
+
+
+def _upstream(text: str) -> str:
+    address, port = split_endpoint(text, 53)
+    if ipaddress.ip_address(address).is_unspecified:
+        raise ValueError(f"{text!r} is no server's address; write the address of a resolver, such as 192.0.2.53")
+    return show_endpoint(address, port)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network ({error}); write 192.0.2.0/24 or 2001:db8::/32") from None
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address; write 192.0.2.1 or 2001:db8::1") from None
+
+
+def _zone(text: str) -> str:
+    try:
+        parse(text)
+    except BadName as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+Endpoint = Annotated[str, AfterValidator(_upstream)]
+Network = Annotated[str, AfterValidator(_network)]
+Address = Annotated[str, AfterValidator(_address)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class Upstream(Section):
+    """A recursor that Red Hand asks."""
+
+    address: Endpoint = Field(description="address, or address:port, of the recursor; port 53 unless given")
+    trusted_ad: bool = Field(default=False, description="true if it validates DNSSEC and the path to it is safe: its AD flag is then passed on")
+
+
+class ForwardZone(Section):
+    """Names asked of servers of their own."""
+
+    zone: Zone = Field(description="the zone; it and everything under it goes to these servers")
+    upstreams: tuple[Upstream, ...] = Field(min_length=1, description="its servers")
+
+
+class Group(Section):
+    """Clients treated alike, with caches of their own."""
+
+    name: Identifier = Field(description="name of the group")
+    networks: tuple[Network, ...] = Field(min_length=1, description="its clients; the most specific network of all groups wins; they must also be allowed")
+    landing_addresses: tuple[Address, ...] = Field(default=(), description="where its visitors are sent instead of resolver.landing_addresses; empty: there")
+
+
+class ResolverSettings(Section):
+    """The DNS side."""
+
+    listen: tuple[Listen, ...] = Field(default=("127.0.0.1:5300", "[::1]:5300"), min_length=1, description="addresses and ports for DNS, UDP and TCP")
+    workers: int = Field(default=0, ge=0, le=256, description="worker processes; 0: one a core")
+    allow: tuple[Network, ...] = Field(
+        default=("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"),
+        description="networks that may ask; everyone else is refused",
+    )
+    groups: tuple[Group, ...] = Field(default=(), description="clients with caches, and if need be landing addresses, of their own")
+    upstreams: tuple[Upstream, ...] = Field(default=(), description="recursors to ask; empty: those of the system's resolver configuration")
+    strategy: Literal["ordered", "fastest"] = Field(default="fastest", description="which upstream is asked first: the first listed, or the fastest lately")
+    zones: tuple[ForwardZone, ...] = Field(default=(), description="zones that other servers answer")
+    landing_addresses: tuple[Address, ...] = Field(default=("127.0.0.1",), description="addresses of the landing page, given out for redirected names")
+    block_ttl_seconds: int = Field(default=30, ge=1, le=3600, description="how long clients may keep a block answer")
+    cache_mb: int = Field(default=256, ge=8, le=65536, description="memory of each worker for its packet and answer caches, in MiB")
+    min_ttl_seconds: int = Field(default=0, ge=0, le=3600, description="shortest time an answer is kept and announced")
+    max_ttl_seconds: int = Field(default=86400, ge=60, le=604800, description="longest time an answer is kept and announced")
+    max_negative_ttl_seconds: int = Field(default=3600, ge=1, le=86400, description="longest time a negative answer is kept and announced")
+    stale_seconds: int = Field(default=86400, ge=0, le=604800, description="how long after expiry an answer may still serve while no upstream answers; 0: never")
+    tcp_connections: int = Field(default=256, ge=1, le=65536, description="open TCP connections from clients, each worker")
+    tcp_idle_seconds: int = Field(default=10, ge=1, le=600, description="silence after which a client's TCP connection is closed")
