@@ -1,0 +1,238 @@
+"""Checks settings against each other and against this machine: what no single value shows to be wrong.
+
+An upstream that is one of our own listeners, a landing page that a client cannot reach, an address this machine lacks, a file that is not there.
+It opens no port and sends nothing: an address is tried by binding a socket to it at port 0.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import dns.exception
+import dns.resolver
+from pydantic import ValidationError
+
+from blocklists.errors import BadName, ConfigurationError
+from blocklists.names import parse
+from blocklists.settings import SAMPLE
+from redhand.config import Configuration, refuse
+from redhand.document import Key, Place, Problem
+from resolver.settings import ResolverSettings, Upstream, show_endpoint, split_endpoint
+from resolver.sockets import is_here
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+RESOLV_CONF = "/etc/resolv.conf"
+
+
+def check(configuration: Configuration) -> None:
+    """Raise ConfigurationError naming everything that cannot work together or on this machine."""
+    refuse([*_listeners(configuration), *_loops(configuration), *_landing(configuration), *_sources(configuration), *_groups(configuration)])
+
+
+def upstreams(configuration: Configuration, resolv_conf: str = RESOLV_CONF) -> tuple[Upstream, ...]:
+    """The recursors to ask by default: those configured, else the system's. Raises ConfigurationError if there is none or it is ourselves."""
+    settings = configuration.settings.resolver
+    if settings.upstreams:
+        return settings.upstreams
+    place = configuration.place("resolver", "upstreams")
+    key: Key = ("resolver", "upstreams")
+    remedy = "list them in the configuration, such as resolver.upstreams: [{address: 192.0.2.53}]"
+    try:
+        system = dns.resolver.Resolver(resolv_conf)
+    except (dns.exception.DNSException, ValueError, OSError) as error:
+        refuse([Problem(place, key, f"is empty, and the system's resolver configuration {resolv_conf} cannot be used ({error}); {remedy}")])
+        raise AssertionError("refuse raises when there is a problem") from None
+    problems, found = [], []
+    for server in system.nameservers:
+        try:
+            upstream = Upstream(address=show_endpoint(str(server), 53))
+        except ValidationError:
+            problems.append(Problem(Place(resolv_conf), ("nameserver",), f"is no IP address; {remedy}", str(server)))
+            continue
+        if own := _own(settings, upstream.address):
+            what = f"is our own listener {own}: queries would go round in a circle; {remedy}"
+            problems.append(Problem(Place(resolv_conf), ("nameserver",), what, upstream.address))
+        found.append(upstream)
+    refuse(problems)
+    return tuple(found)
+
+
+def absent_ipv6(settings: ResolverSettings, address: str) -> bool:
+    """True for the default listener on ::1 where IPv6 is switched off: a newcomer is served on 127.0.0.1 and told so, not refused."""
+    return address == "::1" and settings.listen == ResolverSettings.model_fields["listen"].default and not is_here(address)
+
+
+def _plain(address: str) -> IPAddress:
+    """The address; an IPv4-mapped IPv6 address is the IPv4 address it holds (RFC 4291 section 2.5.5.2)."""
+    ip = ipaddress.ip_address(address)
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def _own(settings: ResolverSettings, endpoint: str) -> str | None:
+    """Our listener that would receive what is sent to the endpoint."""
+    address, port = split_endpoint(endpoint)
+    target = _plain(address)
+    for listener in settings.listen:
+        own_address, own_port = split_endpoint(listener)
+        own = _plain(own_address)
+        if own_port == port and own.version == target.version and (own == target or (own.is_unspecified and is_here(str(target)))):
+            return listener
+    return None
+
+
+def _listeners(configuration: Configuration) -> Iterator[Problem]:
+    settings = configuration.settings
+    seen: dict[tuple[str, str, int], str] = {}
+    for section, listeners in (("resolver", settings.resolver.listen), ("landing", settings.landing.listen)):
+        for number, listener in enumerate(listeners):
+            key: Key = (section, "listen", number)
+            address, port = split_endpoint(listener)
+            place = configuration.place(*key)
+            if section == "resolver" and absent_ipv6(settings.resolver, address):
+                continue
+            if ipaddress.ip_address(address).is_multicast:
+                yield Problem(place, key, "is a multicast address, where no server can listen; use an address of this machine", listener)
+            elif not is_here(address):
+                yield Problem(
+                    place, key, "is no address of this machine; use one that `ip address` shows, or 0.0.0.0 or [::] for all of them", listener
+                )
+            other = seen.get(("tcp", address, port))
+            if other:
+                yield Problem(place, key, f"is taken by {other} already; use another port", listener)
+            seen.setdefault(("tcp", address, port), f"{section}.listen[{number}]")
+
+
+def _loops(configuration: Configuration) -> Iterator[Problem]:
+    settings = configuration.settings.resolver
+    for key, upstream in _configured_upstreams(settings):
+        if own := _own(settings, upstream.address):
+            what = f"is our own listener {own}: queries would go round in a circle; name the recursor that Red Hand is to ask"
+            yield Problem(configuration.place(*key), key, what, upstream.address)
+
+
+def _configured_upstreams(settings: ResolverSettings) -> Iterator[tuple[Key, Upstream]]:
+    for number, upstream in enumerate(settings.upstreams):
+        yield ("resolver", "upstreams", number, "address"), upstream
+    for zone_number, zone in enumerate(settings.zones):
+        for number, upstream in enumerate(zone.upstreams):
+            yield ("resolver", "zones", zone_number, "upstreams", number, "address"), upstream
+
+
+def _landing(configuration: Configuration) -> Iterator[Problem]:
+    """A client elsewhere that is sent to a loopback address finds its own machine there, and never the page."""
+    settings = configuration.settings.resolver
+    yield from _addresses(
+        configuration, ("resolver", "landing_addresses"), settings.landing_addresses, _distant(configuration, _without_own_landing(settings))
+    )
+    for number, group in enumerate(settings.groups):
+        clients = _distant(configuration, group.networks)
+        yield from _addresses(configuration, ("resolver", "groups", number, "landing_addresses"), group.landing_addresses, clients)
+
+
+def _addresses(configuration: Configuration, key: Key, addresses: Iterable[str], clients: str | None) -> Iterator[Problem]:
+    for number, address in enumerate(addresses):
+        ip = _plain(address)
+        item: Key = (*key, number)
+        if ip.is_unspecified or ip.is_multicast:
+            what = "is no address a visitor can reach; for an answer without an address, set the source's mode to nodata or nxdomain"
+            yield Problem(configuration.place(*item), item, what, address)
+        elif ip.is_loopback and clients:
+            what = f"is a loopback address: clients in {clients} would find their own machines there; write this server's address as they see it"
+            yield Problem(configuration.place(*item), item, what, address)
+
+
+def _distant(configuration: Configuration, networks: Iterable[str]) -> str | None:
+    """The first of the networks whose clients may come from another machine: a listener outside loopback takes them."""
+    listeners = [ipaddress.ip_address(split_endpoint(listener)[0]) for listener in configuration.settings.resolver.listen]
+    for text in networks:
+        network = ipaddress.ip_network(text)
+        if not network.is_loopback and any(not listener.is_loopback and listener.version == network.version for listener in listeners):
+            return text
+    return None
+
+
+def _without_own_landing(settings: ResolverSettings) -> Iterator[str]:
+    """Allowed networks, and groups' networks, that are sent to resolver.landing_addresses."""
+    elsewhere = [ipaddress.ip_network(network) for group in settings.groups if group.landing_addresses for network in group.networks]
+    yield from (network for group in settings.groups if not group.landing_addresses for network in group.networks)
+    for text in settings.allow:
+        network = ipaddress.ip_network(text)
+        if not any(_within(network, other) for other in elsewhere):
+            yield text
+
+
+def _within(network: IPNetwork, other: IPNetwork) -> bool:
+    return network.version == other.version and network.prefixlen >= other.prefixlen and network.network_address in other
+
+
+def _groups(configuration: Configuration) -> Iterator[Problem]:
+    names: set[str] = set()
+    networks: dict[str, str] = {}
+    for number, group in enumerate(configuration.settings.resolver.groups):
+        key: Key = ("resolver", "groups", number)
+        if group.name in names:
+            yield Problem(configuration.place(*key, "name"), (*key, "name"), "names another group already; give each its own name", group.name)
+        names.add(group.name)
+        for position, network in enumerate(group.networks):
+            item: Key = (*key, "networks", position)
+            if network in networks:
+                yield Problem(configuration.place(*item), item, f"belongs to group {networks[network]} already; keep it in one", network)
+            networks.setdefault(network, group.name)
+
+
+def _sources(configuration: Configuration) -> Iterator[Problem]:
+    settings = configuration.settings.blocklists
+    ids: set[str] = set()
+    for number, source in enumerate(settings.sources):
+        key: Key = ("blocklists", "sources", number)
+        if source.id in ids:
+            yield Problem(configuration.place(*key, "id"), (*key, "id"), "names another source already; give each its own id", source.id)
+        ids.add(source.id)
+        if source.format == "directives" and source.action == "pass":
+            what = "is for domains and hosts only: a directive says itself what it does; remove the line"
+            yield Problem(configuration.place(*key, "action"), (*key, "action"), what, source.action)
+        if source.path != SAMPLE and (why := _unreadable(Path(source.path), source.format == "directives")):
+            yield Problem(configuration.place(*key, "path"), (*key, "path"), why, source.path)
+    for number, name in enumerate(settings.protected):
+        try:
+            parse(name)
+        except BadName as error:
+            yield Problem(configuration.place("blocklists", "protected", number), ("blocklists", "protected", number), str(error), name)
+
+
+def _unreadable(path: Path, may_be_directory: bool) -> str | None:
+    if not path.exists():
+        return "does not exist; create the file, correct the path, or remove the source"
+    if path.is_dir() and not may_be_directory:
+        return "is a directory; name one file, or set format: directives for a directory of directives"
+    if not os.access(path, os.R_OK):
+        return "cannot be read by this user; change its permissions"
+    return None
+
+
+def state_dir(configuration: Configuration) -> Path:
+    """The state directory, made if it is missing. Raises ConfigurationError when it cannot be written."""
+    path = configuration.settings.state_dir
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        refuse(
+            [
+                Problem(
+                    configuration.place("state_dir"),
+                    ("state_dir",),
+                    f"cannot be written ({error.strerror}); name a directory of this user's",
+                    str(path),
+                )
+            ]
+        )
+        raise ConfigurationError(str(path)) from error
+    return path
