@@ -1,0 +1,74 @@
+"""Which language and which form a visitor wants, and dates in that language. Pure.
+
+Negotiation follows RFC 9110 sections 12.4.2, 12.5.1 and 12.5.4. A field that is malformed or absurdly long counts as absent: content negotiation
+must never be a reason to refuse the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from landing.texts import LANGUAGES, MONTHS
+
+MAX_FIELD = 1024
+MAX_ITEMS = 32
+
+_ITEM = re.compile(r"[ \t]*([A-Za-z0-9*/+.!#$&^_-]{1,100})((?:[ \t]*;[^;]{0,100})*)")
+_WEIGHT = re.compile(r";[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*")
+_OPTIONAL_WEIGHT = re.compile(r";[ \t]*[qQ][ \t]*=")
+
+
+def _weighted(field: str) -> Iterator[tuple[str, float]]:
+    """Each choice of an Accept field, lower case, with its weight; malformed items are left out."""
+    if len(field) > MAX_FIELD:
+        return
+    for item in field.split(",")[:MAX_ITEMS]:
+        match = _ITEM.fullmatch(item)
+        if match is None:
+            continue
+        weight = _WEIGHT.search(match[2])
+        if weight is None and _OPTIONAL_WEIGHT.search(match[2]):
+            continue
+        yield match[1].lower(), float(weight[1]) if weight else 1.0
+
+
+def choose(asked: str, accept_language: str, default: str) -> str:
+    """The page's language: the one asked for by the switch, else the best of Accept-Language (the first among equals), else the default."""
+    if asked in LANGUAGES:
+        return asked
+    best, best_weight = default, 0.0
+    for tag, weight in _weighted(accept_language):
+        language = tag.partition("-")[0]
+        if language == "*":
+            language = default
+        if language in LANGUAGES and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+def prefers_json(accept: str) -> bool:
+    """Whether Accept prefers JSON (plain, or RFC 9457 problem details) to HTML.
+
+    A wildcard stands for HTML, but loses a tie with JSON named outright.
+    """
+    json = wildcard = 0.0
+    html: float | None = None
+    for kind, weight in _weighted(accept):
+        if kind in {"application/json", "application/problem+json"}:
+            json = max(json, weight)
+        elif kind in {"text/html", "application/xhtml+xml"}:
+            html = max(html or 0.0, weight)
+        elif kind in {"*/*", "text/*"}:
+            wildcard = max(wildcard, weight)
+    if html is not None:
+        return json > html
+    return json > 0 and json >= wildcard
+
+
+def shown_date(moment: datetime, language: str) -> str:
+    """A day as the language writes it, in UTC: 1 March 2026, 1er mars 2026."""
+    moment = moment.astimezone(UTC)
+    day = "1er" if language == "fr" and moment.day == 1 else str(moment.day)
+    return f"{day}\u00a0{MONTHS[language][moment.month - 1]}\u00a0{moment.year}"
