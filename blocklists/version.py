@@ -1,0 +1,227 @@
+"""What a version *is*: the sorted canonical entries of every basis, the layers' hashes over them, and one identity.
+
+Pure: bases and an as-of time in, bytes and digests out. The same bases give the same bytes on every machine and in any order; nothing of the
+machine (a path, a clock, a library's version) can enter here. It opens no file, judges no name, and repairs nothing.
+
+One line of entries is one basis and what it lists:
+
+    {"basis":{"document":{…},"ends":0,"kind":"own","layer":"local","mode":"redirect","reference":"own-list","starts":0},"names":[".blocked.test","www.one.test"]}
+
+A name with a leading dot is listed with everything under it (*subtree*), one without for itself alone (*exact*). No name's own text begins with
+a dot, because `names.to_text` escapes dots inside labels, so the mark is never ambiguous.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from blocklists import names
+from blocklists.errors import StoreError
+from blocklists.sources import Basis
+
+LAYERS = ("orders", "local")
+"""In the order in which they stand in the entries, and in which equals are preferred: what is verified before what is only transcribed."""
+
+KINDS = ("directive", "own", "pass")
+MODES = ("redirect", "nxdomain", "nodata", "refused")
+
+_OPENING = b'{"basis":'
+_BETWEEN = b',"names":['
+_CLOSING = b"]}\n"
+_PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
+_CHUNK = 50_000
+_EMPTY_LAYER = hashlib.sha256().hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON form of text, integers, booleans, None, lists and dicts with text keys: keys sorted, no spaces, UTF-8.
+
+    Raises ValueError for anything else, floats and lone surrogates included: they have no form that every machine agrees on.
+    """
+    _refuse_ambiguous(value)
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a text has half a surrogate pair ({error}), which is not Unicode; remove it") from None
+
+
+def _refuse_ambiguous(value: Any) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"{key!r} is not a text, and only texts name fields; quote it")
+            _refuse_ambiguous(item)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_ambiguous(item)
+    elif value is not None and not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is a {type(value).__name__}, which has no canonical JSON form; use text, an integer, true or false")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One basis as it stands in the entries, with the keys the index is made of."""
+
+    kind: str
+    mode: str
+    layer: str
+    source: str
+    reference: str
+    starts: int
+    ends: int
+    listed: Sequence[tuple[bytes, bool]]
+    """Keys, with True for exact; unsorted, and a name may stand there twice."""
+    encoded: bytes
+    """The whole line, newline included."""
+    basis_length: int
+    """Octets of the basis' JSON, which stands at `basis_start` in the line."""
+
+    basis_start = len(_OPENING)
+
+    @property
+    def basis(self) -> bytes:
+        """The basis' canonical JSON."""
+        return self.encoded[self.basis_start : self.basis_start + self.basis_length]
+
+    @property
+    def marked(self) -> list[str]:
+        """The names as they stand in the line, sorted, with their marks."""
+        found: list[str] = json.loads(self.encoded)["names"]
+        return found
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer's share of the entries."""
+
+    sha256: str
+    """64 hex digits over its lines."""
+    rules: int
+    names: int
+    """Entries: a name listed by two bases counts twice."""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Everything a version lists, in canonical order."""
+
+    lines: list[Line]
+    layers: dict[str, Layer]
+    identity: str
+    """64 hex digits: equal exactly when the lines are."""
+
+    @property
+    def names(self) -> int:
+        """How many names stand in the lines; one listed by two bases counts twice."""
+        return sum(layer.names for layer in self.layers.values())
+
+
+def assemble(bases: Iterable[Basis], as_of: int) -> Entries:
+    """The entries these bases make at `as_of` (unix seconds): without what has ended, with what is yet to start, whatever order they come in.
+
+    Two bases alike in all but their names become one. Raises ValueError for a document without a canonical form.
+    """
+    merged: dict[tuple[int, str, str, bytes], list[Basis]] = {}
+    for basis in bases:
+        if (basis.ends and basis.ends <= as_of) or not basis.listed:
+            continue
+        merged.setdefault(_place(basis), []).append(basis)
+    lines: list[Line] = []
+    hashes = {layer: hashlib.sha256() for layer in LAYERS}
+    rules = dict.fromkeys(LAYERS, 0)
+    listed_names = dict.fromkeys(LAYERS, 0)
+    for place in sorted(merged):
+        line, count = _line(merged[place], place[3])
+        lines.append(line)
+        hashes[line.layer].update(line.encoded)
+        rules[line.layer] += 1
+        listed_names[line.layer] += count
+    layers = {layer: Layer(hashes[layer].hexdigest(), rules[layer], listed_names[layer]) for layer in LAYERS}
+    return Entries(lines, layers, identity({layer: found.sha256 for layer, found in layers.items()}))
+
+
+def identity(layers: dict[str, str]) -> str:
+    """The version's identity: SHA-256 over its layers' names and hashes (hex), in the layers' order; an absent layer counts as an empty one."""
+    text = "".join(f"{layer} {layers.get(layer, _EMPTY_LAYER)}\n" for layer in LAYERS)
+    return hashlib.sha256(b"redhand version 1\n" + text.encode()).hexdigest()
+
+
+def _place(basis: Basis) -> tuple[int, str, str, bytes]:
+    encoded = canonical(
+        {
+            "document": basis.document,
+            "ends": basis.ends,
+            "kind": basis.kind,
+            "layer": basis.layer,
+            "mode": basis.mode,
+            "reference": basis.reference,
+            "starts": basis.starts,
+        }
+    )
+    return LAYERS.index(basis.layer), basis.kind, basis.reference, encoded
+
+
+def _line(alike: list[Basis], encoded: bytes) -> tuple[Line, int]:
+    first = alike[0]
+    listed = first.listed if len(alike) == 1 else [pair for basis in alike for pair in basis.listed]
+    marked = sorted({(text_of(key) if exact else "." + text_of(key)) for key, exact in listed})
+    # By chunks: one list of a million names is one line, and the encoder should not hold its text twice.
+    chunks = [json.dumps(marked[at : at + _CHUNK], separators=(",", ":"))[1:-1].encode() for at in range(0, len(marked), _CHUNK)]
+    whole = b"".join((_OPENING, encoded, _BETWEEN, b",".join(chunks), _CLOSING))
+    source = str(first.document.get("source", ""))
+    line = Line(first.kind, first.mode, first.layer, source, first.reference, first.starts, first.ends, listed, whole, len(encoded))
+    return line, len(marked)
+
+
+def text_of(key: bytes) -> str:
+    """The same text as `names.key_text`, by a fast path for plain names: a million of them are turned for every new list."""
+    parts = []
+    position, end = 0, len(key)
+    while position < end:
+        after = position + 1 + key[position]
+        parts.append(key[position + 1 : after])
+        position = after
+    parts.reverse()
+    joined = b".".join(parts)
+    # What is left after the plain octets can only be the dots between the labels; one more is an odd octet or a dot inside a label.
+    if len(joined.translate(None, _PLAIN)) != len(parts) - 1:
+        return names.key_text(key)
+    return joined.decode("ascii")
+
+
+def unmark(marked: str) -> tuple[bytes, bool]:
+    """The key behind a name as it stands in an entries line, and whether it is exact."""
+    if marked.startswith(".") and marked != ".":
+        return names.key(names.parse(marked[1:])), False
+    return names.key(names.parse(marked)), True
+
+
+def read_line(encoded: bytes) -> tuple[dict[str, Any], list[str]]:
+    """The basis and the marked names of one entries line. Raises StoreError when it is none."""
+    try:
+        found = json.loads(encoded)
+        basis, listed = found["basis"], found["names"]
+        if not isinstance(basis, dict) or not isinstance(basis["document"], dict) or not isinstance(listed, list):
+            raise TypeError("its fields have the wrong types")
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"entries line {encoded[:60]!r} is not a basis with names ({error}); run: redhand blocklist build") from None
+    return basis, listed
+
+
+def revive(encoded: bytes) -> Basis:
+    """The basis behind one entries line, as a source would give it: what `assemble` makes of it is the same line."""
+    basis, marked = read_line(encoded)
+    return Basis(
+        kind=basis["kind"],
+        mode=basis["mode"],
+        reference=basis["reference"],
+        starts=basis["starts"],
+        ends=basis["ends"],
+        layer=basis["layer"],
+        document=basis["document"],
+        listed=[unmark(text) for text in marked],
+    )
