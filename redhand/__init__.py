@@ -1,1 +1,3 @@
 """The front door: command line, configuration loading, supervisor. The only room that joins the others."""
+
+__version__ = "0.1.0"

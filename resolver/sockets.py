@@ -1,8 +1,8 @@
 """Binds the sockets that workers inherit: one UDP and one TCP socket for each worker and address.
 
 Bound once, before any worker starts, and kept open: a worker that dies leaves its queue to its successor. The kernel spreads clients over the
-workers' sockets (SO_REUSEPORT). Wildcards are expanded to the machine's addresses, so that a reply leaves from the address that was asked at no cost a packet;
-an address that appears later is served after a restart. It starts no process and reads no packet.
+workers' sockets (SO_REUSEPORT). Wildcards are expanded to the machine's addresses, so that a reply leaves from the address that was asked at no cost
+a packet; an address that appears later is served after a restart. It starts no process and reads no packet.
 """
 
 from __future__ import annotations

@@ -1,0 +1,5 @@
+"""`python -m redhand`."""
+
+from redhand.cli import main
+
+main()

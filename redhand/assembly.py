@@ -1,0 +1,167 @@
+"""From a configuration to what the supervisor runs: sockets bound, upstreams resolved, one job for each child.
+
+This is where the rooms meet: what a worker, the landing page and the builder are told is written here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from blocklists.settings import SAMPLE, BlocklistSettings, FileSource
+from blocklists.sources import locate, stamp
+from redhand import __version__, crosscheck, status
+from redhand.children import Child, module
+from redhand.config import Configuration, Settings
+from redhand.supervisor import Fingerprint, Plan
+from resolver import sockets
+from resolver.settings import Upstream, show_endpoint, split_endpoint
+
+Role = Literal["run", "resolver", "landing"]
+
+
+def own_names(settings: Settings) -> list[str]:
+    """Names of ours that no list may block: where the operator's page about errors stands."""
+    host = urlsplit(settings.landing.operator_url).hostname
+    return [host] if host and not _is_address(host) else []
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def builder(settings: Settings) -> Child:
+    """The process that builds the next version."""
+    job: dict[str, Any] = {
+        "state_dir": str(settings.state_dir),
+        "settings": settings.blocklists.model_dump(mode="json"),
+        "own_names": own_names(settings),
+    }
+    return Child("builder", module("blocklists.builder"), job)
+
+
+def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound]) -> Child:
+    """One resolver worker with its sockets."""
+    job = {
+        "name": f"worker-{number}",
+        "settings": settings.resolver.model_dump(mode="json"),
+        "upstreams": [upstream.model_dump(mode="json") for upstream in upstreams],
+        "landing_port": split_endpoint(settings.landing.listen[0])[1],
+        "own_names": own_names(settings),
+        "state_dir": str(settings.state_dir),
+        "sockets": [each.job() for each in bound],
+    }
+    return Child(f"worker-{number}", module("resolver.worker"), job, tuple(each.socket.fileno() for each in bound))
+
+
+def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
+    """The landing page with its sockets; it asks our own resolver about aliases unless another is set."""
+    section = settings.landing.model_dump(mode="json")
+    section["resolver"] = section["resolver"] or first_listener(settings)
+    fds = tuple(each.socket.fileno() for each in bound)
+    return Child("landing", module("landing.serve"), {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds)}, fds)
+
+
+def first_listener(settings: Settings) -> str:
+    """Where our own resolver is asked from this machine: its first listener, or loopback for a wildcard."""
+    address, port = split_endpoint(settings.resolver.listen[0])
+    if ipaddress.ip_address(address).is_unspecified:
+        address = "::1" if ":" in address else "127.0.0.1"
+    return show_endpoint(address, port)
+
+
+def fingerprint(settings: BlocklistSettings) -> Fingerprint:
+    """Looks at every source file with a few stat calls; what it returns changes when one of them does."""
+    watched = [locate(source, Path()) for source in settings.sources if source.path != SAMPLE]
+    return lambda: tuple(stamp(path) for path in watched)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def plan(configuration: Configuration, role: Role) -> Plan:
+    """Check everything, bind every socket and write every job. Raises ConfigurationError; nothing stays bound then."""
+    crosscheck.check(configuration)
+    settings = configuration.settings
+    state_dir = crosscheck.state_dir(configuration)
+    bound: list[sockets.Bound] = []
+    children: list[Child] = []
+    warnings: list[str] = []
+    endpoints: list[tuple[str, int]] = []
+    upstreams: tuple[Upstream, ...] = ()
+    try:
+        if role != "landing":
+            upstreams = crosscheck.upstreams(configuration)
+            endpoints = _endpoints(configuration, warnings)
+            listening = sockets.bind(endpoints, settings.resolver.workers or cores())
+            warnings += listening.warnings
+            for number, own in enumerate(listening.workers):
+                bound += own
+                children.append(worker(number, settings, upstreams, own))
+        if role != "resolver":
+            page = []
+            for text in settings.landing.listen:
+                page.append(sockets.bind_tcp(*split_endpoint(text), "landing.listen"))
+                bound.append(page[-1])
+            children.append(landing(settings, page))
+    except BaseException:
+        for each in bound:
+            each.socket.close()
+        raise
+    return Plan(
+        name=status.LANDING if role == "landing" else status.MAIN,
+        state_dir=state_dir,
+        children=children,
+        builder=None if role == "landing" else builder(settings),
+        fingerprint=fingerprint(settings.blocklists),
+        facts={
+            "version": __version__,
+            "settings": configuration.origin,
+            "dns": [show_endpoint(*endpoint) for endpoint in endpoints],
+            "landing": [] if role == "resolver" else list(settings.landing.listen),
+            "upstreams": [_shown(upstream, bool(settings.resolver.upstreams)) for upstream in upstreams],
+            "warnings": warnings,
+        },
+        has_list=(state_dir / "current").exists(),
+        sockets=[each.socket for each in bound],
+        sample=any(_is_sample(source) for source in settings.blocklists.sources),
+        program=_program(),
+    )
+
+
+def _endpoints(configuration: Configuration, warnings: list[str]) -> list[tuple[str, int]]:
+    settings = configuration.settings.resolver
+    wanted = []
+    for text in settings.listen:
+        if crosscheck.absent_ipv6(settings, split_endpoint(text)[0]):
+            warnings.append(f"{text} is left out: this machine has no IPv6 loopback address; remove it from resolver.listen to silence this")
+        else:
+            wanted.append(text)
+    return sockets.expand(wanted)
+
+
+def _shown(upstream: Upstream, configured: bool) -> str:
+    return upstream.address if configured else f"{upstream.address} (from {crosscheck.RESOLV_CONF})"
+
+
+def _is_sample(source: FileSource) -> bool:
+    return source.path == SAMPLE
+
+
+def _program() -> str:
+    """How the operator calls us: `redhand` if the shell finds it, else the path it was called by."""
+    called = Path(sys.argv[0])
+    found = shutil.which("redhand")
+    return "redhand" if found and Path(found).resolve() == called.resolve() else os.path.relpath(called) if called.name == "redhand" else "redhand"

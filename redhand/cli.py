@@ -1,0 +1,255 @@
+"""The program `redhand`: its own commands, and those of the rooms.
+
+Nothing heavy is imported until a command needs it, so that help is quick and an install without some extra still runs the rest. What is refused on
+purpose (RedHandError) ends as one message on stderr, without a traceback: exit code 2 when the settings are wrong, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from blocklists.errors import ConfigurationError, RedHandError
+
+if TYPE_CHECKING:
+    from redhand.assembly import Role
+    from redhand.config import Configuration
+
+NOT_RUNNING = 3
+"""Exit code of `status` when nothing runs, as of service scripts (LSB 5.0, 22.2)."""
+
+ROOMS: dict[str, tuple[str, str]] = {"blocklist": ("redhand.rooms", "blocklist")}
+"""Commands of the rooms: the module and attribute that hold each one's Typer app."""
+
+EXTRAS: dict[str, str] = {}
+"""The extra that installs what a room's commands need, for rooms that need one."""
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Settings file. Default: $REDHAND_CONFIG, else ./config.yaml, else built-in defaults.",
+        show_default=False,
+    ),
+]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Rooms(TyperGroup):
+    """Puts a room's commands in the place held for them when one of them is called, not before."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command called, loading its room first."""
+        if args and args[0] in ROOMS:
+            self.commands[args[0]] = _room(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def _room(name: str) -> Any:
+    module, attribute = ROOMS[name]
+    try:
+        found = typer.main.get_command(getattr(importlib.import_module(module), attribute))
+    except ModuleNotFoundError as error:
+        if name not in EXTRAS:
+            raise
+        raise RedHandError(
+            f"`redhand {name}` needs {error.name}, which is not installed; install it with: pip install 'redhand[{EXTRAS[name]}]'"
+        ) from None
+    found.name = name
+    return found
+
+
+app = typer.Typer(
+    cls=Rooms,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="A DNS resolver that blocks only what a legal directive names, and tells the visitor why.",
+    epilog="Start with: redhand run   Then: redhand check NAME   Settings: redhand config show --defaults > config.yaml",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Check the settings, or print them.")
+app.add_typer(config_app, name="config")
+
+
+@app.callback()
+def root(ctx: typer.Context, config: Config = None) -> None:
+    """Remember the settings file named before the command."""
+    ctx.obj = config
+
+
+def load(ctx: typer.Context, config: Path | None) -> Configuration:
+    """The configuration a command was given, before or after its name."""
+    from redhand.config import load as read
+
+    return read(config or ctx.find_root().obj, os.environ)
+
+
+def _supervise(ctx: typer.Context, config: Path | None, role: Role) -> None:
+    import asyncio
+
+    from redhand.assembly import plan
+    from redhand.supervisor import Supervisor, say
+
+    configuration = load(ctx, config)
+    planned = plan(configuration, role)
+    for warning in planned.facts["warnings"]:
+        say(f"warning: {warning}")
+    raise typer.Exit(asyncio.run(Supervisor(planned).run()))
+
+
+@app.command(epilog="Example: redhand run --config /etc/redhand/config.yaml")
+def run(ctx: typer.Context, config: Config = None) -> None:
+    """Run everything: resolver and landing page, each restarted if it fails.
+
+    Prints what listens where and what to try. SIGTERM or Ctrl-C stops it within 5 seconds; SIGHUP has the block list built again.
+    """
+    _supervise(ctx, config, "run")
+
+
+@app.command(epilog="Example: redhand resolver --config /etc/redhand/config.yaml")
+def resolver(ctx: typer.Context, config: Config = None) -> None:
+    """Run the resolver and the block-list builder, without the landing page."""
+    _supervise(ctx, config, "resolver")
+
+
+@app.command(epilog="Example: redhand landing --config /etc/redhand/config.yaml")
+def landing(ctx: typer.Context, config: Config = None) -> None:
+    """Run the landing page alone.
+
+    It reads the block list that a resolver builds in the same state directory.
+    """
+    _supervise(ctx, config, "landing")
+
+
+@app.command(epilog="Example: redhand check www.blocked.redhand.example --json")
+def check(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A domain name.", show_default=False)],
+    config: Config = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Say whether a name would be blocked, by what, and why.
+
+    Answers from the block list in force on disk; it asks no server. Where the name is an alias (CNAME), only a query shows the verdict on its targets.
+    Exit code 0 whether blocked or not.
+    """
+    from redhand.rooms import check_name
+
+    check_name(load(ctx, config), name, as_json)
+
+
+@app.command(epilog="Example: redhand status --json. A health check: redhand status --probe")
+def status(
+    ctx: typer.Context,
+    config: Config = None,
+    as_json: AsJSON = False,
+    probe: Annotated[bool, typer.Option("--probe", help="Also ask the running resolver a DNS question; exit 1 if it does not answer.")] = False,
+) -> None:
+    """Say what runs, since when, and with which block list.
+
+    Exit code 0 if all of it serves, 1 if something does not, 3 if nothing runs.
+    """
+    from redhand import screen
+    from redhand import status as file
+
+    settings = load(ctx, config).settings
+    reports = [report for name in (file.MAIN, file.LANDING) if (report := file.read(settings.state_dir, name))]
+    serials = file.readers(settings.state_dir)
+    answers = _probe(reports) if probe else None
+    if as_json:
+        typer.echo(json.dumps({"running": reports, "serials": serials} | ({} if answers is None else {"answers": answers}), indent=1))
+    elif reports:
+        typer.echo(screen.status(reports, serials, screen.Style.of(sys.stdout.isatty())))
+    else:
+        typer.echo(f"Nothing runs with the state directory {settings.state_dir}. Start it with: redhand run")
+    if not reports:
+        raise typer.Exit(NOT_RUNNING)
+    healthy = all(report["state"] == "serving" and all(child["state"] == "ready" for child in report["children"]) for report in reports)
+    if not (healthy if answers is None else answers):
+        raise typer.Exit(1)
+
+
+def _probe(reports: list[dict[str, Any]]) -> bool:
+    from redhand.probe import answers
+
+    endpoints = [endpoint for report in reports for endpoint in report["dns"]]
+    silent = [endpoint for endpoint in endpoints if not answers(endpoint)]
+    for endpoint in silent:
+        typer.echo(f"{endpoint} does not answer", err=True)
+    return bool(endpoints) and not silent
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    import platform
+
+    from redhand import __version__
+
+    typer.echo(f"redhand {__version__} (Python {platform.python_version()})")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def blocklist() -> None:
+    """List, compare, roll back or build versions of the block list."""
+    raise AssertionError("held for the room's own commands, which replace this one")
+
+
+@config_app.command("check", epilog="Example: redhand config check --config /etc/redhand/config.yaml")
+def config_check(ctx: typer.Context, config: Config = None) -> None:
+    """Name every mistake in the settings, with file, line, key, value and remedy.
+
+    Looks at this machine too: addresses, files, the system's upstreams. Exit code 2 if anything is wrong.
+    """
+    from redhand import crosscheck
+
+    configuration = load(ctx, config)
+    crosscheck.check(configuration)
+    crosscheck.upstreams(configuration)
+    typer.echo(f"{configuration.origin}: no mistakes")
+
+
+@config_app.command("show", epilog="Examples: redhand config show --json. A file to begin with: redhand config show --defaults > config.yaml")
+def config_show(
+    ctx: typer.Context,
+    config: Config = None,
+    as_json: AsJSON = False,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Print the defaults, each with what it is for, as a file to begin with.")] = False,
+) -> None:
+    """Print the settings in force: file, variables and defaults together."""
+    from redhand.config import Settings, written
+    from redhand.reference import render
+
+    if defaults and not as_json:
+        typer.echo(render(), nl=False)
+        return
+    settings = Settings() if defaults else load(ctx, config).settings
+    if as_json:
+        typer.echo(json.dumps(written(settings), indent=1))
+    else:
+        import yaml
+
+        typer.echo(yaml.safe_dump(written(settings), sort_keys=False, allow_unicode=True, width=150), nl=False)
+
+
+def main() -> None:
+    """The program's entry."""
+    try:
+        app(prog_name="redhand")
+    except RedHandError as error:
+        typer.echo(f"redhand: {error}", err=True)
+        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What the operator sees on the terminal: the first screen once all is ready, and the status. Pure: facts in, text out."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from resolver.settings import split_endpoint
+
+SAMPLE_NAME = "blocked.redhand.example"
+"""A name of the sample directives (blocklists/sample)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Bold, red and dim, where the terminal shows them (and NO_COLOR, no-color.org, is not set)."""
+
+    on: bool
+
+    @classmethod
+    def of(cls, is_terminal: bool) -> Style:
+        return cls(is_terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb")
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
+
+    def bold(self, text: str) -> str:
+        return self._paint("1", text)
+
+    def red(self, text: str) -> str:
+        return self._paint("1;31", text)
+
+    def dim(self, text: str) -> str:
+        return self._paint("2", text)
+
+
+def first(report: dict[str, Any], style: Style, program: str, sample: bool) -> str:
+    """The first screen of a supervisor's report: what listens where, and three commands to try."""
+    rows = [("DNS", _dns(report))] if report["dns"] else []
+    if report["landing"]:
+        rows.append(("Landing", "  ".join(f"http://{endpoint}/" for endpoint in report["landing"])))
+    if report["dns"]:
+        rows += [("Blocked", blocked(report["list"])), ("Upstream", "  ".join(report["upstreams"]))]
+    rows += [("State", report["state_dir"]), ("Settings", report["settings"])]
+    out = ["", f"  {style.red('Red Hand')} {style.dim(report['version'])}", ""]
+    out += [f"  {style.bold(f'{name:<9}')} {text}" for name, text in rows]
+    out += ["", f"  {style.bold('Try')}"]
+    out += [f"    {command}" for command in _commands(report, program, sample)]
+    out += ["", style.dim("  Ctrl-C stops it."), ""]
+    return "\n".join(out)
+
+
+def _dns(report: dict[str, Any]) -> str:
+    workers = sum(child["name"].startswith("worker-") for child in report["children"])
+    return f"{'  '.join(report['dns'])}  (UDP and TCP, {workers} worker{'s' if workers != 1 else ''})"
+
+
+def blocked(listed: dict[str, Any] | None) -> str:
+    """`3 names, version 1`."""
+    if not listed:
+        return "the last good version"
+    names = listed.get("names")
+    count = "" if names is None else f"{names:,} name{'s' if names != 1 else ''}, "
+    return f"{count}version {listed.get('serial', '?')}"
+
+
+def _commands(report: dict[str, Any], program: str, sample: bool) -> Iterable[str]:
+    name = SAMPLE_NAME if sample else "example.com"
+    if report["dns"]:
+        address, port = split_endpoint(report["dns"][0])
+        yield f"dig @{address}{'' if port == 53 else f' -p {port}'} {name}"
+    if report["landing"]:
+        address, port = split_endpoint(report["landing"][0])
+        if ipaddress.ip_address(address).is_unspecified:
+            address = "::1" if ":" in address else "127.0.0.1"
+        host = f"[{address}]" if ":" in address else address
+        yield f"curl -i -H 'Host: {name}' http://{host}:{port}/"
+    yield f"{program} check www.{name}" if report["dns"] else f"{program} status"
+    if not report["landing"]:
+        yield f"{program} status"
+
+
+def status(reports: Iterable[dict[str, Any]], serials: dict[str, str], style: Style) -> str:
+    """The status of what runs, one line a child."""
+    out = []
+    for report in reports:
+        since = ago(time.time() - report["started"])
+        out.append(f"{style.bold('Red Hand')} {report['version']} is {report['state']} (process {report['pid']}, started {since} ago)")
+        if report["dns"]:
+            out += [f"  DNS       {_dns(report)}", f"  Blocked   {blocked(report['list'])}", f"  Upstream  {'  '.join(report['upstreams'])}"]
+        if report["landing"]:
+            out.append(f"  Landing   {'  '.join(f'http://{endpoint}/' for endpoint in report['landing'])}")
+        for child in report["children"]:
+            serial = serials.get(child["name"])
+            details = [child["state"], f"process {child['pid']}" if child["pid"] else "", f"list version {serial}" if serial else ""]
+            if child["restarts"]:
+                details.append(f"restarted {child['restarts']}x, last end: {child['last_end']}")
+            out.append(f"  {child['name']:<9} {', '.join(filter(None, details))}")
+        out += [f"  {style.red('warning')}   {warning}" for warning in report["warnings"]]
+    return "\n".join(out)
+
+
+def ago(seconds: float) -> str:
+    """`42 s`, `5 min`, `3 h`, `2 days`: the largest unit that fits twice, or seconds."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(0, int(seconds))} s"

@@ -1,0 +1,75 @@
+"""The status file: what the supervisor says of itself, and what may be believed of it later.
+
+`state_dir/run/NAME.json` is replaced whole at every change; `state_dir/run/NAME.lock` is held as long as its supervisor lives, so that a file left
+by one that was killed is known to be old. Nothing here asks a running process anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import IO, Any
+
+from blocklists.errors import Busy
+
+MAIN = "status"
+"""The resolver's supervisor, with or without landing."""
+LANDING = "landing"
+"""A landing page that runs by itself."""
+
+
+def _folder(state_dir: Path) -> Path:
+    return state_dir / "run"
+
+
+def hold(state_dir: Path, name: str) -> IO[str]:
+    """Take the lock for as long as the returned file stays open. Raises Busy when another process has it."""
+    _folder(state_dir).mkdir(parents=True, exist_ok=True)
+    file = (_folder(state_dir) / f"{name}.lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise Busy(f"{state_dir} is in use by another Red Hand (process {holder}); stop it, or give this one a state_dir of its own") from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def write(state_dir: Path, name: str, report: dict[str, Any]) -> None:
+    """Replace the status file. A full disk must not stop anything that serves: it is silently left as it was."""
+    path = _folder(state_dir) / f"{name}.json"
+    with contextlib.suppress(OSError):
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+
+def read(state_dir: Path, name: str) -> dict[str, Any] | None:
+    """What a living supervisor last wrote; None when none lives."""
+    try:
+        with (_folder(state_dir) / f"{name}.lock").open(encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                report = json.loads((_folder(state_dir) / f"{name}.json").read_text(encoding="utf-8"))
+                return report if isinstance(report, dict) else None
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def readers(state_dir: Path) -> dict[str, str]:
+    """The serial each serving process says it has in force."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for file in sorted((state_dir / "readers").iterdir()):
+            with contextlib.suppress(OSError, ValueError):
+                found[file.name] = file.read_text(encoding="utf-8").strip()
+    return found

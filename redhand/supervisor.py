@@ -1,0 +1,210 @@
+"""Runs Red Hand: binds sockets, builds the block list, keeps workers and landing alive, rebuilds when a source changes, stops in time.
+
+It serves nothing itself and reads no packet, no list and no request: what it must do at any moment is restart others. A failing build, landing page
+or worker never stops the rest; a list that was good stays in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
+from typing import Any
+
+from redhand import screen, status
+from redhand.children import Child, Keeper, once
+
+KILL_AFTER = 4.0
+"""Seconds between asking children to end and ending them: together with our own end, under the 5 s promised."""
+
+LOOK_EVERY = 0.25
+"""Seconds between looks at the source files."""
+
+Fingerprint = Callable[[], object]
+
+
+def say(text: str) -> None:
+    """One line to stderr, with the time in UTC."""
+    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} redhand: {text}\n")
+    sys.stderr.flush()
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to run."""
+
+    name: str
+    """The status file's name (see redhand.status)."""
+    state_dir: Path
+    children: list[Child]
+    builder: Child | None
+    """None when no list is built here."""
+    fingerprint: Fingerprint
+    """Changes whenever a source file does; called in a thread."""
+    facts: dict[str, Any]
+    """What the first screen and the status say besides: version, settings, dns, landing, upstreams, warnings."""
+    has_list: bool
+    """A list of an earlier run can be served while the new one is built."""
+    sockets: Iterable[Any] = ()
+    """Kept open until the end; each has `close`."""
+    sample: bool = False
+    program: str = "redhand"
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """One run, from the first build to the last child's end."""
+
+    plan: Plan
+    say: Callable[[str], None] = say
+    show: Callable[[str], None] = print
+    keepers: list[Keeper] = field(default_factory=list)
+    listed: dict[str, Any] | None = None
+    """The builder's last good result."""
+    state: str = "starting"
+    started: float = field(default_factory=time.time)
+    failed: str = ""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by a second signal to stop."""
+    look: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to have the list built again at once (SIGHUP)."""
+    serving: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def report(self) -> dict[str, Any]:
+        """How everything stands."""
+        return {
+            "pid": os.getpid(),
+            "state": self.state,
+            "started": int(self.started),
+            "state_dir": str(self.plan.state_dir),
+            "list": self.listed,
+            "build_error": self.failed or None,
+            "children": [keeper.report() for keeper in self.keepers],
+            **self.plan.facts,
+        }
+
+    async def run(self) -> int:
+        """Run until told to stop; the exit code: 0, or 1 when it could not begin."""
+        with status.hold(self.plan.state_dir, self.plan.name):
+            loop = asyncio.get_running_loop()
+            for number in (SIGTERM, SIGINT):
+                loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(SIGHUP, self.look.set)
+            self.keepers = [Keeper(child, self.say, self._changed) for child in self.plan.children]
+            self._changed()
+            try:
+                return await self._run()
+            finally:
+                self._enter("stopped")
+                for opened in self.plan.sockets:
+                    opened.close()
+
+    async def _run(self) -> int:
+        seen = await asyncio.to_thread(self.plan.fingerprint)
+        if self.plan.builder and not self.plan.has_list:
+            await self._unless_stopped(self._build())
+            if self.stop.is_set():
+                return 0
+            if self.failed:
+                self.say("there is no list to serve yet, neither a new one nor one of an earlier run; mend the source and start again")
+                return 1
+        lives = [asyncio.create_task(keeper.keep()) for keeper in self.keepers]
+        others = [asyncio.create_task(self._unless_stopped(self._greet()))]
+        if self.plan.builder:
+            others.append(asyncio.create_task(self._unless_stopped(self._follow(seen, build=self.plan.has_list))))
+        for task in (*lives, *others):
+            task.add_done_callback(self._broken)
+        await self.stop.wait()
+        self._enter("stopping")
+        await self._end(lives)
+        await asyncio.gather(*others)
+        return 0
+
+    def _broken(self, task: asyncio.Task[None]) -> None:
+        """A fault of our own must not leave half a supervisor running: stop, so that whoever started us starts us again."""
+        if not task.cancelled() and (error := task.exception()):
+            self.say(f"stopping because of a fault in the supervisor: {error!r}")
+            self.stop.set()
+
+    async def _unless_stopped(self, work: Awaitable[None]) -> None:
+        """Do the work, or drop it when told to stop."""
+        task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self.stop.wait())
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        for each in (task, stopped):
+            if not each.done():
+                each.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def _greet(self) -> None:
+        """Print the first screen when every child has been ready once."""
+        for keeper in self.keepers:
+            await keeper.ready.wait()
+        self._enter("serving")
+        self.show(screen.first(self.report(), screen.Style.of(sys.stdout.isatty()), self.plan.program, self.plan.sample))
+        self.serving.set()
+
+    async def _follow(self, seen: object, *, build: bool) -> None:
+        """Build again whenever a source changes; a change during a build is met by the next."""
+        while True:
+            if build:
+                self.look.clear()
+                await self._build()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.look.wait(), LOOK_EVERY)
+            now = await asyncio.to_thread(self.plan.fingerprint)
+            build = now != seen or self.look.is_set()
+            seen = now
+
+    async def _build(self) -> None:
+        """One run of the builder; on failure the last good version stays in force."""
+        assert self.plan.builder is not None  # noqa: S101 - callers asked
+        began = time.monotonic()
+        try:
+            result, end = await once(self.plan.builder, self.say)
+        except OSError as error:
+            result, end = None, f"could not be started: {error}"
+        if result is None or "serial" not in result:
+            self.failed = str((result or {}).get("error") or f"the builder ended without a result ({end})")
+            self.say(f"block list not built: {self.failed}")
+        else:
+            self.failed = ""
+            if self.listed is None or self.listed.get("serial") != result["serial"]:
+                self.say(f"block list: {screen.blocked(result)}, built in {time.monotonic() - began:.1f} s")
+            for warning in result.get("warnings", ()):
+                self.say(f"block list: {warning}")
+            self.listed = result
+        self._changed()
+
+    async def _end(self, lives: list[asyncio.Task[None]]) -> None:
+        """TERM to every child, KILL to those still there 4 s later or at a second signal."""
+        for keeper in self.keepers:
+            keeper.stop()
+        again = asyncio.create_task(self.hurry.wait())
+        everyone = asyncio.gather(*lives)
+        await asyncio.wait((everyone, again), timeout=KILL_AFTER, return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+        if not everyone.done():
+            late = [keeper for keeper in self.keepers if keeper.state != "stopped"]
+            self.say(f"{', '.join(keeper.child.name for keeper in late)} did not end in time and is killed")
+            for keeper in late:
+                keeper.signal(SIGKILL)
+        await everyone
+
+    def _stop(self) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+    def _enter(self, state: str) -> None:
+        self.state = state
+        self._changed()
+
+    def _changed(self) -> None:
+        status.write(self.plan.state_dir, self.plan.name, self.report())
