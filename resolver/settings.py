@@ -125,5 +125,6 @@ class ResolverSettings(Section):
     max_ttl_seconds: int = Field(default=86400, ge=60, le=604800, description="longest time an answer is kept and announced")
     max_negative_ttl_seconds: int = Field(default=3600, ge=1, le=86400, description="longest time a negative answer is kept and announced")
     stale_seconds: int = Field(default=86400, ge=0, le=604800, description="how long after expiry an answer may still serve while no upstream answers; 0: never")
+    chain_limit: int = Field(default=20, ge=1, le=100000, description="unrelated domains an entry may block by alias before it is held as too broad, with an alarm")
     tcp_connections: int = Field(default=256, ge=1, le=65536, description="open TCP connections from clients, each worker")
     tcp_idle_seconds: int = Field(default=10, ge=1, le=600, description="silence after which a client's TCP connection is closed")

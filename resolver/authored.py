@@ -1,0 +1,131 @@
+"""Replies that we author: block answers, local answers for special names, negatives (RFC 2308, RFC 8482, RFC 8914).
+
+dnslib writes each shape of record once; from then on it is octets put behind a client's question. Every function returns all of a reply but its ID.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from struct import Struct
+
+from dnslib import AAAA as AAAAData
+from dnslib import QTYPE, RR, DNSBuffer
+from dnslib import SOA as SOAData
+from dnslib import A as AData
+
+from blocklists.index import Rule
+from resolver.wire import AAAA, ANY, CD, HEADER, HINFO, NOERROR, NXDOMAIN, PLAIN_OPT, QR, RA, RD, REFUSED, SOA, A, Query, ede, opt_record
+
+EDE_FORGED, EDE_BLOCKED, EDE_CENSORED = 4, 15, 16
+LOCAL_TTL = 600
+"""Seconds clients may keep what we say of special names."""
+
+_POINTER = Struct(">H")
+_FORGED = ede(EDE_FORGED)
+_QUESTION_OWNER = b"\xc0\x0c"
+_PLAIN_TEXT = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def _record(kind: int, ttl: int, data: object) -> bytes:
+    """A record without its owner: type, class IN, TTL, data."""
+    buffer = DNSBuffer()
+    RR(".", kind, ttl=ttl, rdata=data).pack(buffer)
+    return bytes(buffer.data[1:])
+
+
+def soa(ttl: int) -> bytes:
+    """A SOA record without its owner whose TTL and MINIMUM are `ttl` seconds, so that clients forget a negative answer after that."""
+    return _record(QTYPE.SOA, ttl, SOAData("localhost.", "nobody.invalid.", (1, 3600, 1200, 604800, ttl)))
+
+
+def reply(query: Query, rcode: int, answers: Sequence[bytes], authority: bytes = b"", options: bytes = b"") -> bytes:
+    """Question, answers, at most one authority record, and OPT when the client sent one; `options` go into the OPT. Neither AA nor AD is set."""
+    head = HEADER.pack(0, QR | RA | query.flags & (RD | CD) | rcode, 1, len(answers), 1 if authority else 0, 1 if query.edns else 0)
+    body = head[2:] + query.question + b"".join(answers) + authority
+    if not query.edns:
+        return body
+    return body + (opt_record(query.do, options) if options else PLAIN_OPT[query.do])
+
+
+class BlockAnswers:
+    """The answers of `reference` rules to questions: landing addresses or nothing, and always why.
+
+    One for each client group, because groups may have landing addresses of their own.
+    """
+
+    __slots__ = ("_addresses", "_soa")
+
+    def __init__(self, landing_addresses: Sequence[str], ttl: int) -> None:
+        self._soa = soa(ttl)
+        found: dict[int, list[bytes]] = {A: [], AAAA: []}
+        for text in landing_addresses:
+            kind, data = (A, AData(text)) if ipaddress.ip_address(text).version == 4 else (AAAA, AAAAData(text))
+            found[kind].append(_QUESTION_OWNER + _record(kind, ttl, data))
+        self._addresses = {A: tuple(found[A]), AAAA: tuple(found[AAAA]), ANY: tuple(found[A])}
+
+    def answer(self, query: Query, rule: Rule) -> bytes:
+        """The block answer of this rule, for the question itself or for an alias that led to the listed name."""
+        mode = rule.mode
+        options = explain(rule) if query.edns else b""
+        if mode == "redirect":
+            addresses = self._addresses.get(query.qtype)
+            if addresses:
+                return reply(query, NOERROR, addresses, b"", _FORGED + options)
+        elif mode == "refused":
+            return reply(query, REFUSED, (), b"", options)
+        rcode = NXDOMAIN if mode == "nxdomain" else NOERROR
+        return reply(query, rcode, (), self._soa_of(query, rule), options)
+
+    def _soa_of(self, query: Query, rule: Rule) -> bytes:
+        """Owned by the listed name where it is at or above the question, else (an alias led there) by the question: clients believe no other."""
+        owner = 12
+        if query.key.startswith(rule.key):
+            owner += len(query.key) - len(rule.key)
+        return _POINTER.pack(0xC000 | owner) + self._soa
+
+
+def explain(rule: Rule) -> bytes:
+    """The EDE option of a rule: 16 for a directive, 15 for the operator's own list, with `REFERENCE listed.name` as its text."""
+    code = EDE_CENSORED if rule.kind == "directive" else EDE_BLOCKED
+    return ede(code, rule.reference.encode() + b" " + _text(rule.key))
+
+
+def _text(key: bytes) -> bytes:
+    labels = []
+    position = 0
+    while position < len(key):
+        end = position + key[position] + 1
+        label = key[position + 1 : end]
+        labels.append(label if _PLAIN_TEXT.issuperset(label) else _escaped(label))
+        position = end
+    labels.reverse()
+    return b".".join(labels)
+
+
+def _escaped(label: bytes) -> bytes:
+    """RFC 1035 section 5.1 escapes, so that the text is ASCII without NUL (RFC 8914 section 2)."""
+    return b"".join(bytes((octet,)) if octet in _PLAIN_TEXT else b"\\%03d" % octet for octet in label)
+
+
+def any_reply(query: Query) -> bytes:
+    """RFC 8482 section 4.2: a question for ANY is answered with one HINFO record."""
+    return reply(query, NOERROR, (_QUESTION_OWNER + _ANY_RECORD,))
+
+
+_ANY_RECORD = HINFO.to_bytes(2, "big") + b"\0\1" + (3600).to_bytes(4, "big") + b"\0\x09\x07RFC8482\0"
+_LOCAL_SOA = soa(LOCAL_TTL)
+_LOCALHOST = {
+    A: (_QUESTION_OWNER + _record(A, LOCAL_TTL, AData("127.0.0.1")),),
+    AAAA: (_QUESTION_OWNER + _record(AAAA, LOCAL_TTL, AAAAData("::1")),),
+}
+
+
+def local_reply(query: Query, zone: bytes, rcode: int, loopback: bool) -> bytes:
+    """What a special zone (an index key) says: loopback addresses, no data at its apex, or that the name does not exist."""
+    if loopback and query.qtype in _LOCALHOST:
+        return reply(query, NOERROR, _LOCALHOST[query.qtype])
+    owner = _POINTER.pack(0xC000 | 12 + len(query.key) - len(zone))
+    if query.key == zone and query.qtype == SOA:
+        return reply(query, NOERROR, (owner + _LOCAL_SOA,))
+    return reply(query, rcode, (), owner + _LOCAL_SOA)

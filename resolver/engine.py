@@ -1,0 +1,369 @@
+"""Decides every answer: policy, answer cache, local names, or a lookup upstream. Pure: bytes and the time in, bytes or lookups out.
+
+The order is the law's order: what a directive names is blocked before any flag, cache or upstream is consulted; a chain that leads to a
+listed name is blocked before its answer is sent. This module opens no socket and reads no clock; `upstreams` carries out its lookups and hands back
+what came of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+
+from blocklists.index import Rule
+from resolver.authored import BlockAnswers, any_reply
+from resolver.generations import Generations
+from resolver.packetcache import Clock, PacketCache, aged
+from resolver.policy import Policy
+from resolver.records import Answer
+from resolver.special import special_reply
+from resolver.wire import (
+    AD,
+    ANY,
+    AXFR,
+    CD,
+    HEADER,
+    IXFR,
+    MAILA,
+    MAILB,
+    NOERROR,
+    NOTIMP,
+    NXDOMAIN,
+    OPT,
+    PLAIN_OPT,
+    QR,
+    RA,
+    RD,
+    REFUSED,
+    SERVFAIL,
+    TC,
+    TKEY,
+    TSIG,
+    Query,
+    Silence,
+    Unreadable,
+    ede,
+    error_reply,
+    opt_record,
+    read_query,
+)
+
+_U32 = Struct(">I")
+
+EDE_STALE, EDE_PROHIBITED, EDE_STALE_NXDOMAIN = 3, 18, 19
+EDE_NO_REACHABLE_AUTHORITY, EDE_NETWORK_ERROR = 22, 23
+
+STALE_TTL = 30
+"""Seconds a stale answer is announced for (RFC 8767 section 4)."""
+FAILURE_SECONDS = 5
+FAILURE_MOST_SECONDS = 30
+"""How long a failed lookup is remembered: doubling from the first to the second (RFC 9520 section 3.2)."""
+PREFETCH_SHARE = 10
+"""An answer met in the last tenth of its life is fetched again before it is missed ..."""
+PREFETCH_LEAST_SECONDS = 20
+"""... if its life is at least this long."""
+MAX_WAITERS = 256
+"""Clients that wait for one lookup; one more is told SERVFAIL."""
+MAX_LOOKUPS = 16384
+"""Questions in flight in one worker; one more is told SERVFAIL."""
+FOREVER = 1 << 62
+
+_NOT_DATA = {AXFR: REFUSED, IXFR: REFUSED, OPT: NOTIMP, TKEY: NOTIMP, TSIG: NOTIMP, MAILA: NOTIMP, MAILB: NOTIMP}
+"""Question types that no name has data of, and what is said of them."""
+_AD_OR_RD_CD = RD | CD
+_PROHIBITED = ede(EDE_PROHIBITED)
+_STALE = {NOERROR: ede(EDE_STALE), NXDOMAIN: ede(EDE_STALE_NXDOMAIN)}
+_FLAGS = tuple(bytes((number,)) for number in range(4))
+
+
+class Lookup:
+    """A question on its way upstream, and who waits for it. `key` is unique among those in flight of one group (name, type, DO, CD)."""
+
+    __slots__ = ("cd", "do", "done", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
+
+    def __init__(self, group: Group, query: Query, key: bytes, zone: bytes, stale: Answer | None) -> None:
+        self.group = group
+        self.key = key
+        self.name_key = query.key
+        self.question = query.name + query.question[-4:]
+        self.do = query.do
+        self.cd = query.flags & CD != 0
+        self.zone = zone
+        self.stale = stale
+        self.waiters: list[Query] = []
+        self.done = False
+        self.state: object = None
+
+
+class Group:
+    """Clients treated alike: their block answers, their answer cache, their questions in flight."""
+
+    __slots__ = ("answers", "blocks", "in_flight", "name")
+
+    def __init__(self, name: str, landing_addresses: Sequence[str], block_ttl: int, most_bytes: int) -> None:
+        self.name = name
+        self.blocks = BlockAnswers(landing_addresses, block_ttl)
+        self.answers: Generations[Answer] = Generations(most_bytes)
+        self.in_flight: dict[bytes, Lookup] = {}
+
+
+class Front:
+    """Where a client's query enters: its group, and the packet cache of that group and transport.
+
+    `most_octets` is the largest message of the transport where that is not for the client to say (TCP), else 0; `young` is the cache's innermost
+    part, for the one loop that cannot afford a call.
+    """
+
+    __slots__ = ("group", "most_octets", "packets", "young")
+
+    def __init__(self, group: Group, most_bytes: int, clock: Clock, most_octets: int = 0) -> None:
+        self.group = group
+        self.packets = PacketCache(most_bytes, clock)
+        self.young = self.packets.map.young
+        self.most_octets = most_octets
+
+
+class Counters:
+    """What the engine did, in plain integers."""
+
+    __slots__ = ("answered", "blocked", "failed", "local", "lookups", "malformed", "prefetched", "prohibited", "stale", "truncated", "waited")
+
+    def __init__(self) -> None:
+        self.answered = self.blocked = self.local = self.stale = self.failed = 0
+        self.malformed = self.prohibited = self.truncated = 0
+        self.lookups = self.prefetched = self.waited = 0
+
+
+class Engine:
+    """One worker's decisions. Call `ask` for each query the packet cache did not answer, then carry out `take_lookups`."""
+
+    def __init__(self, policy: Policy, clock: Clock, zones: Sequence[bytes] = (), stale_seconds: int = 86400) -> None:
+        self.policy = policy
+        self.clock = clock
+        self.counters = Counters()
+        self._zones = frozenset(zones)
+        self._stale_seconds = stale_seconds
+        self._new: list[Lookup] = []
+        self.in_flight = 0
+        self.turn(0, policy.now)
+
+    def turn(self, second: int, now: int) -> None:
+        """The time: `second` of the monotonic clock, `now` in agreed unix seconds. To be called when the second turns and after a switch."""
+        self.policy.tick(now)
+        self.clock.set(second, self.policy.generation)
+
+    def take_lookups(self) -> list[Lookup]:
+        """The lookups to start now; each is handed out once."""
+        started = self._new
+        if started:
+            self._new = []
+        return started
+
+    def ask(self, data: bytes, front: Front | None, via: object, address: object) -> bytes | None:
+        """All of the reply but its ID; None when there is none, or when it will come through `via` once a lookup is answered.
+
+        `front` is None for a client that may not ask.
+        """
+        try:
+            query = read_query(data)
+        except Silence:
+            return None
+        except Unreadable as refusal:
+            self.counters.malformed += 1
+            return refusal.reply
+        if front is None:
+            self.counters.prohibited += 1
+            return error_reply(query, REFUSED, _PROHIBITED)
+        if front.most_octets > query.limit:
+            query.limit = front.most_octets
+        query.front = front
+        qtype = query.qtype
+        if qtype in _NOT_DATA:
+            return error_reply(query, _NOT_DATA[qtype])
+        rule = self.policy.judge(query.key)
+        if rule is not None:
+            return self._block(query, front, rule, FOREVER)
+        if not query.flags & RD:
+            return error_reply(query, REFUSED)
+        if qtype == ANY:
+            return self._local(query, front, any_reply(query))
+        group = front.group
+        key = query.name + query.question[-4:-2] + _FLAGS[(2 if query.do else 0) | (query.flags & CD) >> 4]
+        answer = group.answers.get(key)
+        second = self.clock.second
+        if answer is not None and second < answer.expires:
+            return self._answer(query, front, answer, key)
+        zone = self._zone_of(query.key)
+        if not zone:
+            local = special_reply(query)
+            if local is not None:
+                return self._local(query, front, local)
+        if answer is not None and second >= answer.expires + self._stale_seconds:
+            answer = None
+        if answer is not None and second < answer.failed_until:
+            return self._stale(query, answer)
+        query.via = via
+        query.address = address
+        return self._look_up(query, group, key, zone, answer)
+
+    def _zone_of(self, key: bytes) -> bytes:
+        """The key of the longest forwarded zone a name is in; empty when it goes to the usual upstreams."""
+        zones = self._zones
+        found = b""
+        if zones:
+            end = 0
+            while end < len(key):
+                end += key[end] + 1
+                if key[:end] in zones:
+                    found = key[:end]
+        return found
+
+    def _block(self, query: Query, front: Front, rule: Rule, until: int) -> bytes:
+        self.counters.blocked += 1
+        reply = front.group.blocks.answer(query, rule)
+        if len(reply) + 2 > query.limit:
+            return self._truncated(query)
+        if query.constant and rule.mode != "refused":
+            front.packets.put(query.raw[2:], reply, None, until)
+        return reply
+
+    def _local(self, query: Query, front: Front, reply: bytes) -> bytes:
+        self.counters.local += 1
+        if query.constant:
+            front.packets.put(query.raw[2:], reply, None, FOREVER)
+        return reply
+
+    def _answer(self, query: Query, front: Front, answer: Answer, key: bytes) -> bytes:
+        """The reply from a fresh answer, unless its chain is blocked."""
+        if answer.chain:
+            rule = self._chain_verdict(query.key, answer)
+            if rule is not None:
+                return self._block(query, front, rule, answer.expires)
+        self.counters.answered += 1
+        second = self.clock.second
+        until = answer.expires
+        if answer.lifetime >= PREFETCH_LEAST_SECONDS and answer.rcode != SERVFAIL:
+            until -= answer.lifetime // PREFETCH_SHARE
+            if second >= until and second >= answer.failed_until and key not in front.group.in_flight and self.in_flight < MAX_LOOKUPS:
+                self.counters.prefetched += 1
+                self._start(Lookup(front.group, query, key, self._zone_of(query.key), answer))
+        reply = self._compose(query, answer)
+        if len(reply) + 2 > query.limit:
+            return self._truncated(query)
+        if query.constant and second < until and answer.rcode != SERVFAIL:
+            front.packets.put(query.raw[2:], reply, answer, until)
+        return reply
+
+    def _chain_verdict(self, question: bytes, answer: Answer) -> Rule | None:
+        policy = self.policy
+        if answer.judged != policy.generation:
+            rule = policy.judge_chain(question, answer.chain)
+            self.clock.set(self.clock.second, policy.generation)  # holding an entry changes the generation
+            answer.blocked_by = rule
+            answer.judged = policy.generation
+        return answer.blocked_by
+
+    def _compose(self, query: Query, answer: Answer, options: bytes = b"") -> bytes:
+        second = self.clock.second
+        if answer.aged != second:
+            answer.tail = aged(answer.tail, answer, second, 12 + len(query.question))
+            answer.aged = second
+        flags = query.flags
+        head = QR | RA | flags & _AD_OR_RD_CD | answer.rcode
+        if answer.ad and (query.do or flags & AD):
+            head |= AD
+        options = options or answer.options
+        answers, authorities = answer.counts
+        if not query.edns:
+            return HEADER.pack(0, head, 1, answers, authorities, 0)[2:] + query.question + answer.tail
+        opt = opt_record(query.do, options) if options else PLAIN_OPT[query.do]
+        return HEADER.pack(0, head, 1, answers, authorities, 1)[2:] + query.question + answer.tail + opt
+
+    def _truncated(self, query: Query) -> bytes:
+        self.counters.truncated += 1
+        opt = PLAIN_OPT[query.do] if query.edns else b""
+        head = HEADER.pack(0, QR | TC | RA | query.flags & _AD_OR_RD_CD, 1, 0, 0, 1 if opt else 0)
+        return head[2:] + query.question + opt
+
+    def _stale(self, query: Query, answer: Answer) -> bytes:
+        """An expired answer while no upstream answers (RFC 8767), unless its chain is blocked."""
+        if answer.chain:
+            rule = self._chain_verdict(query.key, answer)
+            if rule is not None:
+                self.counters.blocked += 1
+                return query.front.group.blocks.answer(query, rule)
+        self.counters.stale += 1
+        patched = bytearray(answer.tail)
+        base = 12 + len(query.question)
+        for offset, _ in answer.ttls:
+            _U32.pack_into(patched, offset - base, STALE_TTL)
+        flags = QR | RA | query.flags & _AD_OR_RD_CD | answer.rcode
+        opt = opt_record(query.do, _STALE.get(answer.rcode, _STALE[NOERROR])) if query.edns else b""
+        reply = HEADER.pack(0, flags, 1, *answer.counts, 1 if opt else 0)[2:] + query.question + bytes(patched) + opt
+        return reply if len(reply) + 2 <= query.limit else self._truncated(query)
+
+    def _look_up(self, query: Query, group: Group, key: bytes, zone: bytes, stale: Answer | None) -> bytes | None:
+        lookup = group.in_flight.get(key)
+        if lookup is None:
+            if self.in_flight >= MAX_LOOKUPS:
+                return self._failure(query, b"")
+            lookup = Lookup(group, query, key, zone, stale)
+            self._start(lookup)
+        elif len(lookup.waiters) >= MAX_WAITERS:
+            return self._failure(query, b"")
+        lookup.waiters.append(query)
+        self.counters.waited += 1
+        return None
+
+    def _start(self, lookup: Lookup) -> None:
+        lookup.group.in_flight[lookup.key] = lookup
+        self.in_flight += 1
+        self.counters.lookups += 1
+        self._new.append(lookup)
+
+    def _failure(self, query: Query, options: bytes) -> bytes:
+        self.counters.failed += 1
+        return error_reply(query, SERVFAIL, options)
+
+    def _finish(self, lookup: Lookup) -> list[Query]:
+        lookup.done = True
+        if lookup.group.in_flight.pop(lookup.key, None) is not None:
+            self.in_flight -= 1
+        waiters, lookup.waiters = lookup.waiters, []
+        return waiters
+
+    def answered(self, lookup: Lookup, answer: Answer) -> list[tuple[Query, bytes]]:
+        """Keeps what an upstream said and gives every waiter's reply (all but its ID), each with its own case, flags, OPT and size."""
+        second = self.clock.second
+        answer.stored = answer.aged = second
+        answer.expires = second + answer.lifetime
+        if answer.lifetime:
+            lookup.group.answers.put(lookup.key, answer, len(answer.tail) + 64 * len(answer.ttls))
+        return [(query, self._answer(query, query.front, answer, lookup.key)) for query in self._finish(lookup)]
+
+    def failed(self, lookup: Lookup, code: int | None) -> list[tuple[Query, bytes]]:
+        """Every waiter's reply when no upstream gave an answer: stale if there is one, else SERVFAIL with EDE `code` (None for none).
+
+        The failure is remembered, so that the same question does not go out again at once (RFC 9520).
+        """
+        second = self.clock.second
+        stale = lookup.stale
+        options = b"" if code is None else ede(code)
+        if stale is not None and stale.rcode != SERVFAIL and second < stale.expires + self._stale_seconds:
+            stale.failed_until = second + FAILURE_SECONDS
+            return [(query, self._stale(query, stale)) for query in self._finish(lookup)]
+        seconds = FAILURE_SECONDS if stale is None else min(2 * stale.lifetime, FAILURE_MOST_SECONDS)
+        failure = Answer(SERVFAIL, b"", (0, 0), (), seconds)
+        failure.options = options
+        failure.stored = failure.aged = second
+        failure.expires = second + seconds
+        lookup.group.answers.put(lookup.key, failure, 64)
+        return [(query, self._failure(query, options)) for query in self._finish(lookup)]
+
+    def overdue(self, lookup: Lookup) -> list[tuple[Query, bytes]]:
+        """Stale replies for those who have waited long enough while the lookup goes on (RFC 8767 section 5); nothing without a stale answer."""
+        stale = lookup.stale
+        if stale is None or stale.rcode == SERVFAIL or self.clock.second >= stale.expires + self._stale_seconds:
+            return []
+        waiters, lookup.waiters = lookup.waiters, []
+        return [(query, self._stale(query, stale)) for query in waiters]

@@ -1,0 +1,93 @@
+"""Ready replies by the exact octets of a query after its ID: the path that most queries take.
+
+One cache for each client group and transport. An entry carries one stamp, made of the policy's generation and the second: equal to the
+clock's, it is sent as it is. Of an older second, its TTLs are aged and it is stamped again; of an older generation, or about to expire, it is
+not used, and the engine judges and answers anew. Nothing ever sweeps. Replies that depend on more than these octets are not put here.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from resolver.generations import MASK, Generations
+from resolver.records import Answer
+
+_U32 = Struct(">I")
+GENERATION_SHIFT = 32
+"""A stamp is `generation << 32 | second`."""
+
+
+class Clock:
+    """The second and the generation now, as the one stamp that cached replies are compared with. Seconds are of the monotonic clock."""
+
+    __slots__ = ("second", "stamp")
+
+    def __init__(self) -> None:
+        self.second = 0
+        self.stamp = 0
+
+    def set(self, second: int, generation: int) -> None:
+        """To be called when the second turns and when the generation changes."""
+        self.second = second
+        self.stamp = generation << GENERATION_SHIFT | second
+
+
+class Entry:
+    """A reply without its ID; `answer` is what it was made of, None when we authored it."""
+
+    __slots__ = ("answer", "reply", "stamp", "until")
+
+    def __init__(self, reply: bytes, answer: Answer | None, stamp: int, until: int) -> None:
+        self.reply = reply
+        self.answer = answer
+        self.stamp = stamp
+        self.until = until
+
+
+class PacketCache:
+    """`map` is read directly by the UDP loop; everybody else calls `get`."""
+
+    __slots__ = ("clock", "map")
+
+    def __init__(self, most_bytes: int, clock: Clock) -> None:
+        self.map: Generations[Entry] = Generations(most_bytes)
+        self.clock = clock
+
+    def get(self, key: bytes) -> bytes | None:
+        """The reply, all but its ID, to a query with these octets after its ID; None sends the query to the engine."""
+        entry = self.map.young[hash(key) & MASK].get(key) or self.map.get(key)
+        if entry is None:
+            return None
+        if entry.stamp == self.clock.stamp:
+            return entry.reply
+        return self.refresh(entry)
+
+    def refresh(self, entry: Entry) -> bytes | None:
+        """The reply of an entry from an earlier second with its TTLs aged, or None when it must be judged or fetched again."""
+        stamp = self.clock.stamp
+        second = self.clock.second
+        if entry.stamp >> GENERATION_SHIFT != stamp >> GENERATION_SHIFT or second >= entry.until:
+            return None
+        answer = entry.answer
+        if answer is not None:
+            entry.reply = aged(entry.reply, answer, second, 2)
+        entry.stamp = stamp
+        return entry.reply
+
+    def put(self, key: bytes, reply: bytes, answer: Answer | None, until: int) -> None:
+        """Keeps a reply (all but its ID) until the clock's second `until`, or until the generation changes."""
+        self.map.put(key, Entry(reply, answer, self.clock.stamp, until), len(reply))
+
+
+def aged(octets: bytes, answer: Answer, second: int, skipped: int) -> bytes:
+    """`octets`, a message of this answer without its first `skipped` octets, with every TTL as it is at `second`."""
+    age = second - answer.stored
+    ttls = answer.ttls
+    if len(ttls) == 1:
+        offset, ttl = ttls[0]
+        offset -= skipped
+        return octets[:offset] + _U32.pack(ttl - age if ttl > age else 0) + octets[offset + 4 :]
+    patched = bytearray(octets)
+    for offset, ttl in ttls:
+        _U32.pack_into(patched, offset - skipped, ttl - age if ttl > age else 0)
+    return bytes(patched)

@@ -1,0 +1,78 @@
+"""What the list says of one question, now (invariants 1 and 5 of the architecture).
+
+Holds the version in force and a generation number that changes whenever a verdict could: when another version is put in force, and when a
+directive's start or end is passed. Whoever keeps a verdict keeps the generation beside it. No flag, option or letter case reaches this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from blocklists.index import Rule
+from blocklists.suffixes import registrable
+
+
+class Listed(Protocol):
+    """What the policy needs of an index (`blocklists.index.Index`)."""
+
+    def find(self, key: bytes, now: int) -> Rule | None: ...
+
+    def next_boundary(self, now: int) -> int: ...
+
+
+class Policy:
+    """Verdicts over the index in force. `now` is unix seconds as agreed by the clock; `generation` counts changes of any verdict."""
+
+    __slots__ = ("_boundary", "_index", "_led_from", "chain_limit", "generation", "held", "now", "serial")
+
+    def __init__(self, index: Listed, serial: int, now: int, chain_limit: int) -> None:
+        self.generation = 0
+        self.chain_limit = chain_limit
+        self.held: set[bytes] = set()
+        self._led_from: dict[bytes, set[int]] = {}
+        self.now = now
+        self.switch(index, serial)
+
+    def switch(self, index: Listed, serial: int) -> None:
+        """Puts another version in force: one pointer and one number."""
+        self._index = index
+        self.serial = serial
+        self._boundary = index.next_boundary(self.now)
+        self.generation += 1
+
+    def tick(self, now: int) -> None:
+        """Says what time it is; passing a start or an end changes the generation."""
+        if now >= self._boundary or now < self.now:
+            self._boundary = self._index.next_boundary(now)
+            self.generation += 1
+        self.now = now
+
+    def judge(self, key: bytes) -> Rule | None:
+        """The rule that blocks the name with this index key, or None."""
+        return self._index.find(key, self.now)
+
+    def judge_chain(self, question: bytes, chain: Iterable[bytes]) -> Rule | None:
+        """The rule that blocks an answer to `question` because of a name it leads to, or None.
+
+        A listed name that blocks the chains of more than `chain_limit` unrelated domains is more likely shared infrastructure than
+        a target: chain matching by it is then held, and the caller sees it in `held`. The name itself stays blocked.
+        """
+        for key in chain:
+            rule = self._index.find(key, self.now)
+            if rule is not None and rule.key not in self.held and not self._is_too_broad(rule, question):
+                return rule
+        return None
+
+    def _is_too_broad(self, rule: Rule, question: bytes) -> bool:
+        domain = registrable(question)
+        if domain == registrable(rule.key):
+            return False
+        domains = self._led_from.setdefault(rule.key, set())
+        domains.add(hash(domain))  # salted by the process: a number, not a name that somebody looked up
+        if len(domains) <= self.chain_limit:
+            return False
+        self.held.add(rule.key)
+        del self._led_from[rule.key]
+        self.generation += 1
+        return True

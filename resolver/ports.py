@@ -1,0 +1,166 @@
+"""The UDP sockets questions leave by: many, on random ports, each soon retired (RFC 5452 section 9.2).
+
+Every socket is connected, so that the kernel drops what does not come from the server's address and port; what is left to match is the ID,
+here, and the question, by the caller. All sockets of a server hang on one epoll instance, which is the only thing the event loop watches.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+SLOTS = 256
+MOST_SECONDS = 10.0
+MOST_QUESTIONS = 1000
+"""A socket is retired after either."""
+DRAIN_SECONDS = 3.0
+"""A retired socket still hears answers for this long: longer than any lookup lives."""
+_LOWEST_PORT = 1024
+
+
+class Dice:
+    """Unpredictable 16-bit numbers from the system's generator, drawn 4,096 at a time."""
+
+    __slots__ = ("_left", "_numbers")
+
+    def __init__(self) -> None:
+        self._numbers = memoryview(b"").cast("H")
+        self._left = 0
+
+    def roll(self) -> int:
+        """0 to 65,535, uniformly."""
+        if not self._left:
+            self._numbers = memoryview(os.urandom(8192)).cast("H")
+            self._left = 4096
+        self._left -= 1
+        return self._numbers[self._left]
+
+
+class _Port:
+    __slots__ = ("opened_at", "sent", "socket", "waiting")
+
+    def __init__(self, connected: socket.socket, now: float) -> None:
+        self.socket = connected
+        self.opened_at = now
+        self.sent = 0
+        self.waiting: dict[int, Any] = {}
+
+
+class Ports:
+    """Sends questions to one server. An attempt is opaque here: it comes back with what was heard.
+
+    `received(data, attempt)` says whether the data settles the attempt; `refused(attempt)` is told when nobody listens at the server's port.
+    """
+
+    def __init__(self, address: str, port: int, dice: Dice, received: Callable[[bytes, Any], bool], refused: Callable[[Any], None]) -> None:
+        self._server = (address, port)
+        self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._dice = dice
+        self._received = received
+        self._refused = refused
+        self._epoll = select.epoll()
+        self._slots: list[_Port | None] = [None] * SLOTS
+        self._by_fd: dict[int, _Port] = {}
+        self._retired: deque[tuple[float, _Port]] = deque()
+        self._next_sweep = 0.0
+
+    def fileno(self) -> int:
+        """What to watch: readable when any socket is."""
+        return self._epoll.fileno()
+
+    def send(self, packet: bytes, attempt: Any) -> None:
+        """Sends a packet, all but its ID, from a socket drawn at random, under an ID drawn at random."""
+        dice = self._dice
+        number = dice.roll() & SLOTS - 1
+        port = self._slots[number]
+        if port is None or port.sent >= MOST_QUESTIONS or attempt.sent_at - port.opened_at > MOST_SECONDS:
+            port = self._open(number, attempt.sent_at)
+            if port is None:
+                self._refused(attempt)
+                return
+        identifier = dice.roll()
+        while identifier in port.waiting:
+            identifier = dice.roll()
+        port.waiting[identifier] = attempt
+        port.sent += 1
+        try:
+            port.socket.send(identifier.to_bytes(2, "big") + packet)
+        except BlockingIOError:
+            return  # a full buffer is a lost packet: the try's time runs out
+        except OSError:
+            port.waiting.pop(identifier, None)
+            self._refused(attempt)
+
+    def _open(self, number: int, now: float) -> _Port | None:
+        old = self._slots[number]
+        if old is not None:
+            self._slots[number] = None
+            self._retired.append((now, old))
+        fresh = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            for _ in range(8):
+                with suppress(OSError):  # taken: draw another; after eight, let the kernel choose
+                    fresh.bind(("", _LOWEST_PORT + self._dice.roll() % (65536 - _LOWEST_PORT)))
+                    break
+            fresh.connect(self._server)
+        except OSError:
+            fresh.close()
+            return None
+        port = self._slots[number] = self._by_fd[fresh.fileno()] = _Port(fresh, now)
+        self._epoll.register(fresh.fileno(), select.EPOLLIN)
+        return port
+
+    def drain(self) -> None:
+        """Reads one datagram of each readable socket; what is left makes the epoll instance readable again."""
+        for fd, _ in self._epoll.poll(0, 256):
+            port = self._by_fd.get(fd)
+            if port is None:
+                continue
+            try:
+                data = port.socket.recv(4096)
+            except BlockingIOError:
+                continue
+            except OSError:
+                waiting, port.waiting = port.waiting, {}
+                for attempt in waiting.values():
+                    self._refused(attempt)
+                continue
+            if len(data) < 12:
+                continue
+            identifier = data[0] << 8 | data[1]
+            attempt = port.waiting.get(identifier)
+            if attempt is not None and self._received(data, attempt):
+                port.waiting.pop(identifier, None)
+
+    def retire(self, now: float) -> None:
+        """Closes sockets that are past use. Cheap to call often."""
+        while self._retired and self._retired[0][0] + DRAIN_SECONDS <= now:
+            self._close(self._retired.popleft()[1])
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + 1.0
+        for number, port in enumerate(self._slots):
+            if port is not None and now - port.opened_at > MOST_SECONDS:
+                self._slots[number] = None
+                self._retired.append((now, port))
+
+    def _close(self, port: _Port) -> None:
+        del self._by_fd[port.socket.fileno()]
+        port.socket.close()
+
+    def close(self) -> None:
+        """Closes every socket."""
+        for port in self._by_fd.values():
+            port.socket.close()
+        self._by_fd.clear()
+        self._epoll.close()
+
+    def open_ports(self) -> list[int]:
+        """The local ports in use now, for tests and status."""
+        return [port.socket.getsockname()[1] for port in self._slots if port is not None]
+

@@ -1,0 +1,357 @@
+"""Reads what upstreams answer, and keeps only what was asked for (RFC 1035 sections 4.1.3 and 4.1.4, RFC 2308, RFC 5452 section 6).
+
+An upstream is believed for the question's own chain and no further: records whose owner is not on the chain, name-server records, the
+additional section and the OPT are dropped. Every name is walked in bounded work (each pointer must point before the name it ends) and names in
+record data are checked as well, so that no client is handed a pointer we did not follow. What is kept becomes the tail of every reply,
+as octets: compression stays right because a reply repeats a question of the same length at the same place.
+It opens no socket and reads no clock.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as StructError
+
+from blocklists.index import Rule
+from blocklists.names import key as index_key
+from resolver.wire import (
+    AD,
+    ANY,
+    CNAME,
+    DNAME,
+    HEADER,
+    HTTPS,
+    NOERROR,
+    NSEC,
+    NSEC3,
+    NXDOMAIN,
+    QR,
+    RRSIG,
+    SOA,
+    SVCB,
+    TC,
+)
+
+_RECORD = Struct(">HHIH")
+_U32 = Struct(">I")
+
+_NAMES_IN_DATA = {
+    2: (0, 1), 3: (0, 1), 4: (0, 1), 5: (0, 1), 7: (0, 1), 8: (0, 1), 9: (0, 1), 12: (0, 1), 39: (0, 1), 6: (0, 2), 14: (0, 2), 17: (0, 2),
+    15: (2, 1), 18: (2, 1), 21: (2, 1), 26: (2, 2), 33: (6, 1),
+}  # fmt: skip
+"""Types whose data may hold compressed names: octets before the first, and how many (RFC 3597 section 4; NAPTR is read apart)."""
+_NAPTR = 35
+_READ_IN_FULL = frozenset((*_NAMES_IN_DATA, _NAPTR, SVCB, HTTPS, RRSIG, ANY))
+"""Types whose answers are always read record by record: their data holds names."""
+
+_KEPT_AUTHORITY = frozenset((SOA, NSEC, NSEC3, RRSIG))
+MAX_CHAIN = 16
+"""Aliases followed in one answer; a longer chain is refused (as BIND and Unbound do)."""
+MAX_RECORDS = 1000
+
+
+class BadAnswer(Exception):  # noqa: N818 - named for what it is
+    """An upstream's message is not a well-formed answer to what was asked."""
+
+
+class Answer:
+    """What an upstream said of one question, ready to be sent to many clients.
+
+    `rcode` 0..15; `tail` the kept records' octets, which stand right after the question; `counts` records in the answer and authority sections;
+    `ttls` pairs of (offset of the TTL from the message's start, TTL in seconds as kept); `lifetime` seconds it may be used, 0 means do not keep;
+    `chain` index keys of every alias and service target it leads through, in order; `ad` whether the upstream called it authentic.
+    `options` are EDE options to send with it. The cache adds `stored`, `aged` and `expires` (seconds of its clock: when it came, of when its tail's TTLs
+    are, until when it is fresh), `failed_until` (no new attempt before; RFC 9520), and `judged`/`blocked_by`,
+    the chain's last verdict and the generation it was of.
+    """
+
+    __slots__ = ("ad", "aged", "blocked_by", "chain", "counts", "expires", "failed_until", "judged", "lifetime", "options", "rcode", "stored", "tail", "ttls")
+
+    def __init__(self, rcode: int, tail: bytes, counts: tuple[int, int], ttls: tuple[tuple[int, int], ...], lifetime: int) -> None:
+        self.rcode = rcode
+        self.tail = tail
+        self.counts = counts
+        self.ttls = ttls
+        self.lifetime = lifetime
+        self.chain: tuple[bytes, ...] = ()
+        self.ad = False
+        self.options = b""
+        self.stored = self.aged = 0
+        self.expires = 0
+        self.failed_until = 0
+        self.judged = -1
+        self.blocked_by: Rule | None = None
+
+
+class Limits:
+    """Bounds on what upstreams may have us keep, in seconds: shortest and longest TTL, longest negative TTL."""
+
+    __slots__ = ("longest", "longest_negative", "shortest")
+
+    def __init__(self, shortest: int = 0, longest: int = 86400, longest_negative: int = 3600) -> None:
+        self.shortest = shortest
+        self.longest = longest
+        self.longest_negative = longest_negative
+
+
+def is_truncated(data: bytes) -> bool:
+    """Whether the upstream set TC: ask again over TCP."""
+    return data[2] & (TC >> 8) != 0
+
+
+def read_answer(data: bytes, question: bytes, do: bool, limits: Limits) -> Answer:
+    """The usable part of an upstream's message to `question`, the question section as it was sent, its name canonical; `do` as it was sent.
+
+    Raises BadAnswer when the message does not answer it or is malformed anywhere it is read.
+    """
+    try:
+        return _read(data, question, do, limits)
+    except (IndexError, StructError, ValueError) as error:
+        raise BadAnswer("a record is cut off or a name is malformed") from error
+
+
+def _read(data: bytes, question: bytes, do: bool, limits: Limits) -> Answer:
+    _, flags, questions, answers, authorities, _ = HEADER.unpack_from(data)
+    start = 12 + len(question)
+    if not flags & QR or questions != 1:
+        raise BadAnswer("it is not an answer to one question")
+    name = question[:-4]
+    qtype = question[-4] << 8 | question[-3]
+    echoed = data[12:start]
+    if echoed != question and (echoed[-4:] != question[-4:] or echoed[:-4].lower() != name):
+        raise BadAnswer("it repeats another question")
+    rcode = flags & 15
+    if answers + authorities > MAX_RECORDS:
+        raise BadAnswer("it has too many records")
+    if rcode == NOERROR and answers and not (do and authorities) and qtype not in _READ_IN_FULL:
+        plain = _read_plain(data, start, qtype, answers, limits)
+        if plain is not None:
+            plain.ad = flags & AD != 0
+            return plain
+    return _read_all(data, start, (name, qtype), (flags, answers, authorities), limits)
+
+
+def _read_plain(data: bytes, start: int, qtype: int, answers: int, limits: Limits) -> Answer | None:
+    """The common case at a third of the cost: every answer is of the type asked, owned by the question through a pointer, without names in its data.
+
+    None when it is not that case. What follows the answers is dropped unread, so it need not be well-formed.
+    """
+    tail = bytearray()
+    ttls = []
+    lifetime = limits.longest
+    position = start
+    for _ in range(answers):
+        if data[position : position + 2] != b"\xc0\x0c":
+            return None
+        kind, _, ttl, length = _RECORD.unpack_from(data, position + 2)
+        end = position + 12 + length
+        if kind != qtype or end > len(data):
+            return None
+        ttl = _bounded(ttl, limits.shortest, limits.longest)
+        if ttl < lifetime:
+            lifetime = ttl
+        tail += data[position : position + 6] + _U32.pack(ttl) + data[position + 10 : end]
+        ttls.append((position + 6, ttl))
+        position = end
+    return Answer(NOERROR, bytes(tail), (answers, 0), tuple(ttls), lifetime)
+
+
+def _bounded(ttl: int, shortest: int, longest: int) -> int:
+    if ttl & 0x80000000:  # RFC 2181 section 8: a TTL with the top bit set is 0
+        ttl = 0
+    return shortest if ttl < shortest else longest if ttl > longest else ttl
+
+
+class _Record:
+    __slots__ = ("data", "end", "fixed", "kind", "name", "owner", "start", "ttl")
+
+    def __init__(self, message: bytes, position: int) -> None:
+        self.start = position
+        self.name, self.fixed = read_name(message, position)
+        self.owner = self.name.lower()
+        self.kind, _, self.ttl, length = _RECORD.unpack_from(message, self.fixed)
+        self.data = self.fixed + 10
+        self.end = self.data + length
+        if self.end > len(message):
+            raise BadAnswer("a record is longer than the message")
+        check_data(message, self.kind, self.data, self.end)
+
+
+def read_name(data: bytes, position: int) -> tuple[bytes, int]:
+    """A possibly compressed name written out, in its own letter case, and where it ends in place.
+
+    Each pointer must point before the start of the run of labels it ends, so the walk cannot loop. Raises IndexError or ValueError.
+    """
+    parts = []
+    size = 1
+    bound = position
+    after = -1
+    while length := data[position]:
+        if length >= 0xC0:
+            target = (length & 0x3F) << 8 | data[position + 1]
+            if not 12 <= target < bound:
+                raise ValueError(position)
+            if after < 0:
+                after = position + 2
+            position = bound = target
+            continue
+        end = position + length + 1
+        size += length + 1
+        if length > 63 or size > 255 or end > len(data):
+            raise ValueError(position)
+        parts.append(data[position:end])
+        position = end
+    parts.append(b"\0")
+    return b"".join(parts), position + 1 if after < 0 else after
+
+
+def check_data(message: bytes, kind: int, position: int, end: int) -> None:
+    """Raises ValueError or IndexError unless the names in a record's data are well-formed and end within it."""
+    layout = _NAMES_IN_DATA.get(kind)
+    if layout is not None:
+        position += layout[0]
+        for _ in range(layout[1]):
+            position = read_name(message, position)[1]
+        if position > end or (position != end and kind != SOA):
+            raise ValueError(position)
+    elif kind == _NAPTR:
+        position = _skip_naptr_strings(message, position)
+        if read_name(message, position)[1] != end:
+            raise ValueError(position)
+
+
+def _skip_naptr_strings(message: bytes, position: int) -> int:
+    position += 4
+    for _ in range(3):
+        position += message[position] + 1
+    return position
+
+
+def _read_all(data: bytes, start: int, asked: tuple[bytes, int], head: tuple[int, int, int], limits: Limits) -> Answer:
+    name, qtype = asked
+    flags, answers, authorities = head
+    rcode = flags & 15
+    records = []
+    position = start
+    for _ in range(answers + authorities):
+        record = _Record(data, position)
+        records.append(record)
+        position = record.end
+    answer_section, authority_section = records[:answers], records[answers:]
+    owners, targets = follow_chain(data, name, qtype, answer_section)
+    kept = [r for r in answer_section if r.owner in owners]
+    kept_authority = [r for r in authority_section if r.kind in _KEPT_AUTHORITY]
+    positive = any(r.kind == qtype and r.owner in owners for r in kept)
+    lifetime = limits.longest
+    for record in kept:
+        record.ttl = _bounded(record.ttl, limits.shortest, limits.longest)
+        lifetime = min(lifetime, record.ttl)
+    for record in kept_authority:
+        record.ttl = _bounded(record.ttl, limits.shortest, limits.longest)
+    if not positive:
+        lifetime = min(lifetime, _negative_lifetime(data, rcode, kept_authority, limits))
+    tail, ttls = _assemble(data, start, kept + kept_authority)
+    answer = Answer(rcode, tail, (len(kept), len(kept_authority)), ttls, lifetime)
+    answer.ad = flags & AD != 0
+    answer.chain = tuple(index_key(target) for target in targets)
+    return answer
+
+
+def _negative_lifetime(data: bytes, rcode: int, authority: list[_Record], limits: Limits) -> int:
+    """RFC 2308 section 5: the lesser of the SOA's TTL and its MINIMUM; without a SOA a negative answer is not kept. The SOA's TTL is lowered to it."""
+    if rcode not in (NOERROR, NXDOMAIN):
+        return 0
+    for record in authority:
+        if record.kind == SOA:
+            minimum = _U32.unpack_from(data, record.end - 4)[0]
+            lifetime = max(min(record.ttl, minimum, limits.longest_negative), limits.shortest)
+            for other in authority:
+                other.ttl = min(other.ttl, lifetime)
+            return lifetime
+    return 0
+
+
+def follow_chain(data: bytes, name: bytes, qtype: int, records: list[_Record]) -> tuple[set[bytes], list[bytes]]:
+    """Owners on the question's chain, and every name it leads to: CNAME and DNAME targets, SVCB and HTTPS targets, also where the chain ends early.
+
+    The order of records does not matter. Raises BadAnswer for a chain longer than MAX_CHAIN.
+    """
+    aliases = {r.owner: read_name(data, r.data)[0].lower() for r in records if r.kind == CNAME}
+    redirections = {r.owner: read_name(data, r.data)[0].lower() for r in records if r.kind == DNAME}
+    owners = {name}
+    targets: list[bytes] = []
+    current = name
+    for _ in range(MAX_CHAIN + 1):
+        following = aliases.get(current) if qtype != CNAME else None
+        for owner, target in redirections.items():
+            if current != owner and current.endswith(owner) and _is_label_boundary(current, len(current) - len(owner)):
+                owners.add(owner)
+                targets.append(target)
+                substituted = current[: len(current) - len(owner)] + target
+                if following is None and len(substituted) <= 255:
+                    following = substituted
+        if following is None or following in owners:
+            break
+        owners.add(following)
+        targets.append(following)
+        current = following
+    else:
+        raise BadAnswer(f"its chain of aliases is longer than {MAX_CHAIN}")
+    if qtype == CNAME and name in aliases:
+        targets.append(aliases[name])
+    for record in records:
+        if record.kind in (SVCB, HTTPS) and record.owner in owners:
+            target = read_name(data, record.data + 2)[0].lower()
+            if target != b"\0":
+                targets.append(target)
+    return owners, list(dict.fromkeys(targets))
+
+
+def _is_label_boundary(name: bytes, offset: int) -> bool:
+    position = 0
+    while position < offset:
+        position += name[position] + 1
+    return position == offset
+
+
+def _assemble(data: bytes, start: int, records: list[_Record]) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+    """The kept records' octets with bounded TTLs, and where the TTLs stand. Cut out as they are when nothing before them was dropped."""
+    position = start
+    for record in records:
+        if record.start != position:
+            return _rewrite(data, start, records)
+        position = record.end
+    tail = bytearray(data[start:position])
+    ttls = []
+    for record in records:
+        offset = record.fixed + 4
+        _U32.pack_into(tail, offset - start, record.ttl)
+        ttls.append((offset, record.ttl))
+    return bytes(tail), tuple(ttls)
+
+
+def _rewrite(data: bytes, start: int, records: list[_Record]) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+    """The same, with every name written out, because a pointer could lead into what was dropped."""
+    tail = bytearray()
+    ttls = []
+    for record in records:
+        written = _write_data(data, record)
+        tail += record.name
+        ttls.append((start + len(tail) + 4, record.ttl))
+        tail += data[record.fixed : record.fixed + 4] + _U32.pack(record.ttl) + len(written).to_bytes(2, "big") + written
+    return bytes(tail), tuple(ttls)
+
+
+def _write_data(data: bytes, record: _Record) -> bytes:
+    layout = _NAMES_IN_DATA.get(record.kind)
+    if record.kind == _NAPTR:
+        position = _skip_naptr_strings(data, record.data)
+        return data[record.data : position] + read_name(data, position)[0]
+    if layout is None:
+        return data[record.data : record.end]
+    position = record.data + layout[0]
+    written = data[record.data : position]
+    for _ in range(layout[1]):
+        name, position = read_name(data, position)
+        written += name
+    return written + data[position : record.end]

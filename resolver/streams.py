@@ -1,0 +1,103 @@
+"""One TCP connection to an upstream, opened when a truncated answer needs it, shared by all questions, closed when idle (RFC 7766)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from resolver.ports import Dice
+
+IDLE_SECONDS = 5.0
+MOST_WAITING = 1000
+"""Questions open on the connection; one more fails at once."""
+
+
+class Stream(asyncio.Protocol):
+    """Sends questions to one server over TCP, pipelined, answers in any order.
+
+    `received(data, attempt)` gets an answer whose ID is the attempt's; `lost(attempt)` is told when the connection cannot be made, breaks, or is full.
+    """
+
+    def __init__(self, address: str, port: int, dice: Dice, received: Callable[[bytes, Any], None], lost: Callable[[Any], None]) -> None:
+        self._server = (address, port)
+        self._dice = dice
+        self._received = received
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: dict[int, Any] = {}
+        self._unsent: list[bytes] = []
+        self._buffer = bytearray()
+        self._idle: asyncio.TimerHandle | None = None
+
+    def send(self, packet: bytes, attempt: Any) -> None:
+        """Sends a packet, all but its ID; connects first if need be."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._lost(attempt)
+            return
+        identifier = self._dice.roll()
+        while identifier in self._waiting:
+            identifier = self._dice.roll()
+        self._waiting[identifier] = attempt
+        framed = (len(packet) + 2).to_bytes(2, "big") + identifier.to_bytes(2, "big") + packet
+        if self._transport is not None:
+            self._transport.write(framed)
+        else:
+            self._unsent.append(framed)
+            if self._connecting is None:
+                self._connecting = asyncio.get_running_loop().create_task(self._connect())
+        self._wait_for_idleness()
+
+    async def _connect(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self, *self._server)
+        except OSError:
+            self._fail_all()
+        finally:
+            self._connecting = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
+        self._transport = transport
+        self._buffer.clear()
+        transport.write(b"".join(self._unsent))
+        self._unsent.clear()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= 2:
+            end = 2 + (self._buffer[0] << 8 | self._buffer[1])
+            if len(self._buffer) < end:
+                return
+            message = bytes(self._buffer[2:end])
+            del self._buffer[:end]
+            if len(message) < 12:
+                continue
+            attempt = self._waiting.pop(message[0] << 8 | message[1], None)
+            if attempt is not None:
+                self._received(message, attempt)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._fail_all()
+
+    def _fail_all(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._unsent.clear()
+        for attempt in waiting.values():
+            self._lost(attempt)
+
+    def _wait_for_idleness(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.close)
+
+    def close(self) -> None:
+        """Closes the connection; what still waits on it is lost."""
+        if self._idle is not None:
+            self._idle.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._transport is not None:
+            self._transport.close()

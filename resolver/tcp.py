@@ -1,0 +1,182 @@
+"""The TCP listener: queries pipelined, answers in any order, every resource bounded (RFC 7766).
+
+A connection may have MOST_OPEN questions waiting and MOST_UNSENT octets unread; beyond either it is not read from. It is closed after `idle_seconds`
+without a whole query while nothing is owed to it, and the longest idle one makes room when there are too many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from resolver.clients import Clients
+from resolver.engine import Engine, Front, Lookup
+from resolver.wire import Query
+
+MOST_OPEN = 64
+"""Questions of one connection that wait for lookups."""
+MOST_UNSENT = 65536
+"""Octets of replies a client has not taken yet."""
+
+
+class TcpListener:
+    """What the connections of one worker share. `connection` makes a protocol for each accepted socket."""
+
+    def __init__(
+        self, engine: Engine, clients: Clients[Front], turn: Callable[[], None], start: Callable[[list[Lookup]], None], limits: tuple[int, int]
+    ) -> None:
+        self.engine = engine
+        self.clients = clients
+        self.turn = turn
+        self.start = start
+        self.most_connections, self.idle_seconds = limits
+        self.connections: OrderedDict[Connection, float] = OrderedDict()
+        self.received = 0
+        self._loop = asyncio.get_running_loop()
+        self._sweep = self._loop.call_later(1.0, self._close_idle)
+
+    def connection(self) -> Connection:
+        """The protocol of one accepted connection."""
+        return Connection(self)
+
+    def touched(self, connection: Connection) -> None:
+        """A whole query came: the connection is the least idle one."""
+        self.connections[connection] = self._loop.time()
+        self.connections.move_to_end(connection)
+
+    def joined(self, connection: Connection) -> None:
+        """A connection was accepted; the longest idle one makes room."""
+        if len(self.connections) >= self.most_connections:
+            oldest = next((other for other in self.connections if not other.waiting), None)
+            if oldest is None:
+                connection.abort()
+                return
+            del self.connections[oldest]
+            oldest.abort()
+        self.touched(connection)
+
+    def _close_idle(self) -> None:
+        deadline = self._loop.time() - self.idle_seconds
+        for connection, since in list(self.connections.items()):
+            if since > deadline:
+                break
+            if not connection.waiting:
+                connection.abort()
+        self._sweep = self._loop.call_later(1.0, self._close_idle)
+
+    def close(self) -> None:
+        """Closes every connection, sending what is already written."""
+        self._sweep.cancel()
+        for connection in list(self.connections):
+            connection.close()
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection. `send` is where replies that waited come back."""
+
+    def __init__(self, listener: TcpListener) -> None:
+        self._listener = listener
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._front: Front | None = None
+        self._host = ""
+        self._blocked = False
+        self.waiting = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
+        self._transport = transport
+        transport.set_write_buffer_limits(high=MOST_UNSENT)
+        peer = transport.get_extra_info("peername")
+        if peer is None:
+            transport.abort()
+            return
+        self._host = peer[0]
+        known = self._listener.clients.known
+        self._front = known[self._host] if self._host in known else self._listener.clients.classify(self._host)
+        self._listener.joined(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.connections.pop(self, None)
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._read()
+
+    def _read(self) -> None:
+        listener = self._listener
+        listener.turn()
+        buffer = self._buffer
+        taken = 0
+        while self._transport is not None and not self._blocked and self.waiting < MOST_OPEN and len(buffer) - taken >= 2:
+            end = taken + 2 + (buffer[taken] << 8 | buffer[taken + 1])
+            if len(buffer) < end:
+                break
+            self._ask(bytes(buffer[taken + 2 : end]))
+            taken = end
+        del buffer[:taken]
+        lookups = listener.engine.take_lookups()
+        if lookups:
+            listener.start(lookups)
+        self._read_on_or_wait()
+
+    def _ask(self, data: bytes) -> None:
+        listener = self._listener
+        listener.received += 1
+        listener.touched(self)
+        front = self._front
+        reply = None
+        if front is not None:
+            reply = front.packets.get(data[2:])
+        if reply is None:
+            counters = listener.engine.counters
+            before = counters.waited
+            reply = listener.engine.ask(data, front, self, None)
+            self.waiting += counters.waited - before
+        if reply is not None:
+            self._write(data[:2] + reply)
+
+    def _read_on_or_wait(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._blocked or self.waiting >= MOST_OPEN:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    def send(self, query: Query, reply: bytes) -> None:
+        """Sends a reply that had to wait for a lookup, and reads on if too many did."""
+        was_full = self.waiting >= MOST_OPEN
+        self.waiting -= 1
+        self._write(query.raw[:2] + reply)
+        if was_full and self._transport is not None:
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def _write(self, message: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(len(message).to_bytes(2, "big") + message)
+
+    def pause_writing(self) -> None:
+        self._blocked = True
+        self._read_on_or_wait()
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        self._read()
+
+    def eof_received(self) -> bool:
+        """A client that has asked all it wants still gets its answers."""
+        return self.waiting > 0
+
+    def close(self) -> None:
+        """Closes once what is written has gone out."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Closes at once."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,226 @@
+"""Reads what clients send, and nothing else: header, one question, EDNS (RFC 1035 section 4, RFC 6891).
+
+The first reader of every hostile byte. It does bounded work (each octet is looked at once), keeps the question's octets exactly as they came,
+and refuses with a documented error or returns the exact meaning. It opens no socket and reads no clock. Answers are read in `records`.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as StructError
+from typing import Any
+
+HEADER = Struct(">HHHHHH")
+_TYPE_CLASS = Struct(">HH")
+_OPT_FIXED = Struct(">HHBBHH")
+"""What follows an OPT record's root owner: type, payload size, extended RCODE, version, flags, RDLENGTH (RFC 6891 section 6.1.2)."""
+_RECORD_FIXED = Struct(">HHIH")
+_OPTION = Struct(">HH")
+
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, NOTAUTH, BADVERS = 0, 1, 2, 3, 4, 5, 9, 16
+
+QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
+OPCODE = 0x7800
+
+A, NS, CNAME, SOA, HINFO, AAAA, DNAME, OPT, SVCB, HTTPS, ANY = 1, 2, 5, 6, 13, 28, 39, 41, 64, 65, 255
+RRSIG, NSEC, NSEC3, TKEY, TSIG, IXFR, AXFR, MAILB, MAILA = 46, 47, 50, 249, 250, 251, 252, 253, 254
+IN = 1
+
+UDP_PAYLOAD = 1232
+"""The largest UDP answer sent, and the size announced: fits every path without fragments (RFC 9715)."""
+
+_CONSTANT_OPTIONS = frozenset((3, 11, 15))
+"""NSID, keepalive and EDE, when empty: a client that sends one sends the same octets every time, so its queries may enter the packet cache."""
+
+
+class Silence(Exception):  # noqa: N818 - not an error: what to answer is nothing
+    """The datagram deserves no answer: shorter than a header, or itself an answer."""
+
+
+class Unreadable(Exception):  # noqa: N818 - named for what the client sent, and answered with an RCODE
+    """The query is answered with an error. `rcode` is what to say; `reply` is all of the answer but its ID."""
+
+    def __init__(self, rcode: int, reply: bytes) -> None:
+        super().__init__(rcode)
+        self.rcode = rcode
+        self.reply = reply
+
+
+class Query:
+    """One client's question, with what its reply needs.
+
+    `id` 0..65535 and `flags` as received; `question` the question section's octets in the client's case; `name` the canonical wire name; `key` its
+    labels in reverse (see `blocklists.names`); `qtype` 0..65535; `do`, `edns`; `limit` the largest reply in octets; `constant` whether the
+    octets after the ID may be a cache key. The listener adds `via` (whom to hand the reply to), `address` (opaque to all others) and `front`.
+    """
+
+    __slots__ = ("address", "constant", "do", "edns", "flags", "front", "id", "key", "limit", "name", "qtype", "question", "raw", "via")
+
+    id: int
+    flags: int
+    question: bytes
+    name: bytes
+    key: bytes
+    qtype: int
+    edns: bool
+    do: bool
+    limit: int
+    constant: bool
+    raw: bytes
+    via: Any
+    address: Any
+    front: Any
+
+
+def read_query(data: bytes) -> Query:
+    """The meaning of a client's datagram or TCP message.
+
+    Raises Silence (RFC 1035: shorter than 12 octets, or QR=1) or Unreadable: NOTIMP for another opcode; FORMERR unless there is exactly one
+    question, no answer and no authority record, every name is whole and uncompressed where compression cannot be, at most one OPT and it
+    is well-formed, and nothing trails; BADVERS for an EDNS version above 0; NOTAUTH for a TSIG, whose key we cannot know (RFC 8945 section 5.2.1);
+    REFUSED for a class other than IN.
+    """
+    try:
+        identifier, flags, questions, answers, authorities, additionals = HEADER.unpack_from(data)
+    except StructError:
+        raise Silence from None
+    if flags & QR:
+        raise Silence
+    if flags & OPCODE:
+        raise Unreadable(NOTIMP, _bare(flags, NOTIMP))
+    if questions != 1 or answers or authorities:
+        raise Unreadable(FORMERR, _bare(flags, FORMERR))
+    labels = []
+    position = 12
+    try:
+        while length := data[position]:
+            if length > 63:
+                raise Unreadable(FORMERR, _bare(flags, FORMERR))
+            end = position + length + 1
+            labels.append(data[position:end])
+            position = end
+        position += 1
+        qtype, qclass = _TYPE_CLASS.unpack_from(data, position)
+    except (IndexError, StructError):
+        raise Unreadable(FORMERR, _bare(flags, FORMERR)) from None
+    if position > 12 + 255:
+        raise Unreadable(FORMERR, _bare(flags, FORMERR))
+    query = Query()
+    query.id = identifier
+    query.flags = flags
+    query.name = data[12:position].lower()
+    labels.reverse()
+    query.key = b"".join(labels).lower()
+    query.qtype = qtype
+    position += 4
+    query.question = data[12:position]
+    query.raw = data
+    query.edns = query.do = False
+    query.limit = 512
+    query.constant = True
+    if additionals or len(data) != position:
+        _read_additional(query, data, position, additionals)
+    if qclass != IN:
+        raise Unreadable(REFUSED, error_reply(query, REFUSED))
+    return query
+
+
+def _read_additional(query: Query, data: bytes, position: int, records: int) -> None:
+    seen_opt = False
+    try:
+        for remaining in range(records - 1, -1, -1):
+            start = position
+            position = skip_name(data, position)
+            kind, _, _, length = _RECORD_FIXED.unpack_from(data, position)
+            end = position + 10 + length
+            if end > len(data):
+                raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
+            if kind == OPT:
+                if seen_opt or data[start]:
+                    raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
+                seen_opt = True
+                _, size, _, version, flags, _ = _OPT_FIXED.unpack_from(data, position)
+                query.edns = True
+                query.do = flags & 0x8000 != 0
+                query.limit = 512 if size < 512 else UDP_PAYLOAD if size > UDP_PAYLOAD else size
+                if length:
+                    query.constant = _options_are_constant(query.flags, data, position + 10, end)
+                if version:
+                    raise Unreadable(BADVERS, error_reply(query, BADVERS))
+            elif kind == TSIG:
+                if remaining or end != len(data):
+                    raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
+                raise Unreadable(NOTAUTH, _unknown_key(query, data, start, position + 10, end))
+            else:
+                query.constant = False
+            position = end
+    except (IndexError, StructError, ValueError):
+        raise Unreadable(FORMERR, _bare(query.flags, FORMERR)) from None
+    if position != len(data):
+        raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
+
+
+def _options_are_constant(flags: int, data: bytes, position: int, end: int) -> bool:
+    constant = True
+    while position < end:
+        code, length = _OPTION.unpack_from(data, position)
+        position += 4 + length
+        if position > end:
+            raise Unreadable(FORMERR, _bare(flags, FORMERR))
+        if code not in _CONSTANT_OPTIONS or length > 2:
+            constant = False
+    return constant
+
+
+def skip_name(data: bytes, position: int) -> int:
+    """Where the name at `position` ends, following no pointer. Raises IndexError (cut off) or ValueError (a pointer forward, or a reserved label type)."""
+    start = position
+    while length := data[position]:
+        if length >= 0xC0:
+            if not 12 <= (length & 0x3F) << 8 | data[position + 1] < start:
+                raise ValueError(position)
+            return position + 2
+        if length > 63 or position - start > 254:
+            raise ValueError(position)
+        position += length + 1
+    return position + 1
+
+
+def _bare(flags: int, rcode: int) -> bytes:
+    """A header alone, all but the ID: what can be said when the question could not be read. Opcode and RD are echoed (RFC 1035 section 4.1.1)."""
+    return HEADER.pack(0, QR | flags & (OPCODE | RD) | rcode, 0, 0, 0, 0)[2:]
+
+
+def opt_record(do: bool, options: bytes = b"", extended: int = 0) -> bytes:
+    """Our OPT record: payload size 1232, version 0, the client's DO bit, the upper eight bits of an RCODE."""
+    return b"\0" + _OPT_FIXED.pack(OPT, UDP_PAYLOAD, extended, 0, 0x8000 if do else 0, len(options)) + options
+
+
+PLAIN_OPT = (opt_record(False), opt_record(True))
+"""Our OPT record without options, by DO bit."""
+
+
+def ede(code: int, text: bytes = b"") -> bytes:
+    """An Extended DNS Error option (RFC 8914 section 2): INFO-CODE, and EXTRA-TEXT in UTF-8."""
+    return b"\0\x0f" + _TYPE_CLASS.pack(2 + len(text), code) + text
+
+
+def error_reply(query: Query, rcode: int, options: bytes = b"") -> bytes:
+    """A reply without records, all but its ID: question, RCODE (0..4095), and OPT with `options` when the client sent one."""
+    opt = opt_record(query.do, options, rcode >> 4) if query.edns else b""
+    head = HEADER.pack(0, QR | RA | query.flags & (RD | CD) | rcode & 15, 1, 0, 0, 1 if opt else 0)
+    return head[2:] + query.question + opt
+
+
+def _unknown_key(query: Query, data: bytes, owner: int, rdata: int, end: int) -> bytes:
+    """NOTAUTH with an unsigned TSIG whose error is BADKEY, all but the ID (RFC 8945 sections 5.2.1 and 5.3.2)."""
+    algorithm_end = skip_name(data, rdata)
+    name = data[owner : rdata - 10]
+    algorithm = data[rdata:algorithm_end]
+    if name[-1:] != b"\0" or algorithm[-1:] != b"\0" or algorithm_end + 10 > end:
+        raise ValueError(rdata)  # RFC 8945 section 4.2: TSIG names are not compressed
+    signed_at = data[algorithm_end : algorithm_end + 8]  # time signed (48 bits) and fudge, as the client gave them
+    fields = algorithm + signed_at + b"\0\0" + HEADER.pack(query.id, 17, 0, 0, 0, 0)[:6]
+    record = name + _RECORD_FIXED.pack(TSIG, ANY, 0, len(fields)) + fields
+    head = HEADER.pack(0, QR | RA | query.flags & (RD | CD) | NOTAUTH, 1, 0, 0, 1)
+    return head[2:] + query.question + record

@@ -1,0 +1,208 @@
+"""One resolver process: inherits its sockets, maps the list, serves until told to stop.
+
+Started by the supervisor as `python -m resolver.worker` with a JSON job on standard input; says `{"ready": true, ...}` on standard output once it
+serves. Everything slow (opening a version, publishing which one is in force) happens in a thread beside the loop; the loop is only told the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import resource
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from blocklists import names
+from blocklists.clock import AgreedClock
+from blocklists.errors import RedHandError
+from blocklists.store import Follower, Version, open_current, publish_reader, withdraw_reader
+from resolver.clients import Clients
+from resolver.engine import Engine, Front, Group
+from resolver.packetcache import Clock
+from resolver.policy import Policy
+from resolver.records import Limits
+from resolver.settings import ResolverSettings, Upstream, split_endpoint
+from resolver.tcp import TcpListener
+from resolver.udp import UdpListener
+from resolver.upstreams import Server, Upstreams
+
+log = logging.getLogger("resolver")
+
+LOOK_SECONDS = 0.2
+"""How often a worker looks whether another version is current: one stat."""
+DRAIN_SECONDS = 3.0
+"""How long a stopping worker still delivers answers it owes."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds the thread that opens a version may hold the interpreter before the loop gets its turn."""
+
+
+class Worker:
+    """The parts of one process, put together. Must be made inside the running loop."""
+
+    def __init__(self, job: dict[str, Any], version: Version) -> None:
+        settings = ResolverSettings.model_validate(job["settings"])
+        self.name = str(job["name"])
+        self.state_dir = Path(job["state_dir"])
+        self.version = version
+        self._agreed = AgreedClock()
+        self._held: frozenset[bytes] = frozenset()
+        self._clock = Clock()
+        self.policy = Policy(version.index, version.serial, self._unix(), settings.chain_limit)
+        zones = {names.key(names.parse(zone.zone)): zone.upstreams for zone in settings.zones}
+        self.engine = Engine(self.policy, self._clock, tuple(zones), settings.stale_seconds)
+        limits = Limits(settings.min_ttl_seconds, settings.max_ttl_seconds, settings.max_negative_ttl_seconds)
+        usual = [_server(Upstream.model_validate(each)) for each in job["upstreams"]]
+        of_zones = {zone: [_server(upstream) for upstream in upstreams] for zone, upstreams in zones.items()}
+        self.upstreams = Upstreams(self.engine, usual, of_zones, limits, settings.strategy == "fastest")
+        udp_clients, tcp_clients = _entrances(settings, self._clock)
+        self._udp: list[UdpListener] = []
+        self._tcp_sockets: list[socket.socket] = []
+        self._servers: list[asyncio.Server] = []
+        for each in job["sockets"]:
+            bound = socket.socket(fileno=each["fd"])
+            bound.setblocking(False)
+            if each["transport"] == "udp":
+                self._udp.append(UdpListener(bound, self.engine, udp_clients, self.turn, self.upstreams.start))
+            else:
+                self._tcp_sockets.append(bound)
+        tcp_limits = (settings.tcp_connections, settings.tcp_idle_seconds)
+        self._tcp = TcpListener(self.engine, tcp_clients, self.turn, self.upstreams.start, tcp_limits)
+        self._follower = Follower(self.state_dir)
+
+    def _unix(self) -> int:
+        return self._agreed.reading(time.time(), time.monotonic())
+
+    def turn(self) -> None:
+        """Sets the engine's clock when the second has turned."""
+        second = int(time.monotonic())
+        if second != self._clock.second:
+            self.engine.turn(second, self._unix())
+
+    async def serve(self) -> None:
+        """Serves until SIGTERM or SIGINT, then delivers what is owed and returns."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        self.turn()
+        for bound in self._tcp_sockets:
+            self._servers.append(await loop.create_server(self._tcp.connection, sock=bound, backlog=1024))
+        for listener in self._udp:
+            loop.add_reader(listener.socket.fileno(), listener.drain)
+        await asyncio.to_thread(publish_reader, self.state_dir, self.name, self.version.serial)
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # nothing on the query path makes cycles (a test holds that); a full collection would be a pause of 180 ms
+        print(json.dumps({"ready": True, "serial": self.version.serial}), flush=True)
+        follow = asyncio.create_task(self._follow())
+        await stop.wait()
+        follow.cancel()
+        await self._drain()
+        with suppress(RedHandError, OSError):
+            withdraw_reader(self.state_dir, self.name)
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in self._udp:
+            loop.remove_reader(listener.socket.fileno())
+        for server in self._servers:
+            server.close()
+        deadline = loop.time() + DRAIN_SECONDS
+        while self.engine.in_flight and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        self._tcp.close()
+        self.upstreams.close()
+        await asyncio.sleep(0)
+
+    async def _follow(self) -> None:
+        """Puts each new version in force: opened and verified in a thread, then one pointer and one generation number."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._report_holds()
+            if not self._follower.changed():
+                continue
+            try:
+                version = await asyncio.to_thread(self._follower.load)
+            except (RedHandError, OSError) as error:
+                log.error("version %d stays in force: %s", self.version.serial, error)
+                continue
+            if version.serial == self.version.serial:
+                continue
+            self.switch(version)
+            try:
+                await asyncio.to_thread(publish_reader, self.state_dir, self.name, version.serial)
+            except (RedHandError, OSError) as error:
+                log.error("version %d is in force, but that could not be published: %s", version.serial, error)
+
+    def switch(self, version: Version) -> None:
+        """Puts a verified version in force between two queries."""
+        self.version = version
+        self.policy.switch(version.index, version.serial)
+        self._clock.set(self._clock.second, self.policy.generation)
+        log.info("version %d (%s) is in force", version.serial, version.identity[:19])
+
+    def _report_holds(self) -> None:
+        for key in self.policy.held - self._held:
+            log.error(
+                "ALARM %s: more than %d unrelated domains lead to it by alias, so it looks like shared infrastructure; names that lead to it are no longer "
+                "blocked for that (the name itself stays blocked). Have the entry checked by whoever issued it, or raise resolver.chain_limit.",
+                names.key_text(key),
+                self.policy.chain_limit,
+            )
+        self._held = frozenset(self.policy.held)
+
+
+def _server(upstream: Upstream) -> Server:
+    return Server(*split_endpoint(upstream.address), upstream.trusted_ad)
+
+
+def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front], Clients[Front]]:
+    """For UDP and TCP: which front a client's address enters by. The memory is shared out among the caches of all groups."""
+    named: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [("everyone", (), settings.landing_addresses)]
+    named += [(group.name, group.networks, group.landing_addresses or settings.landing_addresses) for group in settings.groups]
+    share = (settings.cache_mb << 20) // (8 * len(named))
+    fronts = []
+    for name, networks, landing_addresses in named:
+        group = Group(name, landing_addresses, settings.block_ttl_seconds, 4 * share)
+        fronts.append((networks, Front(group, 3 * share, clock), Front(group, share, clock, 65535)))
+    udp = {network: udp_front for networks, udp_front, _ in fronts for network in networks}
+    tcp = {network: tcp_front for networks, _, tcp_front in fronts for network in networks}
+    return Clients(settings.allow, udp, fronts[0][1]), Clients(settings.allow, tcp, fronts[0][2])
+
+
+def main() -> int:
+    """Reads the job and serves. Returns the exit code: 1 when the list or the job cannot be used, with the reason on standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    job = json.loads(sys.stdin.read())
+    _raise_file_limit()
+    try:
+        version = open_current(Path(job["state_dir"]))
+        asyncio.run(_serve(job, version))
+    except RedHandError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+async def _serve(job: dict[str, Any], version: Version) -> None:
+    await Worker(job, version).serve()
+
+
+def _raise_file_limit() -> None:
+    """Sockets to upstreams and from clients need more descriptors than the usual 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else hard
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
