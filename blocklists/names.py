@@ -40,9 +40,9 @@ def parse(text: str) -> bytes:
     Plain ASCII takes a fast path; a text with other letters goes through UTS 46 mapping and IDNA 2008, label by label, so that a U-label and its
     A-label are one name. Raises BadName for an empty text, an empty or overlong label, an overlong name, or characters IDNA forbids.
     """
-    if text.isascii():
+    if len(text) < MAX_WIRE - 1 and text.isascii():
         lowered = text.encode("ascii").lower()
-        if len(lowered) < MAX_WIRE - 1 and _PLAIN.fullmatch(lowered):
+        if _PLAIN.fullmatch(lowered):
             return b"".join([_LENGTH[len(label)] + label for label in lowered.removesuffix(b".").split(b".")]) + b"\0"
     if text == ".":
         return b"\0"
@@ -60,8 +60,10 @@ def plain_key(raw: bytes) -> bytes | None:
 
     None says only that the bytes are not so plain; `parse` then tells whether they are a name, and what is wrong with them.
     """
+    if len(raw) >= MAX_WIRE - 1:
+        return None
     lowered = raw.lower()
-    if len(lowered) >= MAX_WIRE - 1 or _PLAIN.fullmatch(lowered) is None:
+    if _PLAIN.fullmatch(lowered) is None:
         return None
     reversed_labels = b""
     for label in lowered.removesuffix(b".").split(b"."):
