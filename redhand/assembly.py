@@ -6,14 +6,18 @@ This is where the rooms meet: what a worker, the landing page and the builder ar
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
+from blocklists.builder import Job, write_job
 from blocklists.settings import SAMPLE, BlocklistSettings, FileSource
 from blocklists.sources import locate, stamp
 from redhand import __version__, crosscheck, status
@@ -40,14 +44,16 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def builder(settings: Settings) -> Child:
+def build_job(configuration: Configuration) -> Job:
+    """What the next version is built from, as of now."""
+    settings = configuration.settings
+    base = (configuration.file.parent if configuration.file else Path()).resolve()
+    return Job(settings.blocklists, settings.state_dir, base, tuple(own_names(settings)), int(time.time()))
+
+
+def builder(configuration: Configuration) -> Child:
     """The process that builds the next version."""
-    job: dict[str, Any] = {
-        "state_dir": str(settings.state_dir),
-        "settings": settings.blocklists.model_dump(mode="json"),
-        "own_names": own_names(settings),
-    }
-    return Child("builder", module("blocklists.builder"), job)
+    return Child("builder", module("blocklists.builder"), json.loads(write_job(build_job(configuration))))
 
 
 def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound]) -> Child:
@@ -124,7 +130,7 @@ def plan(configuration: Configuration, role: Role) -> Plan:
         name=status.LANDING if role == "landing" else status.MAIN,
         state_dir=state_dir,
         children=children,
-        builder=None if role == "landing" else builder(settings),
+        builder=None if role == "landing" else partial(builder, configuration),
         fingerprint=fingerprint(settings.blocklists),
         facts={
             "version": __version__,

@@ -54,14 +54,21 @@ def module(name: str) -> tuple[str, ...]:
 class Patience:
     """How long to wait before the next start: 0.1 s, doubled each time up to 10 s, forgiven after 30 s in service."""
 
-    delay: float = FIRST_DELAY
+    first: float = FIRST_DELAY
+    longest: float = LONGEST_DELAY
+    ends: int = 0
+    """Ends since the last forgiven."""
 
     def ended(self, served: float) -> float:
         """Seconds to wait, after an end that followed `served` seconds of service."""
         if served >= HEALTHY_AFTER:
-            self.delay = FIRST_DELAY
-        now, self.delay = self.delay, min(self.delay * 2, LONGEST_DELAY)
-        return now
+            self.forgive()
+        self.ends += 1
+        return min(self.first * (1 << min(self.ends - 1, 30)), self.longest)
+
+    def forgive(self) -> None:
+        """Begin again with the shortest wait."""
+        self.ends = 0
 
 
 def _environment() -> dict[str, str]:

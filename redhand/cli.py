@@ -140,7 +140,7 @@ def check(
 ) -> None:
     """Say whether a name would be blocked, by what, and why.
 
-    Answers from the block list in force on disk; it asks no server. Where the name is an alias (CNAME), only a query shows the verdict on its targets.
+    Answers from the block list in force on disk and asks no server: what a query for an alias (CNAME) meets at its targets, only a query shows.
     Exit code 0 whether blocked or not.
     """
     from redhand.rooms import check_name

@@ -1,4 +1,4 @@
-"""Asks a running resolver one DNS question: is it answering? It judges no content; `localhost` is answered without any upstream (RFC 6761 section 6.3)."""
+"""Asks a running resolver one DNS question: does it answer? It does not judge what: `localhost` needs no upstream (RFC 6761 section 6.3)."""
 
 from __future__ import annotations
 

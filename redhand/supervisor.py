@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import time
@@ -19,13 +20,16 @@ from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
 from redhand import screen, status
-from redhand.children import Child, Keeper, once
+from redhand.children import Child, Keeper, Patience, once
 
 KILL_AFTER = 4.0
 """Seconds between asking children to end and ending them: together with our own end, under the 5 s promised."""
 
 LOOK_EVERY = 0.25
 """Seconds between looks at the source files."""
+
+RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
+"""Seconds before a failed build (a full disk, another build under way) is tried again: the first time, and at the longest."""
 
 Fingerprint = Callable[[], object]
 
@@ -44,8 +48,8 @@ class Plan:
     """The status file's name (see redhand.status)."""
     state_dir: Path
     children: list[Child]
-    builder: Child | None
-    """None when no list is built here."""
+    builder: Callable[[], Child] | None
+    """The job as of now; None when no list is built here."""
     fingerprint: Fingerprint
     """Changes whenever a source file does; called in a thread."""
     facts: dict[str, Any]
@@ -154,35 +158,47 @@ class Supervisor:
 
     async def _follow(self, seen: object, *, build: bool) -> None:
         """Build again whenever a source changes; a change during a build is met by the next."""
+        patience = Patience(RETRY_FIRST, RETRY_LONGEST)
+        again = 0.0
         while True:
             if build:
                 self.look.clear()
                 await self._build()
+                again = time.monotonic() + patience.ended(0) if self.failed else math.inf
+                if not self.failed:
+                    patience.forgive()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.look.wait(), LOOK_EVERY)
             now = await asyncio.to_thread(self.plan.fingerprint)
-            build = now != seen or self.look.is_set()
+            build = now != seen or self.look.is_set() or time.monotonic() >= again
             seen = now
 
     async def _build(self) -> None:
         """One run of the builder; on failure the last good version stays in force."""
         assert self.plan.builder is not None  # noqa: S101 - callers asked
-        began = time.monotonic()
         try:
-            result, end = await once(self.plan.builder, self.say)
+            result, end = await once(self.plan.builder(), self.say)
         except OSError as error:
             result, end = None, f"could not be started: {error}"
-        if result is None or "serial" not in result:
+        if result is None or not result.get("ok"):
             self.failed = str((result or {}).get("error") or f"the builder ended without a result ({end})")
             self.say(f"block list not built: {self.failed}")
         else:
             self.failed = ""
-            if self.listed is None or self.listed.get("serial") != result["serial"]:
-                self.say(f"block list: {screen.blocked(result)}, built in {time.monotonic() - began:.1f} s")
-            for warning in result.get("warnings", ()):
-                self.say(f"block list: {warning}")
+            if self.listed is None or self.listed["serial"] != result["serial"]:
+                self.say(f"block list: {screen.blocked(result)}, built in {result['seconds']:.1f} s")
+            self._tell(result)
             self.listed = result
         self._changed()
+
+    def _tell(self, result: dict[str, Any]) -> None:
+        """What the operator should mend: each refused source, the first records skipped."""
+        for alarm in result["alarms"]:
+            self.say(f"block list: {alarm}")
+        for row in result["first_skipped"]:
+            self.say(f"block list: {row['source']}: {row['where']}:{row['line']}: {row['value']!r} is skipped: {row['reason']}")
+        if unshown := result["skipped"] - len(result["first_skipped"]):
+            self.say(f"block list: and {unshown} more skipped; all stand in the version's own file")
 
     async def _end(self, lives: list[asyncio.Task[None]]) -> None:
         """TERM to every child, KILL to those still there 4 s later or at a second signal."""

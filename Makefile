@@ -1,0 +1,51 @@
+# make run     a working resolver and landing page, from a fresh checkout
+# make test    all tests, with branch coverage      make lint    style, types, import rules
+# make bench   the comparison with other resolvers  make clean   remove what make made, state and all
+
+# The first that runs and is new enough: a name on the path may be a shim with nothing behind it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test lint bench clean
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/redhand run
+
+test: $(VENV)/.dev
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m bench $(BENCH)
+
+clean:
+	rm -rf $(VENV) var build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; install python3, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: $(PYTHON) cannot make virtual environments; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
+	@echo "Installing Red Hand into $(VENV) (once)"
+	@$(PIP) install -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	@echo "Installing what tests and checks need into $(VENV) (once)"
+	@$(PIP) install -e '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.bench: $(VENV)/bin/python pyproject.toml
+	@echo "Installing what the benchmark needs into $(VENV) (once)"
+	@$(PIP) install -e '.[bench]'
+	@touch $@ $(VENV)/.runtime
