@@ -17,11 +17,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blocklists import names
 from blocklists.errors import StoreError
-from blocklists.sources import Basis
+
+if TYPE_CHECKING:  # what serves maps versions and makes none: it need not load the readers of sources
+    from blocklists.sources import Basis
 
 LAYERS = ("orders", "local")
 """In the order in which they stand in the entries, and in which equals are preferred: what is verified before what is only transcribed."""
@@ -210,18 +212,3 @@ def read_line(encoded: bytes) -> tuple[dict[str, Any], list[str]]:
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"entries line {encoded[:60]!r} is not a basis with names ({error}); run: redhand blocklist build") from None
     return basis, listed
-
-
-def revive(encoded: bytes) -> Basis:
-    """The basis behind one entries line, as a source would give it: what `assemble` makes of it is the same line."""
-    basis, marked = read_line(encoded)
-    return Basis(
-        kind=basis["kind"],
-        mode=basis["mode"],
-        reference=basis["reference"],
-        starts=basis["starts"],
-        ends=basis["ends"],
-        layer=basis["layer"],
-        document=basis["document"],
-        listed=[unmark(text) for text in marked],
-    )

@@ -1,0 +1,75 @@
+"""Files that are whole or not there: written, flushed to the disk and renamed, in that order, with the directory flushed after.
+
+Every failure of the disk becomes a StoreError that says what could not be written and what to do; it never leaves a half-written file under a
+name that a reader looks at.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blocklists.errors import StoreError
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free space there",
+    errno.EDQUOT: "the quota is used up: free space there",
+    errno.EFBIG: "the file is larger than this process may write: raise its limit (ulimit -f)",
+    errno.EROFS: "the file system is read-only: remount it writable, or move state_dir",
+    errno.EACCES: "this user may not write there: mend its owner or mode, or move state_dir",
+    errno.EPERM: "this user may not write there: mend its owner or mode, or move state_dir",
+    errno.ENOTDIR: "part of the path is a file: move it away, or move state_dir",
+    errno.EEXIST: "a file stands where a directory should: move it away, or move state_dir",
+}
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turns an OSError inside into a StoreError that begins with what was being done."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "see the system's own logs")
+        where = f" ({error.filename})" if error.filename else ""
+        raise StoreError(f"{doing}{where} failed: {error.strerror or error}; {remedy}; the last good version stays in force") from error
+
+
+def write_new(path: Path, chunks: Iterable[bytes]) -> tuple[str, int]:
+    """A new read-only file with these bytes, on the disk when this returns: their SHA-256 (hex) and how many they are. Raises OSError."""
+    digest = hashlib.sha256()
+    size = 0
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    with open(descriptor, "wb", buffering=1 << 20) as file:
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+        file.flush()
+        os.fsync(descriptor)
+    return digest.hexdigest(), size
+
+
+def replace(path: Path, data: bytes) -> None:
+    """The file's new bytes, at once: any reader sees the old ones or these, also after a power cut. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary.unlink(missing_ok=True)
+    try:
+        write_new(temporary, (data,))
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Puts the directory's names on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,387 @@
+"""Versions on disk, read: verified before they are believed, whole or not at all.
+
+    versions/<serial>/   manifest.json · manifest.sha256 · entries · skipped · index.trie · index.values · index.rules · (delta.trie · delta.values)
+    current              "<serial> <sha256 of its manifest.json>"
+    pin                  the serial that builds keep to, if any
+    readers/<name>       what each serving process has in force
+
+A file is opened once; the opened descriptor is hashed and that same descriptor mapped, so that nothing which happens to the name afterwards matters.
+This module writes nothing but `readers/`; versions are written by `builder` alone. Nothing here repairs: a version that is not exactly what its
+manifest says is refused with StoreError, and an older one takes its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import mmap
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import marisa_trie
+
+from blocklists.durable import explained
+from blocklists.errors import StoreError
+from blocklists.index import Index, Part, Rule
+from blocklists.version import identity, read_line
+
+FORMAT = 1
+"""Of the manifest and everything it names; another one is refused, never guessed at."""
+
+MANIFEST, MANIFEST_SUM, ENTRIES, SKIPPED = "manifest.json", "manifest.sha256", "entries", "skipped"
+TRIE, VALUES, RULES, DELTA_TRIE, DELTA_VALUES = "index.trie", "index.values", "index.rules", "delta.trie", "delta.values"
+ALWAYS = frozenset({ENTRIES, SKIPPED, TRIE, VALUES, RULES})
+SOMETIMES = frozenset({DELTA_TRIE, DELTA_VALUES})
+
+REBUILD = "run: redhand blocklist build"
+
+_CHUNK = 1 << 20
+"""Octets hashed at a time: the hash runs without the interpreter's lock, and no stretch is long enough to hold up a query."""
+
+_MANIFEST_MOST = 16 << 20
+_CURRENT = re.compile(rb"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
+_SERIAL = re.compile(r"[1-9][0-9]{0,17}")
+_READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+log = logging.getLogger(__name__)
+
+
+class _Lazy:
+    """A file mapped now and verified when it is first used: serving needs only the index at once."""
+
+    def __init__(self, mapped: memoryview, digest: str, path: Path) -> None:
+        self._mapped = mapped
+        self._digest = digest
+        self._path = path
+        self._verified = False
+        self._lock = threading.Lock()
+
+    def view(self) -> memoryview:
+        """Its bytes. Raises StoreError when they are not those that were written."""
+        if not self._verified:
+            with self._lock:
+                _compare(self._mapped, self._digest, self._path)
+                self._verified = True
+        return self._mapped
+
+
+class Version:
+    """One opened version; its index is verified, its entries are verified before they are first read."""
+
+    def __init__(self, serial: int, manifest: dict[str, Any], index: Index, entries: _Lazy, skipped: _Lazy) -> None:
+        self.serial = serial
+        self.identity: str = manifest["identity"]
+        self.manifest = manifest
+        self.index = index
+        self.notice = ""
+        """Why this version stands in for a newer one; empty when it does not."""
+        self._entries = entries
+        self._skipped = skipped
+
+    def basis(self, rule: Rule) -> dict[str, Any]:
+        """The directive behind a rule of this version, without its targets, or its list's description; with `layer` and `source`."""
+        return self.document(rule.number)
+
+    def document(self, number: int) -> dict[str, Any]:
+        """As `basis`, by the rule's number."""
+        offset, length = self.index.basis_span(number)
+        found = json.loads(bytes(self._entries.view()[offset : offset + length]))
+        return {"layer": found["layer"], **found["document"]}
+
+    def lines(self) -> Iterator[bytes]:
+        """The entries' lines, each with its newline, in the order of their rule numbers."""
+        yield from _lines(self._entries.view())
+
+    def skipped(self) -> list[dict[str, Any]]:
+        """What was skipped when it was built: source, where, line, value and reason of each."""
+        return [json.loads(line) for line in _lines(self._skipped.view())]
+
+    def verify(self) -> None:
+        """Checks now what is otherwise checked at first use. Raises StoreError."""
+        self._entries.view()
+        self._skipped.view()
+
+
+def _lines(view: memoryview) -> Iterator[bytes]:
+    start = 0
+    whole = view.obj
+    while start < len(view):
+        end = whole.find(b"\n", start) + 1 or len(view)  # type: ignore[attr-defined]
+        yield bytes(view[start:end])
+        start = end
+
+
+def versions_dir(state_dir: Path) -> Path:
+    """Where versions stand."""
+    return state_dir / "versions"
+
+
+def serials(state_dir: Path) -> list[int]:
+    """The serials on disk, sound or not, oldest first."""
+    try:
+        found = [int(name) for name in os.listdir(versions_dir(state_dir)) if _SERIAL.fullmatch(name)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"{versions_dir(state_dir)} cannot be read ({error.strerror}); mend its owner or mode") from None
+    return sorted(found)
+
+
+def read_current(state_dir: Path) -> tuple[int, str]:
+    """The serial in force and the SHA-256 (hex) of its manifest. Raises StoreError."""
+    path = state_dir / "current"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing: no version was ever put in force there, or it was deleted; {REBUILD}") from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); mend its owner or mode") from None
+    match = _CURRENT.fullmatch(content)
+    if match is None:
+        raise StoreError(f"{path} holds {content[:80]!r}, not a serial and a hash; {REBUILD}")
+    return int(match[1]), match[2].decode()
+
+
+def open_version(state_dir: Path, serial: int, digest: str | None = None) -> Version:
+    """One version, verified; `digest` is its manifest's SHA-256 (hex) if the caller knows it. Raises StoreError naming the file and the remedy."""
+    directory = versions_dir(state_dir) / str(serial)
+    manifest = read_manifest(state_dir, serial, digest)
+    files: dict[str, dict[str, Any]] = manifest["files"]
+    trie = _open_trie(directory, files, TRIE)
+    base = Part(trie, _open(directory, files, VALUES))
+    delta = Part(_open_trie(directory, files, DELTA_TRIE), _open(directory, files, DELTA_VALUES)) if DELTA_TRIE in files else None
+    index = Index(base, _open(directory, files, RULES), delta)
+    entries = _Lazy(_map(directory, files, ENTRIES), files[ENTRIES]["sha256"], directory / ENTRIES)
+    skipped = _Lazy(_map(directory, files, SKIPPED), files[SKIPPED]["sha256"], directory / SKIPPED)
+    return Version(serial, manifest, index, entries, skipped)
+
+
+def open_current(state_dir: Path, thorough: bool = False) -> Version:
+    """The version in force, or the newest sound one older than it, with a `notice` that says so. Raises StoreError when there is none.
+
+    `thorough`: only if its entries, too, are sound.
+    """
+    serial: int | None = None
+    try:
+        serial, digest = read_current(state_dir)
+        try:
+            version = open_version(state_dir, serial, digest)
+        except StoreError:
+            # It may have been replaced, and then pruned, between the two looks.
+            serial, digest = read_current(state_dir)
+            version = open_version(state_dir, serial, digest)
+        if thorough:
+            version.verify()
+        return version
+    except StoreError as error:
+        first = error
+    for older in reversed(serials(state_dir)):
+        if serial is not None and older >= serial:
+            continue
+        try:
+            version = open_version(state_dir, older)
+            version.verify()
+        except StoreError as error:
+            log.warning("version %d cannot stand in either: %s", older, error)
+            continue
+        version.notice = f"version {older} stands in for {'the current one' if serial is None else f'version {serial}'}: {first}"
+        log.warning("%s", version.notice)
+        return version
+    raise StoreError(f"{first}; no older version is sound")
+
+
+def read_manifest(state_dir: Path, serial: int, digest: str | None = None) -> dict[str, Any]:
+    """A version's manifest, verified, without looking at what it names. Raises StoreError."""
+    path = versions_dir(state_dir) / str(serial) / MANIFEST
+    content = _read_small(path)
+    actual = hashlib.sha256(content).hexdigest()
+    recorded = _read_small(path.with_name(MANIFEST_SUM))
+    if recorded != f"{actual}  {MANIFEST}\n".encode() or digest not in (None, actual):
+        raise StoreError(f"{path} is not the one that was written (its SHA-256 is {actual}); {REBUILD}")
+    try:
+        manifest: dict[str, Any] = json.loads(content)
+        _check_manifest(manifest, serial, path)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is no manifest that was ever written ({error!r}); {REBUILD}") from None
+    return manifest
+
+
+def _check_manifest(manifest: dict[str, Any], serial: int, path: Path) -> None:
+    if manifest["format"] != FORMAT:
+        raise StoreError(f"{path} has format {manifest['format']!r}, and this release reads {FORMAT}; {REBUILD}")
+    if manifest["serial"] != serial:
+        raise StoreError(f"{path} is that of version {manifest['serial']!r}, moved here; {REBUILD}")
+    names = set(manifest["files"])
+    if not names >= ALWAYS or names - ALWAYS not in (set(), SOMETIMES):
+        raise StoreError(f"{path} names the files {', '.join(sorted(names))}, which are not a version's; {REBUILD}")
+    if manifest["identity"] != identity({layer: found["sha256"] for layer, found in manifest["layers"].items()}):
+        raise StoreError(f"{path} has an identity that is not its layers'; {REBUILD}")
+
+
+def _read_small(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MANIFEST_MOST + 1)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); {REBUILD}") from None
+    if len(content) > _MANIFEST_MOST:
+        raise StoreError(f"{path} is larger than {_MANIFEST_MOST} octets, as none is written; {REBUILD}")
+    return content
+
+
+def _map(directory: Path, files: dict[str, dict[str, Any]], name: str) -> memoryview:
+    descriptor = _descriptor(directory / name, files[name]["size"])
+    try:
+        return _mapped(descriptor, directory / name)
+    finally:
+        os.close(descriptor)
+
+
+def _open(directory: Path, files: dict[str, dict[str, Any]], name: str) -> memoryview:
+    view = _map(directory, files, name)
+    _compare(view, files[name]["sha256"], directory / name)
+    return view
+
+
+def _open_trie(directory: Path, files: dict[str, dict[str, Any]], name: str) -> Any:
+    path = directory / name
+    descriptor = _descriptor(path, files[name]["size"])
+    try:
+        view = _mapped(descriptor, path)
+        _compare(view, files[name]["sha256"], path)
+        # The trie keeps a mapping of its own, of the very descriptor that was hashed: BinaryTrie.map() would borrow ours without holding it.
+        trie = marisa_trie.BinaryTrie()
+        trie.mmap(f"/proc/self/fd/{descriptor}")
+    except RuntimeError as error:
+        raise StoreError(
+            f"{path} cannot be mapped as a trie ({error}): another release of marisa-trie wrote it, or /proc is missing; {REBUILD}"
+        ) from None
+    finally:
+        os.close(descriptor)
+    return trie
+
+
+def _descriptor(path: Path, size: int) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened ({error.strerror}); {REBUILD}") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_size != size:
+        os.close(descriptor)
+        raise StoreError(f"{path} has {status.st_size} octets, and {size} were written; {REBUILD}")
+    return descriptor
+
+
+def _mapped(descriptor: int, path: Path) -> memoryview:
+    if not os.fstat(descriptor).st_size:
+        return memoryview(b"")
+    try:
+        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be mapped ({error}); {REBUILD}") from None
+
+
+def _compare(view: memoryview, digest: str, path: Path) -> None:
+    found = hashlib.sha256()
+    for start in range(0, len(view), _CHUNK):
+        found.update(view[start : start + _CHUNK])
+    if found.hexdigest() != digest:
+        raise StoreError(f"{path} is not what was written: its SHA-256 is {found.hexdigest()}, and {digest} is recorded; {REBUILD}")
+
+
+class Follower:
+    """Watches `current` for one serving process: a cheap look as often as one likes, and a load in a thread when it says so."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+        self._path = state_dir / "current"
+        self._loaded: tuple[int, ...] | str = "nothing yet"
+
+    def changed(self) -> bool:
+        """Whether `current` is another one than at the last successful load; one stat. True until a first load succeeds."""
+        return self._look() != self._loaded
+
+    def load(self) -> Version:
+        """The version in force now, as `open_current`. Raises StoreError; then `changed` stays true, and the caller paces its next try."""
+        seen = self._look()
+        version = open_current(self.state_dir)
+        self._loaded = seen
+        return version
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return ()
+        return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def publish_reader(state_dir: Path, name: str, serial: int) -> None:
+    """Says that this process has `serial` in force, under `name` (letters, digits, `-_.`, at most 64). Raises StoreError."""
+    if not _READER.fullmatch(name):
+        raise StoreError(f"{name!r} cannot name a reader; use 1 to 64 letters, digits, - _ or ., such as resolver-1")
+    path = state_dir / "readers" / name
+    with explained(f"writing {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{name}.{os.getpid()}")
+        # Not flushed to the disk: after a power cut no reader lives, and a serving process should not wait for one.
+        temporary.write_text(f"{serial} {os.getpid()} {_started(os.getpid())}\n", "ascii")
+        temporary.rename(path)
+
+
+def withdraw_reader(state_dir: Path, name: str) -> None:
+    """Says that this process serves no longer."""
+    (state_dir / "readers" / name).unlink(missing_ok=True)
+
+
+def live_readers(state_dir: Path) -> dict[str, int]:
+    """The serial each living reader has in force. One whose process is gone does not count."""
+    found = {}
+    directory = state_dir / "readers"
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        if not _READER.fullmatch(path.name):
+            continue
+        try:
+            serial, process, started = (int(part) for part in path.read_bytes().split())
+        except (OSError, ValueError):
+            continue
+        if _started(process) == started != 0:
+            found[path.name] = serial
+    return found
+
+
+def _started(process: int) -> int:
+    """When a process started, in the kernel's ticks since boot, so that a number used again is not taken for it; 0 when there is none."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return 0
+    # The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+    return int(status.rpartition(b")")[2].split()[19])
+
+
+def read_pin(state_dir: Path) -> dict[str, Any] | None:
+    """What `pin` says: serial, reason and time of the rollback; None when nothing is pinned. Raises StoreError when it is unreadable."""
+    path = state_dir / "pin"
+    try:
+        found = json.loads(path.read_bytes())
+        return {"serial": int(found["serial"]), "reason": str(found["reason"]), "at": int(found["at"])}
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); mend its owner or mode") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is damaged ({error}); run: redhand blocklist unpin, then roll back again if need be") from None
+
+
+def entries_of(version: Version) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Each basis of a version with its marked names, in order."""
+    for encoded in version.lines():
+        yield read_line(encoded)
