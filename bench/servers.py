@@ -1,0 +1,275 @@
+"""Starts the servers that are compared, and the upstream they all ask, each in a scratch directory of its own and as its user would.
+
+A server is described by a `Kind`: its program, the templates of its configuration (in `configs/`), the form of its block list, and how it takes
+a new list while it serves. A `Server` is one that runs. Nothing here puts load on one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+from bench import data, machine
+from bench.ask import answers_block, wait_until
+from bench.machine import GENERATOR_CORE, SERVER_CORE, BenchError
+
+CONFIGS = Path(__file__).parent / "configs"
+ZIPF_CACHE = 400_000
+"""Entries for peers whose cache is counted in names: room for every name a workload repeats."""
+START_LIMIT = 180.0
+"""Seconds a server may take until its first right answer; the slowest peer needs about 20 for a million names."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One program under test. `templates` are (template, file in its directory); `$DIR` and the like stand in both these and the command."""
+
+    name: str
+    command: tuple[str, ...]
+    templates: tuple[tuple[str, str], ...]
+    form: Callable[[Iterable[str], int], Iterator[str]]
+    version: tuple[str, ...]
+    reload: Callable[[Server], None] | None = None
+    prepare: Callable[[Server], None] | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether its program can be started here."""
+        return machine.find_program(self.command[0]) is not None
+
+    def version_text(self) -> str:
+        """The version number it prints of itself."""
+        found = re.search(r"\d+\.\d+[\w.]*", machine.output(self.version))
+        return found.group() if found else "unknown"
+
+
+@dataclass
+class Server:
+    """A server, running or about to. `ready_seconds` is the time from just before its process was made to the moment its whole list was in force."""
+
+    kind: Kind
+    port: int
+    directory: Path
+    upstream: int
+    process: subprocess.Popen[str] | None = field(default=None)
+    ready_seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The name it has in the tables."""
+        return self.kind.name
+
+    @property
+    def list_file(self) -> Path:
+        """Its block list, which a swap replaces by rename."""
+        return self.directory / "list.txt"
+
+    @property
+    def pid(self) -> int:
+        """Of its first process. Raises BenchError if it has not been started, or has ended."""
+        if self.process is None or self.process.poll() is not None:
+            raise BenchError(f"{self.name} is not running. It said:\n{self.log()}")
+        return self.process.pid
+
+    def log(self) -> str:
+        """The end of what it wrote."""
+        file = self.directory / "log.txt"
+        return file.read_text(encoding="utf-8", errors="replace")[-2000:] if file.exists() else ""
+
+    def launch(self, listed: list[str]) -> None:
+        """Starts the process and waits until it blocks names from all over its list: BIND, for one, serves before it has read the whole of it.
+
+        Raises BenchError if that takes longer than START_LIMIT.
+        """
+        command = [Template(part).substitute(self.words()) for part in self.kind.command]
+        started = time.monotonic()
+        self.process = machine.start(command, core=SERVER_CORE, cwd=self.directory, log=self.directory / "log.txt")
+        waiting = sample(listed)
+
+        def in_force() -> bool:
+            while waiting and self.pid > 0 and answers_block(self.port, waiting[-1]):
+                waiting.pop()
+            return not waiting
+
+        wait_until(in_force, START_LIMIT, lambda: f"{self.name} did not block {waiting[-1]}. It said:\n{self.log()}")
+        self.ready_seconds = time.monotonic() - started
+
+    def words(self) -> dict[str, str]:
+        """What the templates may name."""
+        return {
+            "DIR": str(self.directory),
+            "PORT": str(self.port),
+            "UPSTREAM": str(self.upstream),
+            "LIST": str(self.list_file),
+            "LANDING": data.LANDING,
+            "ZONE": data.ZONE,
+            "CACHE": str(ZIPF_CACHE),
+        }
+
+    def stage(self, new_list: Path) -> Path:
+        """Copies a list beside the one in use, so that `swap` is a rename."""
+        return Path(shutil.copyfile(new_list, self.directory / "list.new"))
+
+    def swap(self, staged: Path) -> None:
+        """Puts a staged list in the place of the one in use and has the server take it. Returns at once."""
+        if self.kind.reload is None:
+            raise BenchError(f"{self.name} takes a new list only by a restart")
+        staged.replace(self.list_file)
+        self.kind.reload(self)
+
+    def stop(self) -> None:
+        """Ends it, by force if it does not end within 5 s."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            members = machine.family(self.process.pid)
+            for member in reversed(members):
+                os.kill(member, signal.SIGKILL)
+            self.process.wait(5)
+
+
+def prepare(kind: Kind, scratch: Path, upstream: int, list_file: Path) -> Server:
+    """A directory with configuration and list, and whatever the server's user does before starting it. The process is started by `Server.launch`."""
+    port = machine.free_port()
+    server = Server(kind, port, scratch / f"{kind.name.replace(' ', '')}-{port}", upstream)
+    server.directory.mkdir()
+    shutil.copyfile(list_file, server.list_file)
+    for template, target in kind.templates:
+        text = (CONFIGS / template).read_text(encoding="utf-8")
+        (server.directory / target).write_text(Template(text).substitute(server.words()), encoding="utf-8")
+    if kind.prepare is not None:
+        kind.prepare(server)
+    return server
+
+
+def sample(listed: list[str]) -> list[str]:
+    """32 names from all over a list, its first and its last among them."""
+    step = max(1, len(listed) // 31)
+    return [*listed[::step], listed[-1]]
+
+
+class Upstream:
+    """NSD on the generator's core. It answers the names of `data.zone` and nothing else."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.directory = scratch / "upstream"
+        self.directory.mkdir()
+        self.port = machine.free_port()
+        data.write_lines(self.directory / "upstream.zone", data.zone())
+        text = (CONFIGS / "nsd.conf").read_text(encoding="utf-8")
+        words = {"DIR": str(self.directory), "PORT": str(self.port), "ZONE": data.ZONE}
+        (self.directory / "nsd.conf").write_text(Template(text).substitute(words), encoding="utf-8")
+        self.process = machine.start(["nsd", "-d", "-c", str(self.directory / "nsd.conf")], core=GENERATOR_CORE, log=self.directory / "log.txt")
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def upstream_version() -> str:
+    """NSD's version."""
+    found = re.search(r"\d+\.\d+[\w.]*", machine.output(["nsd", "-v"]))
+    return found.group() if found else "unknown"
+
+
+# How each takes a new list
+
+
+def _hangup(server: Server) -> None:
+    os.kill(server.pid, signal.SIGHUP)
+
+
+def _touch(server: Server) -> None:
+    (server.directory / "reload").touch()
+
+
+def _control_recursor(server: Server) -> None:
+    machine.start(["rec_control", f"--socket-dir={server.directory}", "reload-lua-config"], core=GENERATOR_CORE, log=server.directory / "control.txt")
+
+
+def _notices(server: Server) -> None:
+    """It watches the file itself."""
+
+
+def _build_index(server: Server) -> None:
+    said = machine.output(
+        [REDHAND, "blocklist", "build", "--config", str(server.directory / "config.yaml")], core=SERVER_CORE, cwd=server.directory, limit_seconds=300
+    )
+    (server.directory / "build.txt").write_text(said, encoding="utf-8")
+
+
+REDHAND = str(Path(sys.executable).with_name("redhand"))
+"""The command beside the interpreter that runs the comparison, as installed in the same environment."""
+
+RED_HAND = Kind(
+    name="Red Hand",
+    command=(REDHAND, "run", "--config", "$DIR/config.yaml"),
+    templates=(("redhand.yaml", "config.yaml"),),
+    form=data.as_domains,
+    version=(REDHAND, "version"),
+    reload=_notices,
+    prepare=_build_index,
+)
+
+PEERS = (
+    Kind(
+        name="dnsdist",
+        command=("dnsdist", "--supervised", "--disable-syslog", "-C", "$DIR/dnsdist.conf"),
+        templates=(("dnsdist.conf", "dnsdist.conf"),),
+        form=data.as_domains,
+        version=("dnsdist", "--version"),
+        reload=_touch,
+    ),
+    Kind(
+        name="Unbound",
+        command=("unbound", "-d", "-c", "$DIR/unbound.conf"),
+        templates=(("unbound.conf", "unbound.conf"),),
+        form=data.as_rpz,
+        version=("unbound", "-V"),
+        reload=_hangup,
+    ),
+    Kind(
+        name="PowerDNS Recursor",
+        command=("pdns_recursor", "--config-dir=$DIR", "--daemon=no"),
+        templates=(("recursor.conf", "recursor.conf"), ("rpz.lua", "rpz.lua")),
+        form=data.as_rpz,
+        version=("pdns_recursor", "--version"),
+        reload=_control_recursor,
+    ),
+    Kind(
+        name="BIND",
+        command=("named", "-f", "-n", "1", "-c", "$DIR/named.conf"),
+        templates=(("named.conf", "named.conf"),),
+        form=data.as_rpz,
+        version=("named", "-v"),
+        reload=_hangup,
+    ),
+    Kind(
+        name="Knot Resolver",
+        command=("kresd", "-n", "-c", "$DIR/kresd.conf", "$DIR"),
+        templates=(("kresd.conf", "kresd.conf"),),
+        form=data.as_rpz,
+        version=("kresd", "--version"),
+        reload=_notices,
+    ),
+    Kind(
+        name="dnsmasq",
+        command=("dnsmasq", "--user=", "-C", "$DIR/dnsmasq.conf"),
+        templates=(("dnsmasq.conf", "dnsmasq.conf"),),
+        form=data.as_dnsmasq,
+        version=("dnsmasq", "--version"),
+    ),
+)
