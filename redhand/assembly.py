@@ -18,12 +18,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from blocklists.builder import Job, write_job
-from blocklists.settings import SAMPLE, BlocklistSettings, FileSource
-from blocklists.sources import locate, stamp
+from blocklists.settings import SAMPLE, FileSource
+from blocklists.watch import Sources
 from redhand import __version__, crosscheck, status
 from redhand.children import Child, module
 from redhand.config import Configuration, Settings
-from redhand.supervisor import Fingerprint, Plan
+from redhand.supervisor import Plan
 from resolver import sockets
 from resolver.settings import Upstream, show_endpoint, split_endpoint
 
@@ -86,12 +86,6 @@ def first_listener(settings: Settings) -> str:
     return show_endpoint(address, port)
 
 
-def fingerprint(settings: BlocklistSettings) -> Fingerprint:
-    """Looks at every source file with a few stat calls; what it returns changes when one of them does."""
-    watched = [locate(source, Path()) for source in settings.sources if source.path != SAMPLE]
-    return lambda: tuple(stamp(path) for path in watched)
-
-
 def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0))
@@ -131,7 +125,7 @@ def plan(configuration: Configuration, role: Role) -> Plan:
         state_dir=state_dir,
         children=children,
         builder=None if role == "landing" else partial(builder, configuration),
-        fingerprint=fingerprint(settings.blocklists),
+        edited=Sources(settings.blocklists.sources, build_job(configuration).base_dir).changed,
         facts={
             "version": __version__,
             "settings": configuration.origin,

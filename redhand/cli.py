@@ -57,7 +57,7 @@ class Rooms(TyperGroup):
 def _room(name: str) -> Any:
     module, attribute = ROOMS[name]
     try:
-        found = typer.main.get_command(getattr(importlib.import_module(module), attribute))
+        found = typer.main.get_group(getattr(importlib.import_module(module), attribute))
     except ModuleNotFoundError as error:
         if name not in EXTRAS:
             raise

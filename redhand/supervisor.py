@@ -19,19 +19,17 @@ from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
+from blocklists.watch import POLL_SECONDS
 from redhand import screen, status
 from redhand.children import Child, Keeper, Patience, once
 
 KILL_AFTER = 4.0
 """Seconds between asking children to end and ending them: together with our own end, under the 5 s promised."""
 
-LOOK_EVERY = 0.25
-"""Seconds between looks at the source files."""
-
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a failed build (a full disk, another build under way) is tried again: the first time, and at the longest."""
 
-Fingerprint = Callable[[], object]
+Edited = Callable[[float], bool]
 
 
 def say(text: str) -> None:
@@ -50,8 +48,8 @@ class Plan:
     children: list[Child]
     builder: Callable[[], Child] | None
     """The job as of now; None when no list is built here."""
-    fingerprint: Fingerprint
-    """Changes whenever a source file does; called in a thread."""
+    edited: Edited
+    """Whether a source was edited since it last said so, given monotonic seconds; made before the first build, called in a thread."""
     facts: dict[str, Any]
     """What the first screen and the status say besides: version, settings, dns, landing, upstreams, warnings."""
     has_list: bool
@@ -112,18 +110,17 @@ class Supervisor:
                     opened.close()
 
     async def _run(self) -> int:
-        seen = await asyncio.to_thread(self.plan.fingerprint)
         if self.plan.builder and not self.plan.has_list:
             await self._unless_stopped(self._build())
             if self.stop.is_set():
                 return 0
             if self.failed:
-                self.say("there is no list to serve yet, neither a new one nor one of an earlier run; mend the source and start again")
+                self.say("there is no list to serve yet, neither a new one nor one of an earlier run; mend what is named above and start again")
                 return 1
         lives = [asyncio.create_task(keeper.keep()) for keeper in self.keepers]
         others = [asyncio.create_task(self._unless_stopped(self._greet()))]
         if self.plan.builder:
-            others.append(asyncio.create_task(self._unless_stopped(self._follow(seen, build=self.plan.has_list))))
+            others.append(asyncio.create_task(self._unless_stopped(self._follow(build=self.plan.has_list))))
         for task in (*lives, *others):
             task.add_done_callback(self._broken)
         await self.stop.wait()
@@ -156,7 +153,7 @@ class Supervisor:
         self.show(screen.first(self.report(), screen.Style.of(sys.stdout.isatty()), self.plan.program, self.plan.sample))
         self.serving.set()
 
-    async def _follow(self, seen: object, *, build: bool) -> None:
+    async def _follow(self, *, build: bool) -> None:
         """Build again whenever a source changes; a change during a build is met by the next."""
         patience = Patience(RETRY_FIRST, RETRY_LONGEST)
         again = 0.0
@@ -168,10 +165,9 @@ class Supervisor:
                 if not self.failed:
                     patience.forgive()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.look.wait(), LOOK_EVERY)
-            now = await asyncio.to_thread(self.plan.fingerprint)
-            build = now != seen or self.look.is_set() or time.monotonic() >= again
-            seen = now
+                await asyncio.wait_for(self.look.wait(), POLL_SECONDS)
+            edited = await asyncio.to_thread(self.plan.edited, time.monotonic())
+            build = edited or self.look.is_set() or time.monotonic() >= again
 
     async def _build(self) -> None:
         """One run of the builder; on failure the last good version stays in force."""
