@@ -159,12 +159,13 @@ def status(
 
     Exit code 0 if all of it serves, 1 if something does not, 3 if nothing runs.
     """
+    from blocklists.store import live_readers
     from redhand import screen
     from redhand import status as file
 
     settings = load(ctx, config).settings
     reports = [report for name in (file.MAIN, file.LANDING) if (report := file.read(settings.state_dir, name))]
-    serials = file.readers(settings.state_dir)
+    serials = live_readers(settings.state_dir)
     answers = _probe(reports) if probe else None
     if as_json:
         typer.echo(json.dumps({"running": reports, "serials": serials} | ({} if answers is None else {"answers": answers}), indent=1))

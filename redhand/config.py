@@ -52,7 +52,7 @@ class Configuration:
     @property
     def origin(self) -> str:
         """The file's name, or that the defaults are in force."""
-        return str(self.file) if self.file else "built-in defaults (no config.yaml here)"
+        return str(self.file.absolute()) if self.file else "built-in defaults (no config.yaml here)"
 
 
 def find_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:

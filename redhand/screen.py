@@ -84,7 +84,7 @@ def _commands(report: dict[str, Any], program: str, sample: bool) -> Iterable[st
         yield f"{program} status"
 
 
-def status(reports: Iterable[dict[str, Any]], serials: dict[str, str], style: Style) -> str:
+def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], style: Style) -> str:
     """The status of what runs, one line a child."""
     out = []
     for report in reports:

@@ -63,13 +63,3 @@ def read(state_dir: Path, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         pass
     return None
-
-
-def readers(state_dir: Path) -> dict[str, str]:
-    """The serial each serving process says it has in force."""
-    found = {}
-    with contextlib.suppress(OSError):
-        for file in sorted((state_dir / "readers").iterdir()):
-            with contextlib.suppress(OSError, ValueError):
-                found[file.name] = file.read_text(encoding="utf-8").strip()
-    return found

@@ -75,7 +75,7 @@ class Supervisor:
     failed: str = ""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by a second signal to stop."""
+    """Set by a second Ctrl-C. Not by a second SIGTERM: some senders send it to the process and to its group."""
     look: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to have the list built again at once (SIGHUP)."""
     serving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -97,8 +97,8 @@ class Supervisor:
         """Run until told to stop; the exit code: 0, or 1 when it could not begin."""
         with status.hold(self.plan.state_dir, self.plan.name):
             loop = asyncio.get_running_loop()
-            for number in (SIGTERM, SIGINT):
-                loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(SIGTERM, self.stop.set)
+            loop.add_signal_handler(SIGINT, self._interrupt)
             loop.add_signal_handler(SIGHUP, self.look.set)
             self.keepers = [Keeper(child, self.say, self._changed) for child in self.plan.children]
             self._changed()
@@ -197,7 +197,7 @@ class Supervisor:
             self.say(f"block list: and {unshown} more skipped; all stand in the version's own file")
 
     async def _end(self, lives: list[asyncio.Task[None]]) -> None:
-        """TERM to every child, KILL to those still there 4 s later or at a second signal."""
+        """TERM to every child, KILL to those still there 4 s later or at a second Ctrl-C."""
         for keeper in self.keepers:
             keeper.stop()
         again = asyncio.create_task(self.hurry.wait())
@@ -211,7 +211,7 @@ class Supervisor:
                 keeper.signal(SIGKILL)
         await everyone
 
-    def _stop(self) -> None:
+    def _interrupt(self) -> None:
         (self.hurry if self.stop.is_set() else self.stop).set()
 
     def _enter(self, state: str) -> None:

@@ -1,0 +1,56 @@
+"""Helpers that tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TypeVar
+
+import pytest
+
+Found = TypeVar("Found")
+
+DEADLINE = 20.0
+"""Seconds after which what a test waits for is called missing; far above what anything takes on a slow machine."""
+
+
+def require(program: str) -> str:
+    """The path of an installed program. Without it the test is skipped, with the reason; where REDHAND_CI is 1, it fails instead."""
+    path = shutil.which(program)
+    if path is not None:
+        return path
+    reason = f"{program} is not installed"
+    if os.environ.get("REDHAND_CI") == "1":
+        pytest.fail(f"{reason}, and REDHAND_CI=1 lets no test be skipped for that")
+    pytest.skip(reason)
+
+
+def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
+    """Ports that no UDP or TCP socket has at the address just now, each once."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    ports: list[int] = []
+    with ExitStack() as held:  # all held until the last is found, so that none comes twice
+        while len(ports) < count:
+            datagrams, stream = (held.enter_context(socket.socket(family, kind)) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
+            datagrams.bind((address, 0))
+            port = datagrams.getsockname()[1]
+            try:
+                stream.bind((address, port))
+            except OSError:
+                continue
+            ports.append(port)
+    return ports
+
+
+def wait_for(condition: Callable[[], Found], what: str, deadline: float = DEADLINE) -> Found:
+    """The condition's first true result. Fails, saying `what` was waited for, when it stays false for `deadline` seconds."""
+    end = time.monotonic() + deadline
+    while not (result := condition()):
+        if time.monotonic() > end:
+            pytest.fail(f"not within {deadline:g} s: {what}")
+        time.sleep(0.01)
+    return result
