@@ -41,6 +41,7 @@ BOILERPLATE = frozenset(
 
 _COMMENT = re.compile(rb"(?:^|\s)#.*", re.DOTALL)
 _DOCUMENT = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_UNPRINTABLE = re.compile("[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _CUT = "the file ends inside this line, so it may have been cut; end the last line with a newline"
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -226,14 +227,18 @@ def documents(data: bytes) -> tuple[list[Document], list[Bad]]:
 
 def _document(chunk: str, first: int) -> Document | None:
     """The mapping in one document that begins on line `first`; None for one that says nothing."""
+    odd = _UNPRINTABLE.search(chunk)
+    if odd:
+        raise _Refused(first + chunk.count("\n", 0, odd.start()), f"has {odd[0]!a}, which no YAML text has; remove it")
     try:
         _check_shape(chunk, first)
         node = yaml.compose(chunk, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _Refused(first + (mark.line if mark else 0), f"is not YAML ({error.problem}); mend its quotes, colons or indentation") from None
+        line = min(mark.line if mark else 0, chunk.rstrip().count("\n"))  # what is missing at the end is missed on the last line that says something
+        raise _Refused(first + line, f"is not YAML ({error.problem}); mend its quotes, colons or indentation") from None
     except yaml.YAMLError as error:
-        raise _Refused(first, f"is not YAML ({str(error).splitlines()[0]}); remove what is no text") from None
+        raise _Refused(first, f"is not YAML ({str(error).splitlines()[0]}); mend it") from None
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
         return None
     if not isinstance(node, yaml.MappingNode):

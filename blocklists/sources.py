@@ -210,8 +210,8 @@ def _refuse_bad(place: str, bad: int, records: int, max_bad_share: float, skippe
         return
     first = "; ".join(f"{one.where} line {one.line}: {one.value}: {one.reason}" for one in skipped[:3])
     raise SourceError(
-        f"{place}: {bad} of its {records} records are bad, a larger share than blocklists.max_bad_share ({max_bad_share}) allows, so it is refused whole; "
-        f"mend them, or raise the share. First: {first}"
+        f"{place}: {bad} of its {records} records are bad, a larger share than blocklists.max_bad_share allows ({max_bad_share}); it is refused "
+        f"whole: mend them, or raise the share. First: {first}"
     )
 
 
