@@ -73,6 +73,9 @@ class Rule(NamedTuple):
         return self.starts <= now and (not self.ends or now < self.ends)
 
 
+_new_rule = tuple.__new__
+
+
 class Trie(Protocol):
     """What is used of marisa_trie.BinaryTrie, which has no type hints."""
 
@@ -80,7 +83,7 @@ class Trie(Protocol):
         """The keys that are prefixes of this one, shortest first."""
         ...
 
-    def get(self, key: bytes, default: int = -1) -> int:
+    def get(self, key: bytes) -> int | None:
         """The key's id."""
         ...
 
@@ -98,7 +101,7 @@ class Part:
         _check_format(magic == _VALUES_MAGIC, order, version, "values")
         if len(view) != _VALUES_HEADER.size + 4 * (self.size + words):
             raise StoreError(f"index values hold {len(view)} octets, not those of {self.size} names; run: redhand blocklist build")
-        if trie.get(b"") != -1:
+        if trie.get(b"") is not None:
             raise StoreError("the index lists the root, which would block every name; run: redhand blocklist build")
         self.trie = trie
         self._values = view[_VALUES_HEADER.size :].cast("I")
@@ -106,13 +109,21 @@ class Part:
     def at(self, key: bytes) -> Values | None:
         """The values of exactly this key; None when it has no entry (an empty tuple is an entry that says: no longer listed)."""
         found = self.trie.get(key)
-        if found == -1:
+        if found is None:
             return None
         value = self._values[found]
         if value < _SETS:
             return (value,)
         start = self.size + (value - _SETS) + 1
         return tuple(self._values[start : start + self._values[start - 1]])
+
+    def single(self, key: bytes) -> int | None:
+        """The value of this key when it has exactly one."""
+        found = self.trie.get(key)
+        if found == -1:
+            return None
+        value = self._values[found]
+        return value if value < _SETS else None
 
 
 class Index:
@@ -203,11 +214,18 @@ class Index:
         return offset, length
 
     def _load(self, listed: bytes) -> tuple[Rule, ...]:
-        rules = tuple(self._rule(listed, value) for value in self.values(listed))
+        value = self._single(listed)
+        rules = tuple(self._rule(listed, value) for value in self.values(listed)) if value is None else (self._rule(listed, value),)
         if len(self._cache) >= _CACHED:
             self._cache.clear()
         self._cache[listed] = rules
         return rules
+
+    def _single(self, listed: bytes) -> int | None:
+        """The value of a listed name that has just one, in a version without a delta: nearly every name of a large list. None sends to `values`."""
+        if self._mapped or self.delta is not None:
+            return None
+        return self.base.single(listed)
 
     def _rule(self, listed: bytes, value: int) -> Rule:
         number = value >> 1
@@ -218,7 +236,9 @@ class Index:
             if len(self._terms) >= _CACHED:
                 self._terms.clear()
             self._terms[number] = terms
-        return Rule(terms[0], terms[1], terms[2], "exact" if value & 1 else "subtree", listed, terms[3], terms[4], number)
+        kind, mode, reference, starts, ends = terms
+        # What Rule(...) does, without its call: this stands on the path of every query for a name not asked lately.
+        return _new_rule(Rule, (kind, mode, reference, "exact" if value & 1 else "subtree", listed, starts, ends, number))
 
 
 def renumbered(values: Iterable[int], mapping: Sequence[int]) -> list[int]:

@@ -181,9 +181,9 @@ def open_current(state_dir: Path, thorough: bool = False) -> Version:
         return version
     except StoreError as error:
         first = error
-    for older in reversed(serials(state_dir)):
-        if serial is not None and older >= serial:
-            continue
+    # Older ones first, newest of them first; a newer one only when `current` itself must be wrong, because nothing older is sound.
+    others = [other for other in reversed(serials(state_dir)) if other != serial]
+    for older in sorted(others, key=lambda other: serial is not None and other > serial):
         try:
             version = open_version(state_dir, older)
             version.verify()
@@ -193,7 +193,7 @@ def open_current(state_dir: Path, thorough: bool = False) -> Version:
         version.notice = f"version {older} stands in for {'the current one' if serial is None else f'version {serial}'}: {first}"
         log.warning("%s", version.notice)
         return version
-    raise StoreError(f"{first}; no older version is sound")
+    raise StoreError(f"{first}; no other version is sound")
 
 
 def read_manifest(state_dir: Path, serial: int, digest: str | None = None) -> dict[str, Any]:
