@@ -120,9 +120,9 @@ class Part:
     def single(self, key: bytes) -> int | None:
         """The value of this key when it has exactly one."""
         found = self.trie.get(key)
-        if found == -1:
+        if found is None:
             return None
-        value = self._values[found]
+        value: int = self._values[found]
         return value if value < _SETS else None
 
 

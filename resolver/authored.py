@@ -15,12 +15,14 @@ from dnslib import SOA as SOAData
 from dnslib import A as AData
 
 from blocklists.index import Rule
-from resolver.wire import AAAA, ANY, CD, HEADER, HINFO, NOERROR, NXDOMAIN, PLAIN_OPT, QR, RA, RD, REFUSED, SOA, A, Query, ede, opt_record
+from resolver.wire import AAAA, ANY, CD, HINFO, NOERROR, NXDOMAIN, PLAIN_OPT, QR, RA, RD, REFUSED, SOA, A, Query, ede, opt_record
 
 EDE_FORGED, EDE_BLOCKED, EDE_CENSORED = 4, 15, 16
 LOCAL_TTL = 600
 """Seconds clients may keep what we say of special names."""
 
+_HEAD = Struct(">HHHHH")
+"""A header without its ID."""
 _POINTER = Struct(">H")
 _FORGED = ede(EDE_FORGED)
 _QUESTION_OWNER = b"\xc0\x0c"
@@ -39,13 +41,13 @@ def soa(ttl: int) -> bytes:
     return _record(QTYPE.SOA, ttl, SOAData("localhost.", "nobody.invalid.", (1, 3600, 1200, 604800, ttl)))
 
 
-def reply(query: Query, rcode: int, answers: Sequence[bytes], authority: bytes = b"", options: bytes = b"") -> bytes:
-    """Question, answers, at most one authority record, and OPT when the client sent one; `options` go into the OPT. Neither AA nor AD is set."""
-    head = HEADER.pack(0, QR | RA | query.flags & (RD | CD) | rcode, 1, len(answers), 1 if authority else 0, 1 if query.edns else 0)
-    body = head[2:] + query.question + b"".join(answers) + authority
+def reply(query: Query, rcode: int, answers: bytes, count: int, authority: bytes = b"", options: bytes = b"") -> bytes:
+    """Question, `count` answers, at most one authority record, and OPT with `options` when the client sent one. Neither AA nor AD is set."""
+    flags = QR | RA | query.flags & (RD | CD) | rcode
     if not query.edns:
-        return body
-    return body + (opt_record(query.do, options) if options else PLAIN_OPT[query.do])
+        return _HEAD.pack(flags, 1, count, 1 if authority else 0, 0) + query.question + answers + authority
+    opt = opt_record(query.do, options) if options else PLAIN_OPT[query.do]
+    return _HEAD.pack(flags, 1, count, 1 if authority else 0, 1) + query.question + answers + authority + opt
 
 
 class BlockAnswers:
@@ -62,7 +64,7 @@ class BlockAnswers:
         for text in landing_addresses:
             kind, data = (A, AData(text)) if ipaddress.ip_address(text).version == 4 else (AAAA, AAAAData(text))
             found[kind].append(_QUESTION_OWNER + _record(kind, ttl, data))
-        self._addresses = {A: tuple(found[A]), AAAA: tuple(found[AAAA]), ANY: tuple(found[A])}
+        self._addresses = {kind: (b"".join(found[of]), len(found[of])) for kind, of in ((A, A), (AAAA, AAAA), (ANY, A)) if found[of]}
 
     def answer(self, query: Query, rule: Rule) -> bytes:
         """The block answer of this rule, for the question itself or for an alias that led to the listed name."""
@@ -70,12 +72,12 @@ class BlockAnswers:
         options = explain(rule) if query.edns else b""
         if mode == "redirect":
             addresses = self._addresses.get(query.qtype)
-            if addresses:
-                return reply(query, NOERROR, addresses, b"", _FORGED + options)
+            if addresses is not None:
+                return reply(query, NOERROR, *addresses, b"", _FORGED + options)
         elif mode == "refused":
-            return reply(query, REFUSED, (), b"", options)
+            return reply(query, REFUSED, b"", 0, b"", options)
         rcode = NXDOMAIN if mode == "nxdomain" else NOERROR
-        return reply(query, rcode, (), self._soa_of(query, rule), options)
+        return reply(query, rcode, b"", 0, self._soa_of(query, rule), options)
 
     def _soa_of(self, query: Query, rule: Rule) -> bytes:
         """Owned by the listed name where it is at or above the question, else (an alias led there) by the question: clients believe no other."""
@@ -110,22 +112,22 @@ def _escaped(label: bytes) -> bytes:
 
 def any_reply(query: Query) -> bytes:
     """RFC 8482 section 4.2: a question for ANY is answered with one HINFO record."""
-    return reply(query, NOERROR, (_QUESTION_OWNER + _ANY_RECORD,))
+    return reply(query, NOERROR, _QUESTION_OWNER + _ANY_RECORD, 1)
 
 
 _ANY_RECORD = HINFO.to_bytes(2, "big") + b"\0\1" + (3600).to_bytes(4, "big") + b"\0\x09\x07RFC8482\0"
 _LOCAL_SOA = soa(LOCAL_TTL)
 _LOCALHOST = {
-    A: (_QUESTION_OWNER + _record(A, LOCAL_TTL, AData("127.0.0.1")),),
-    AAAA: (_QUESTION_OWNER + _record(AAAA, LOCAL_TTL, AAAAData("::1")),),
+    A: _QUESTION_OWNER + _record(A, LOCAL_TTL, AData("127.0.0.1")),
+    AAAA: _QUESTION_OWNER + _record(AAAA, LOCAL_TTL, AAAAData("::1")),
 }
 
 
 def local_reply(query: Query, zone: bytes, rcode: int, loopback: bool) -> bytes:
     """What a special zone (an index key) says: loopback addresses, no data at its apex, or that the name does not exist."""
     if loopback and query.qtype in _LOCALHOST:
-        return reply(query, NOERROR, _LOCALHOST[query.qtype])
+        return reply(query, NOERROR, _LOCALHOST[query.qtype], 1)
     owner = _POINTER.pack(0xC000 | 12 + len(query.key) - len(zone))
     if query.key == zone and query.qtype == SOA:
-        return reply(query, NOERROR, (owner + _LOCAL_SOA,))
-    return reply(query, rcode, (), owner + _LOCAL_SOA)
+        return reply(query, NOERROR, owner + _LOCAL_SOA, 1)
+    return reply(query, rcode, b"", 0, owner + _LOCAL_SOA)

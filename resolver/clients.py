@@ -31,10 +31,7 @@ class Clients(Generic[Entrance]):
 
     def classify(self, address: str) -> Entrance | None:
         """The entrance for an address as the socket gives it; remembers the answer in `known`, which the UDP loop reads directly."""
-        if address in self._before:
-            found = self._before[address]
-        else:
-            found = self._decide(address)
+        found = self._before[address] if address in self._before else self._decide(address)
         if len(self.known) >= MOST_REMEMBERED:
             self._before, self.known = self.known, {}
         self.known[address] = found

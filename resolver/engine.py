@@ -22,7 +22,6 @@ from resolver.wire import (
     ANY,
     AXFR,
     CD,
-    HEADER,
     IXFR,
     MAILA,
     MAILB,
@@ -48,6 +47,8 @@ from resolver.wire import (
     read_query,
 )
 
+_HEAD = Struct(">HHHHH")
+"""A header without its ID."""
 _U32 = Struct(">I")
 
 EDE_STALE, EDE_PROHIBITED, EDE_STALE_NXDOMAIN = 3, 18, 19
@@ -70,7 +71,7 @@ FOREVER = 1 << 62
 
 _NOT_DATA = {AXFR: REFUSED, IXFR: REFUSED, OPT: NOTIMP, TKEY: NOTIMP, TSIG: NOTIMP, MAILA: NOTIMP, MAILB: NOTIMP}
 """Question types that no name has data of, and what is said of them."""
-_AD_OR_RD_CD = RD | CD
+_RD_AND_CD = RD | CD
 _PROHIBITED = ede(EDE_PROHIBITED)
 _STALE = {NOERROR: ede(EDE_STALE), NXDOMAIN: ede(EDE_STALE_NXDOMAIN)}
 _FLAGS = tuple(bytes((number,)) for number in range(4))
@@ -174,8 +175,7 @@ class Engine:
         if front is None:
             self.counters.prohibited += 1
             return error_reply(query, REFUSED, _PROHIBITED)
-        if front.most_octets > query.limit:
-            query.limit = front.most_octets
+        query.limit = max(query.limit, front.most_octets)
         query.front = front
         qtype = query.qtype
         if qtype in _NOT_DATA:
@@ -223,7 +223,7 @@ class Engine:
         reply = front.group.blocks.answer(query, rule)
         if len(reply) + 2 > query.limit:
             return self._truncated(query)
-        if query.constant and rule.mode != "refused":
+        if query.constant and rule.mode != "refused" and until > self.clock.second:
             front.packets.put(query.raw[2:], reply, None, until)
         return reply
 
@@ -263,43 +263,41 @@ class Engine:
             answer.judged = policy.generation
         return answer.blocked_by
 
-    def _compose(self, query: Query, answer: Answer, options: bytes = b"") -> bytes:
+    def _compose(self, query: Query, answer: Answer) -> bytes:
         second = self.clock.second
         if answer.aged != second:
             answer.tail = aged(answer.tail, answer, second, 12 + len(query.question))
             answer.aged = second
         flags = query.flags
-        head = QR | RA | flags & _AD_OR_RD_CD | answer.rcode
+        head = QR | RA | flags & _RD_AND_CD | answer.rcode
         if answer.ad and (query.do or flags & AD):
             head |= AD
-        options = options or answer.options
+        options = answer.options
         answers, authorities = answer.counts
         if not query.edns:
-            return HEADER.pack(0, head, 1, answers, authorities, 0)[2:] + query.question + answer.tail
+            return _HEAD.pack(head, 1, answers, authorities, 0) + query.question + answer.tail
         opt = opt_record(query.do, options) if options else PLAIN_OPT[query.do]
-        return HEADER.pack(0, head, 1, answers, authorities, 1)[2:] + query.question + answer.tail + opt
+        return _HEAD.pack(head, 1, answers, authorities, 1) + query.question + answer.tail + opt
 
     def _truncated(self, query: Query) -> bytes:
         self.counters.truncated += 1
         opt = PLAIN_OPT[query.do] if query.edns else b""
-        head = HEADER.pack(0, QR | TC | RA | query.flags & _AD_OR_RD_CD, 1, 0, 0, 1 if opt else 0)
-        return head[2:] + query.question + opt
+        return _HEAD.pack(QR | TC | RA | query.flags & _RD_AND_CD, 1, 0, 0, 1 if opt else 0) + query.question + opt
 
     def _stale(self, query: Query, answer: Answer) -> bytes:
         """An expired answer while no upstream answers (RFC 8767), unless its chain is blocked."""
         if answer.chain:
             rule = self._chain_verdict(query.key, answer)
             if rule is not None:
-                self.counters.blocked += 1
-                return query.front.group.blocks.answer(query, rule)
+                return self._block(query, query.front, rule, self.clock.second)
         self.counters.stale += 1
         patched = bytearray(answer.tail)
         base = 12 + len(query.question)
         for offset, _ in answer.ttls:
             _U32.pack_into(patched, offset - base, STALE_TTL)
-        flags = QR | RA | query.flags & _AD_OR_RD_CD | answer.rcode
+        flags = QR | RA | query.flags & _RD_AND_CD | answer.rcode
         opt = opt_record(query.do, _STALE.get(answer.rcode, _STALE[NOERROR])) if query.edns else b""
-        reply = HEADER.pack(0, flags, 1, *answer.counts, 1 if opt else 0)[2:] + query.question + bytes(patched) + opt
+        reply: bytes = _HEAD.pack(flags, 1, answer.counts[0], answer.counts[1], 1 if opt else 0) + query.question + bytes(patched) + opt
         return reply if len(reply) + 2 <= query.limit else self._truncated(query)
 
     def _look_up(self, query: Query, group: Group, key: bytes, zone: bytes, stale: Answer | None) -> bytes | None:

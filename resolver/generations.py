@@ -30,12 +30,18 @@ class Generations(Generic[Value]):
 
     def get(self, key: bytes) -> Value | None:
         """The value, or None. A value of the old generation is young again."""
+        value = self.young[hash(key) & MASK].get(key)
+        return self.revive(key) if value is None else value
+
+    def revive(self, key: bytes) -> Value | None:
+        """The value if it is in the old generation, made young again; else None."""
         shard = hash(key) & MASK
-        value = self.young[shard].get(key)
-        if value is None:
-            value = self.old[shard].pop(key, None)
-            if value is not None:
-                self._keep(shard, key, value, len(key))
+        old = self.old[shard]
+        if not old:
+            return None
+        value = old.pop(key, None)
+        if value is not None:
+            self._keep(shard, key, value, len(key))
         return value
 
     def put(self, key: bytes, value: Value, octets: int) -> None:

@@ -2,7 +2,8 @@
 
 One cache for each client group and transport. An entry carries one stamp, made of the policy's generation and the second: equal to the
 clock's, it is sent as it is. Of an older second, its TTLs are aged and it is stamped again; of an older generation, or about to expire, it is
-not used, and the engine judges and answers anew. Nothing ever sweeps. Replies that depend on more than these octets are not put here.
+not used, and the engine judges and answers anew. Nothing ever sweeps. Replies that depend on more than these octets are not put here, nor is a
+reply whose query was not met before: names that are asked once (random subdomains above all) do not push out what is asked again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from resolver.generations import MASK, Generations
 from resolver.records import Answer
 
 _U32 = Struct(">I")
+_TRACES = 1 << 18
+"""Queries whose having been met is remembered, one octet each: a later query in the same place is mistaken for it once in 256 times."""
 GENERATION_SHIFT = 32
 """A stamp is `generation << 32 | second`."""
 
@@ -45,26 +48,34 @@ class Entry:
 
 
 class PacketCache:
-    """`map` is read directly by the UDP loop; everybody else calls `get`."""
+    """`map.young` is read directly by the UDP loop, which then calls `refresh` or `older`; everybody else calls `get`."""
 
-    __slots__ = ("clock", "map")
+    __slots__ = ("_met", "clock", "map")
 
     def __init__(self, most_bytes: int, clock: Clock) -> None:
         self.map: Generations[Entry] = Generations(most_bytes)
         self.clock = clock
+        self._met = bytearray(_TRACES)
 
     def get(self, key: bytes) -> bytes | None:
         """The reply, all but its ID, to a query with these octets after its ID; None sends the query to the engine."""
-        entry = self.map.young[hash(key) & MASK].get(key) or self.map.get(key)
+        entry = self.map.young[hash(key) & MASK].get(key)
         if entry is None:
-            return None
+            return self.older(key)
         if entry.stamp == self.clock.stamp:
             return entry.reply
         return self.refresh(entry)
 
+    def older(self, key: bytes) -> bytes | None:
+        """`get` for a key that is not in the young generation."""
+        entry = self.map.revive(key)
+        return None if entry is None else self.refresh(entry)
+
     def refresh(self, entry: Entry) -> bytes | None:
         """The reply of an entry from an earlier second with its TTLs aged, or None when it must be judged or fetched again."""
         stamp = self.clock.stamp
+        if entry.stamp == stamp:
+            return entry.reply
         second = self.clock.second
         if entry.stamp >> GENERATION_SHIFT != stamp >> GENERATION_SHIFT or second >= entry.until:
             return None
@@ -75,7 +86,13 @@ class PacketCache:
         return entry.reply
 
     def put(self, key: bytes, reply: bytes, answer: Answer | None, until: int) -> None:
-        """Keeps a reply (all but its ID) until the clock's second `until`, or until the generation changes."""
+        """Keeps a reply (all but its ID) until the clock's second `until`, or until the generation changes, if its query was met before."""
+        trace = hash(key)
+        place = trace & _TRACES - 1
+        mark = trace >> 18 & 0xFF
+        if self._met[place] != mark:
+            self._met[place] = mark
+            return
         self.map.put(key, Entry(reply, answer, self.clock.stamp, until), len(reply))
 
 

@@ -163,4 +163,3 @@ class Ports:
     def open_ports(self) -> list[int]:
         """The local ports in use now, for tests and status."""
         return [port.socket.getsockname()[1] for port in self._slots if port is not None]
-

@@ -50,7 +50,7 @@ MAX_CHAIN = 16
 MAX_RECORDS = 1000
 
 
-class BadAnswer(Exception):  # noqa: N818 - named for what it is
+class BadAnswer(Exception):
     """An upstream's message is not a well-formed answer to what was asked."""
 
 
@@ -60,12 +60,27 @@ class Answer:
     `rcode` 0..15; `tail` the kept records' octets, which stand right after the question; `counts` records in the answer and authority sections;
     `ttls` pairs of (offset of the TTL from the message's start, TTL in seconds as kept); `lifetime` seconds it may be used, 0 means do not keep;
     `chain` index keys of every alias and service target it leads through, in order; `ad` whether the upstream called it authentic.
-    `options` are EDE options to send with it. The cache adds `stored`, `aged` and `expires` (seconds of its clock: when it came, of when its tail's TTLs
-    are, until when it is fresh), `failed_until` (no new attempt before; RFC 9520), and `judged`/`blocked_by`,
-    the chain's last verdict and the generation it was of.
+    `options` are EDE options to send with it. The cache adds `stored`, `aged` and `expires` (seconds of its clock: when it came, of when its tail's
+    TTLs are, until when it is fresh), `failed_until` (no new attempt before; RFC 9520), and `judged`/`blocked_by`, the chain's last verdict and the
+    generation it was of.
     """
 
-    __slots__ = ("ad", "aged", "blocked_by", "chain", "counts", "expires", "failed_until", "judged", "lifetime", "options", "rcode", "stored", "tail", "ttls")
+    __slots__ = (
+        "ad",
+        "aged",
+        "blocked_by",
+        "chain",
+        "counts",
+        "expires",
+        "failed_until",
+        "judged",
+        "lifetime",
+        "options",
+        "rcode",
+        "stored",
+        "tail",
+        "ttls",
+    )
 
     def __init__(self, rcode: int, tail: bytes, counts: tuple[int, int], ttls: tuple[tuple[int, int], ...], lifetime: int) -> None:
         self.rcode = rcode
@@ -148,8 +163,7 @@ def _read_plain(data: bytes, start: int, qtype: int, answers: int, limits: Limit
         if kind != qtype or end > len(data):
             return None
         ttl = _bounded(ttl, limits.shortest, limits.longest)
-        if ttl < lifetime:
-            lifetime = ttl
+        lifetime = min(lifetime, ttl)
         tail += data[position : position + 6] + _U32.pack(ttl) + data[position + 10 : end]
         ttls.append((position + 6, ttl))
         position = end
@@ -258,13 +272,16 @@ def _read_all(data: bytes, start: int, asked: tuple[bytes, int], head: tuple[int
 
 
 def _negative_lifetime(data: bytes, rcode: int, authority: list[_Record], limits: Limits) -> int:
-    """RFC 2308 section 5: the lesser of the SOA's TTL and its MINIMUM; without a SOA a negative answer is not kept. The SOA's TTL is lowered to it."""
+    """RFC 2308 section 5: the lesser of the SOA's TTL and its MINIMUM; without a SOA it is not kept.
+
+    The SOA's TTL is lowered to it, so that clients forget as soon as we do.
+    """
     if rcode not in (NOERROR, NXDOMAIN):
         return 0
     for record in authority:
         if record.kind == SOA:
             minimum = _U32.unpack_from(data, record.end - 4)[0]
-            lifetime = max(min(record.ttl, minimum, limits.longest_negative), limits.shortest)
+            lifetime: int = max(min(record.ttl, minimum, limits.longest_negative), limits.shortest)
             for other in authority:
                 other.ttl = min(other.ttl, lifetime)
             return lifetime

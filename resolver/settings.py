@@ -101,8 +101,12 @@ class Group(Section):
     """Clients treated alike, with caches of their own."""
 
     name: Identifier = Field(description="name of the group")
-    networks: tuple[Network, ...] = Field(min_length=1, description="its clients; the most specific network of all groups wins; they must also be allowed")
-    landing_addresses: tuple[Address, ...] = Field(default=(), description="where its visitors are sent instead of resolver.landing_addresses; empty: there")
+    networks: tuple[Network, ...] = Field(
+        min_length=1, description="its clients; the most specific network of all groups wins; they must also be allowed"
+    )
+    landing_addresses: tuple[Address, ...] = Field(
+        default=(), description="where its visitors are sent instead of resolver.landing_addresses; empty: there"
+    )
 
 
 class ResolverSettings(Section):
@@ -111,20 +115,38 @@ class ResolverSettings(Section):
     listen: tuple[Listen, ...] = Field(default=("127.0.0.1:5300", "[::1]:5300"), min_length=1, description="addresses and ports for DNS, UDP and TCP")
     workers: int = Field(default=0, ge=0, le=256, description="worker processes; 0: one a core")
     allow: tuple[Network, ...] = Field(
-        default=("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"),
+        default=(
+            "127.0.0.0/8",
+            "::1/128",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "fc00::/7",
+            "fe80::/10",
+        ),
         description="networks that may ask; everyone else is refused",
     )
     groups: tuple[Group, ...] = Field(default=(), description="clients with caches, and if need be landing addresses, of their own")
     upstreams: tuple[Upstream, ...] = Field(default=(), description="recursors to ask; empty: those of the system's resolver configuration")
-    strategy: Literal["ordered", "fastest"] = Field(default="fastest", description="which upstream is asked first: the first listed, or the fastest lately")
+    strategy: Literal["ordered", "fastest"] = Field(
+        default="fastest", description="which upstream is asked first: the first listed, or the fastest lately"
+    )
     zones: tuple[ForwardZone, ...] = Field(default=(), description="zones that other servers answer")
-    landing_addresses: tuple[Address, ...] = Field(default=("127.0.0.1",), description="addresses of the landing page, given out for redirected names")
+    landing_addresses: tuple[Address, ...] = Field(
+        default=("127.0.0.1",), description="addresses of the landing page, given out for redirected names"
+    )
     block_ttl_seconds: int = Field(default=30, ge=1, le=3600, description="how long clients may keep a block answer")
     cache_mb: int = Field(default=256, ge=8, le=65536, description="memory of each worker for its packet and answer caches, in MiB")
     min_ttl_seconds: int = Field(default=0, ge=0, le=3600, description="shortest time an answer is kept and announced")
     max_ttl_seconds: int = Field(default=86400, ge=60, le=604800, description="longest time an answer is kept and announced")
     max_negative_ttl_seconds: int = Field(default=3600, ge=1, le=86400, description="longest time a negative answer is kept and announced")
-    stale_seconds: int = Field(default=86400, ge=0, le=604800, description="how long after expiry an answer may still serve while no upstream answers; 0: never")
-    chain_limit: int = Field(default=20, ge=1, le=100000, description="unrelated domains an entry may block by alias before it is held as too broad, with an alarm")
+    stale_seconds: int = Field(
+        default=86400, ge=0, le=604800, description="how long after expiry an answer may still serve while no upstream answers; 0: never"
+    )
+    chain_limit: int = Field(
+        default=20, ge=1, le=100000, description="unrelated domains an entry may block by alias before it is held as too broad, with an alarm"
+    )
     tcp_connections: int = Field(default=256, ge=1, le=65536, description="open TCP connections from clients, each worker")
     tcp_idle_seconds: int = Field(default=10, ge=1, le=600, description="silence after which a client's TCP connection is closed")

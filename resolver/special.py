@@ -1,7 +1,7 @@
 """Names that never leave the machine, whatever the upstream would say.
 
-`localhost`, `invalid` and `test` (RFC 6761), `onion` (RFC 7686), `alt` (RFC 9476), `local` (RFC 6762 section 22.1), `internal` (reserved by ICANN in 2024),
-`home.arpa` (RFC 8375), `resolver.arpa` (RFC 9462 section 6.4), and the reverse zones of addresses that are not global (RFC 6303, RFC 7793).
+`localhost`, `invalid` and `test` (RFC 6761), `onion` (RFC 7686), `alt` (RFC 9476), `local` (RFC 6762 section 22.1), `internal` (reserved by ICANN in
+2024), `home.arpa` (RFC 8375), `resolver.arpa` (RFC 9462 section 6.4), and the reverse zones of addresses that are not global (RFC 6303, RFC 7793).
 They stand behind the policy and behind zones the operator forwards.
 """
 

@@ -16,7 +16,8 @@ MOST_WAITING = 1000
 class Stream(asyncio.Protocol):
     """Sends questions to one server over TCP, pipelined, answers in any order.
 
-    `received(data, attempt)` gets an answer whose ID is the attempt's; `lost(attempt)` is told when the connection cannot be made, breaks, or is full.
+    `received(data, attempt)` gets an answer whose ID is the attempt's; `lost(attempt)` is told when the connection
+    cannot be made, breaks, or is full.
     """
 
     def __init__(self, address: str, port: int, dice: Dice, received: Callable[[bytes, Any], None], lost: Callable[[Any], None]) -> None:

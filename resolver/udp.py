@@ -1,7 +1,7 @@
 """The UDP listener: drains its socket, answers from the packet cache, hands the rest to the engine.
 
-This loop is what most queries cost. It decodes nothing: a client's address is looked up once in a dictionary, its octets after the ID once in another.
-Replies leave by the socket the query came to, so they come from the address that was asked.
+This loop is what most queries cost. It decodes nothing: a client's address is looked up once in a dictionary, its octets after the ID once in
+another. Replies leave by the socket the query came to, so they come from the address that was asked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _MOST_OCTETS = 4096
 class UdpListener:
     """One bound socket. `turn` sets the engine's clock when the second has turned; `start` carries out lookups."""
 
-    def __init__(self, bound: socket.socket, engine: Engine, clients: Clients[Front], turn: Callable[[], None], start: Callable[[list[Lookup]], None]) -> None:
+    def __init__(
+        self, bound: socket.socket, engine: Engine, clients: Clients[Front], turn: Callable[[], None], start: Callable[[list[Lookup]], None]
+    ) -> None:
         self.socket = bound
         self._engine = engine
         self._clients = clients
@@ -55,11 +57,14 @@ class UdpListener:
                 if front is not None:
                     key = data[2:]
                     entry = front.young[hash(key) & MASK].get(key)
-                    if entry is not None and entry.stamp == clock.stamp:
-                        hits += 1
-                        send(data[:2] + entry.reply, address)
-                        continue
-                    reply = front.packets.get(key)
+                    if entry is not None:
+                        if entry.stamp == clock.stamp:
+                            hits += 1
+                            send(data[:2] + entry.reply, address)
+                            continue
+                        reply = front.packets.refresh(entry)
+                    else:
+                        reply = front.packets.older(key)
                     if reply is not None:
                         hits += 1
                         send(data[:2] + reply, address)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from struct import Struct
 from time import monotonic
 
@@ -38,7 +38,7 @@ SMOOTHING = 0.125
 class Server:
     """One upstream as it is doing. Times in seconds; `round_trip` is smoothed."""
 
-    __slots__ = ("answers", "address", "away_until", "back_off", "misses", "port", "ports", "round_trip", "sent", "stream", "trusted_ad")
+    __slots__ = ("address", "answers", "away_until", "back_off", "misses", "port", "ports", "round_trip", "sent", "stream", "trusted_ad")
 
     def __init__(self, address: str, port: int, trusted_ad: bool) -> None:
         self.address = address
@@ -98,7 +98,7 @@ class _State:
 class Upstreams:
     """All upstreams of one worker. `start` begins lookups; replies go to each waiter's `via.send(query, reply)`."""
 
-    def __init__(self, engine: Engine, servers: Sequence[Server], zones: dict[bytes, Sequence[Server]], limits: Limits, fastest: bool) -> None:
+    def __init__(self, engine: Engine, servers: Sequence[Server], zones: Mapping[bytes, Sequence[Server]], limits: Limits, fastest: bool) -> None:
         self._engine = engine
         self._servers = {b"": list(servers), **{zone: list(of_zone) for zone, of_zone in zones.items()}}
         self._limits = limits
@@ -197,7 +197,7 @@ class Upstreams:
         lookup = attempt.lookup
         question = lookup.question
         echoed = data[12 : 12 + len(question)]
-        if echoed != question and (echoed[-4:] != question[-4:] or echoed[:-4].lower() != question[:-4]) or not data[2] & (QR >> 8):
+        if (echoed != question and (echoed[-4:] != question[-4:] or echoed[:-4].lower() != question[:-4])) or not data[2] & (QR >> 8):
             self.mismatched += 1
             return False
         if lookup.done:

@@ -33,11 +33,11 @@ _CONSTANT_OPTIONS = frozenset((3, 11, 15))
 """NSID, keepalive and EDE, when empty: a client that sends one sends the same octets every time, so its queries may enter the packet cache."""
 
 
-class Silence(Exception):  # noqa: N818 - not an error: what to answer is nothing
+class Silence(Exception):
     """The datagram deserves no answer: shorter than a header, or itself an answer."""
 
 
-class Unreadable(Exception):  # noqa: N818 - named for what the client sent, and answered with an RCODE
+class Unreadable(Exception):
     """The query is answered with an error. `rcode` is what to say; `reply` is all of the answer but its ID."""
 
     def __init__(self, rcode: int, reply: bytes) -> None:
@@ -173,7 +173,10 @@ def _options_are_constant(flags: int, data: bytes, position: int, end: int) -> b
 
 
 def skip_name(data: bytes, position: int) -> int:
-    """Where the name at `position` ends, following no pointer. Raises IndexError (cut off) or ValueError (a pointer forward, or a reserved label type)."""
+    """Where the name at `position` ends, following no pointer.
+
+    Raises IndexError (cut off) or ValueError (a pointer that does not point back past the header, a reserved label type, too long).
+    """
     start = position
     while length := data[position]:
         if length >= 0xC0:

@@ -152,8 +152,8 @@ class Worker:
     def _report_holds(self) -> None:
         for key in self.policy.held - self._held:
             log.error(
-                "ALARM %s: more than %d unrelated domains lead to it by alias, so it looks like shared infrastructure; names that lead to it are no longer "
-                "blocked for that (the name itself stays blocked). Have the entry checked by whoever issued it, or raise resolver.chain_limit.",
+                "ALARM %s: more than %d unrelated domains lead to it by alias, so it looks like shared infrastructure; names that lead to it are no "
+                "longer blocked for that (the name itself stays blocked). Have its issuer check the entry, or raise resolver.chain_limit.",
                 names.key_text(key),
                 self.policy.chain_limit,
             )
