@@ -65,6 +65,7 @@ def test_a_small_step_back_waits_and_is_no_jump() -> None:
 
 def test_the_floor_holds_across_a_restart() -> None:
     clock = AgreedClock(floor=NOON)
+    assert clock.expected(10) == NOON
     assert clock.reading(NOON - 86400, 10) == NOON
     assert clock.jumped
     assert clock.reading(NOON + 5, 20) == NOON + 5

@@ -74,6 +74,12 @@ def test_one_instant_in_two_zones_and_one_name_in_two_scripts_are_one_directive(
     assert one.digest() == two.digest()
 
 
+def test_times_may_come_as_times() -> None:
+    assert load(order(issued_at=datetime.fromtimestamp(START, UTC))) == load(order())
+    with pytest.raises(BadDirective, match="issued_at.*with its zone"):
+        load(order(issued_at=datetime(2026, 3, 1)))
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "complaint"),
     [
