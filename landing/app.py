@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI
@@ -23,20 +22,21 @@ from starlette.types import Receive, Scope, Send
 
 from blocklists import names, store
 from blocklists.errors import RedHandError
+from blocklists.index import Rule
 from landing import host, language, verdict
 from landing.alias import Aliases
 from landing.host import BadHost, Host
 from landing.page import Page, Pages
 from landing.settings import LandingSettings
 
-if TYPE_CHECKING:
-    from blocklists.index import Rule
-
 HEALTH = b"/.well-known/redhand/health"
 """Answered on the landing's own addresses and on localhost only: under any other Host the path belongs to the blocked site."""
 
 LOOK_SECONDS = 0.25
 """How often the store is asked, by one stat, whether another version is current."""
+
+RETRY_SECONDS = 1.0
+"""Pause after a version that could not be opened: reading a large one whole costs too much to try it as often as one looks."""
 
 RENDERED_PAGES = 512
 READER = "landing"
@@ -68,26 +68,30 @@ class Site:
     async def follow(self) -> None:
         """Puts each new current version in force, for ever. A version that cannot be opened leaves the last one in force."""
         failed = ""
-        first = True
         while True:
-            if first or self._follower.changed():
+            pause = LOOK_SECONDS
+            if self._follower.changed():
                 try:
-                    self.put_in_force(await asyncio.to_thread(self._follower.load))
-                    first, failed = False, ""
-                    await asyncio.to_thread(store.publish_reader, self._state_dir, READER, self._serial())
+                    self.put_in_force(await asyncio.to_thread(self._load))
+                    failed = ""
                 except (RedHandError, OSError) as error:
                     if str(error) != failed:
                         _log.warning("the landing page keeps the version it has: %s", error)
                         failed = str(error)
-            await asyncio.sleep(LOOK_SECONDS)
+                    pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    def _load(self) -> store.Version:
+        version = self._follower.load()
+        # The texts of orders are otherwise verified when they are first read, which would be while a visitor waits.
+        version.verify()
+        store.publish_reader(self._state_dir, READER, version.serial)
+        return version
 
     def put_in_force(self, version: store.Version) -> None:
         """Answers from this version from now on."""
         self._version = version
         self._rendered.clear()
-
-    def _serial(self) -> int:
-        return self._version.serial if self._version else 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request (ASGI); `receive` is never called, so that the body is discarded unread."""
@@ -129,17 +133,17 @@ class Site:
         version = self._version
         if version is None:
             return self._plain("unready", 503, chosen, as_json)
-        rules, alias = await self._rules(version, asked)
+        now = int(time.time())
+        rules, alias = await self._rules(version, asked, now)
         if not rules:
             return self._plain("unknown", 404, chosen, as_json)
-        page = self._blocked(version, rules, alias, chosen, as_json)
+        page = self._blocked(version, rules, alias, chosen, as_json, now)
         return 451, [*self._blocked_headers, *_content(page)], page.body(asked.text)
 
-    async def _rules(self, version: store.Version, asked: Host) -> tuple[list[Rule], bool]:
+    async def _rules(self, version: store.Version, asked: Host, now: int) -> tuple[list[Rule], bool]:
         """The rules that speak for a Host, and whether they do by way of an alias."""
         if asked.kind != "name":
             return [], False
-        now = int(time.time())
         rules = verdict.speaking(version.index, names.key(asked.wire), now)
         if rules:
             return rules, False
@@ -148,11 +152,12 @@ class Site:
             return [], False
         return verdict.speaking(version.index, names.key(listed), now), True
 
-    def _blocked(self, version: store.Version, rules: list[Rule], alias: bool, chosen: str, as_json: bool) -> Page:
-        key = (version.identity, tuple(rule.number for rule in rules), tuple(rule.key for rule in rules), alias, chosen, as_json)
+    def _blocked(self, version: store.Version, rules: list[Rule], alias: bool, chosen: str, as_json: bool, now: int) -> Page:
+        # An order's limits on disclosure end with time, so no page is kept for longer than an hour.
+        key = (version.identity, now // 3600, tuple(rule.number for rule in rules), tuple(rule.key for rule in rules), alias, chosen, as_json)
         page = self._rendered.get(key)
         if page is None:
-            orders = [verdict.order_of(rule, version.basis(rule)) for rule in rules]
+            orders = [verdict.order_of(rule, version.basis(rule), now) for rule in rules]
             page = self._pages.blocked(orders, alias, chosen, as_json)
             self._rendered[key] = page
             if len(self._rendered) > RENDERED_PAGES:
@@ -217,6 +222,7 @@ def create_app(settings: LandingSettings, state_dir: Path) -> FastAPI:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            store.withdraw_reader(state_dir, READER)
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.router.routes.append(_Everything(site))

@@ -27,7 +27,7 @@ from landing.app import create_app
 from landing.settings import LandingSettings
 
 MAX_HEAD = 16 * 1024
-"""Octets of the longest request head."""
+"""Octets of a request head that is surely read; one of twice as many surely is not."""
 
 _BAD = b"The request is not one that can be read.\n"
 
@@ -58,6 +58,12 @@ class GuardedProtocol(H11Protocol):
         self._guard.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+
+    def data_received(self, data: bytes) -> None:
+        # h11 looks at the size of a head only while it is incomplete, and one read may bring 256 KiB at once.
+        for start in range(0, len(data), MAX_HEAD):
+            if not self.transport.is_closing():
+                super().data_received(data[start : start + MAX_HEAD])
 
     def handle_events(self) -> None:
         before = self.cycle

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from blocklists import names
-
-if TYPE_CHECKING:
-    from blocklists.index import Index, Rule
+from blocklists.index import Index, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ def speaking(index: Index, key: bytes, now: int) -> list[Rule]:
     """
     if index.find(key, now) is None:
         return []
-    in_force = [rule for rule in index.covering(key) if rule.starts <= now and (not rule.ends or now < rule.ends)]
+    in_force = [rule for rule in index.covering(key) if rule.in_force(now)]
     passed = any(rule.kind == "pass" for rule in in_force)
     shown: dict[tuple[str, str], Rule] = {}
     for rule in sorted(in_force, key=lambda rule: (rule.kind != "directive", -len(rule.key), rule.number)):
@@ -62,11 +59,17 @@ def speaking(index: Index, key: bytes, now: int) -> list[Rule]:
     return list(shown.values())
 
 
-def order_of(rule: Rule, basis: Mapping[str, object]) -> Order:
-    """What a rule and its basis (fields of `blocklists.directive`, or a list's description) tell a visitor."""
+def order_of(rule: Rule, basis: Mapping[str, object], now: int) -> Order:
+    """What a rule and its basis (fields of `blocklists.directive`, or a list's description) tell a visitor at `now` (unix seconds).
+
+    While disclosure is limited by law the statement of reasons is held back, and nothing else.
+    """
     issuer, redress = _group(basis, "issuer"), _group(basis, "redress")
     limited = _group(basis, "nondisclosure")
     own = rule.kind != "directive"
+    limited_until = _moment(limited, "until")
+    if limited_until is not None and limited_until.timestamp() <= now:
+        limited_until = None
     return Order(
         own=own,
         reference=rule.reference,
@@ -82,9 +85,9 @@ def order_of(rule: Rule, basis: Mapping[str, object]) -> Order:
         since=_of_unix(rule.starts),
         until=_of_unix(rule.ends),
         review_due=_moment(basis, "review_due"),
-        reviewer=_text(basis, "reviewer") or _text(issuer, "reviewer"),
-        reasons=_texts(basis, "reasons") or _texts(basis, "description"),
-        limited_until=_moment(limited, "until"),
+        reviewer=_text(basis, "reviewer"),
+        reasons={} if limited_until else _texts(basis, "reasons") or _texts(basis, "description"),
+        limited_until=limited_until,
         limited_basis=_text(limited, "basis"),
         court=_text(redress, "court"),
         redress_url=_text(redress, "url"),

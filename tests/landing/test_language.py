@@ -1,0 +1,102 @@
+"""Negotiation and dates, as tables."""
+
+from __future__ import annotations
+
+import string
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landing.language import choose, prefers_json, shown_date
+from landing.texts import LANGUAGES, MONTHS, TEXTS
+
+
+@pytest.mark.parametrize(
+    ("asked", "accept_language", "chosen"),
+    [
+        ("", "", "en"),
+        ("", "fr", "fr"),
+        ("", "fr-CA", "fr"),
+        ("", "FR", "fr"),
+        ("", "de, fr;q=0.8, en;q=0.9", "en"),
+        ("", "de, en;q=0.8, fr;q=0.9", "fr"),
+        ("", "fr, en", "fr"),
+        ("", "en;q=0, fr;q=0.1", "fr"),
+        ("", "fr;q=0", "en"),
+        ("", "de", "en"),
+        ("", "*", "en"),
+        ("", "fr;q=0.5, *;q=0.9", "en"),
+        ("", "fr ; q=0.9, en;q=0.1", "fr"),
+        ("", "fr;q=2, en;q=0.1", "en"),
+        ("", "fr;q=x", "en"),
+        ("", "français", "en"),
+        ("", "fr," * 1000, "en"),
+        ("fr", "en", "fr"),
+        ("en", "fr", "en"),
+        ("de", "fr", "fr"),
+        ("<script>", "fr", "fr"),
+    ],
+)
+def test_language(asked: str, accept_language: str, chosen: str) -> None:
+    assert choose(asked, accept_language, "en") == chosen
+
+
+def test_the_operators_language_is_for_those_who_ask_for_none_of_ours() -> None:
+    assert [choose("", field, "fr") for field in ("", "de", "*", "en")] == ["fr", "fr", "fr", "en"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "json"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", False),
+        ("application/json", True),
+        ("application/problem+json", True),
+        ("application/json, text/plain, */*", True),
+        ("application/json;q=0.9, text/html", False),
+        ("application/json, text/html;q=0.9", True),
+        ("application/json, text/html", False),
+        ("application/json;q=0.5, */*", False),
+        ("application/json;q=0", False),
+        ("APPLICATION/JSON", True),
+        ("application/json; charset=utf-8", True),
+        ("image/avif,image/webp,*/*;q=0.8", False),
+        ("application/json," * 1000, False),
+        (";;;,,,q=", False),
+    ],
+)
+def test_form(accept: str, json: bool) -> None:
+    assert prefers_json(accept) is json
+
+
+@given(st.text(alphabet=string.printable, max_size=200), st.text(max_size=200))
+def test_no_field_breaks_negotiation(accept: str, accept_language: str) -> None:
+    assert choose(accept_language, accept, "fr") in LANGUAGES
+    assert prefers_json(accept) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("moment", "english", "french"),
+    [
+        (datetime(2026, 3, 1, 9, tzinfo=UTC), "1 March 2026", "1er mars 2026"),
+        (datetime(2026, 8, 31, 23, 59, tzinfo=UTC), "31 August 2026", "31 août 2026"),
+        (datetime(2027, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1))), "31 December 2026", "31 décembre 2026"),
+    ],
+)
+def test_dates_are_in_utc_and_in_words(moment: datetime, english: str, french: str) -> None:
+    assert [shown_date(moment, language).replace("\u00a0", " ") for language in ("en", "fr")] == [english, french]
+
+
+def test_the_catalogues_say_the_same_things() -> None:
+    def shape(language: str) -> dict[str, list[str]]:
+        return {key: sorted({field for _, field, _, _ in string.Formatter().parse(text) if field}) for key, text in TEXTS[language].items()}
+
+    assert {language: shape(language) for language in LANGUAGES} == dict.fromkeys(LANGUAGES, shape("en"))
+    assert {language: len(months) for language, months in MONTHS.items()} == dict.fromkeys(LANGUAGES, 12)
+
+
+def test_french_marks_do_not_begin_a_line() -> None:
+    assert not [text for text in TEXTS["fr"].values() for mark in ":;?!" if f" {mark}" in text]

@@ -1,0 +1,53 @@
+"""Settings of the page: what is refused, and that the message helps."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from landing.settings import LandingSettings
+
+
+def test_the_defaults_serve_a_newcomer() -> None:
+    settings = LandingSettings()
+    assert settings.listen == ("127.0.0.1:8080",)
+    assert settings.resolver == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("listen", ("[0:0::1]:80",), ("[::1]:80",)),
+        ("resolver", "127.0.0.1:5300", "127.0.0.1:5300"),
+        ("operator", " Télécom d'exemple ", "Télécom d'exemple"),
+    ],
+)
+def test_values_are_put_in_one_form(field: str, value: object, shown: object) -> None:
+    assert getattr(LandingSettings.model_validate({field: value}), field) == shown
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("listen", (), "at least 1"),
+        ("listen", ("127.0.0.1",), "write 127.0.0.1:8080"),
+        ("listen", ("::1:8080",), "write 127.0.0.1:8080"),
+        ("listen", ("localhost:8080",), "'localhost' is not an IP address"),
+        ("listen", ("127.0.0.1:0",), "'0' is not a port"),
+        ("listen", ("127.0.0.1:65536",), "'65536' is not a port"),
+        ("resolver", "127.0.0.1", "write 127.0.0.1:8080"),
+        ("operator", "", "1 to 200 printable"),
+        ("operator", "two\nlines", "1 to 200 printable"),
+        ("operator_url", "operator.example", "is not a web address"),
+        ("operator_url", "javascript:alert(1)", "is not a web address"),
+        ("operator_url", 'https://operator.example/>; rel="x', "is not a web address"),
+        ("operator_url", "https://operator.example/\r\nX: y", "is not a web address"),
+        ("operator_url", "https://opérateur.example/", "is not a web address"),
+        ("operator_url", "https://operator.example:99999/", "is not a web address"),
+        ("language", "de", "'en' or 'fr'"),
+        ("colour", "red", "Extra inputs"),
+    ],
+)
+def test_mistakes_are_refused_with_their_remedy(field: str, value: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        LandingSettings.model_validate({field: value})
