@@ -76,7 +76,7 @@ def test_one_instant_in_two_zones_and_one_name_in_two_scripts_are_one_directive(
 
 def test_times_may_come_as_times() -> None:
     assert load(order(issued_at=datetime.fromtimestamp(START, UTC))) == load(order())
-    with pytest.raises(BadDirective, match="issued_at.*with its zone"):
+    with pytest.raises(BadDirective, match=r"issued_at.*with its zone"):
         load(order(issued_at=datetime(2026, 3, 1)))
 
 
@@ -116,6 +116,15 @@ def test_times_may_come_as_times() -> None:
         ({"version": "2"}, "version", "1"),
         ({"type": "decision"}, "type", "directive"),
         ({"owner_unidentifiable": "true"}, "owner_unidentifiable", "go together"),
+        (
+            {
+                "owner_unidentifiable": "true",
+                "owner_unidentifiable_why": "x",
+                "removal_request": {"sent_at": at(0), "recipient": "r", "deadline": at(0.5), "outcome": "none"},
+            },
+            "owner_unidentifiable",
+            "contradicts removal_request",
+        ),
         ({"owner_unidentifiable": "false"}, "owner_unidentifiable", "True"),
         ({"redress": {"url": "x", "deadline_days": "0", "court": "c"}}, "redress.deadline_days", "greater than or equal to 1"),
     ],
