@@ -19,7 +19,7 @@ import yaml
 
 from blocklists.errors import BadName
 from blocklists.guards import Match
-from blocklists.names import clip, ends_in_number, key, listed, plain_key
+from blocklists.names import clip, ends_in_number, key, listed, plain_key, visible
 
 MAX_LINE = 4096
 """Octets in the longest line of a list that is looked into."""
@@ -75,7 +75,7 @@ class Names:
 
     def skip(self, line: int, raw: bytes, reason: str) -> None:
         if len(self.skipped) < MAX_KEPT:
-            self.skipped.append(Bad(line, clip(raw[:400].decode("utf-8", "backslashreplace")), reason))
+            self.skipped.append(Bad(line, visible(raw[:400].decode("utf-8", "backslashreplace")), reason))
 
 
 def domains(data: bytes, judge: Judge) -> Names:
@@ -206,7 +206,9 @@ def documents(data: bytes) -> tuple[list[Document], list[Bad]]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        return [], [Bad(line, clip(data[error.start : error.start + 40].decode("utf-8", "backslashreplace")), "is not UTF-8; save the file as UTF-8")]
+        return [], [
+            Bad(line, visible(data[error.start : error.start + 40].decode("utf-8", "backslashreplace")), "is not UTF-8; save the file as UTF-8")
+        ]
     text = text.replace("\r\n", "\n")
     starts = [0, *(match.start() for match in _DOCUMENT.finditer(text) if match.start() > 0)]
     line = 1
@@ -220,7 +222,7 @@ def documents(data: bytes) -> tuple[list[Document], list[Bad]]:
                 found.append(document)
         except _Refused as refused:
             lines = chunk.split("\n")
-            bad.append(Bad(refused.line, clip(lines[min(max(refused.line - line, 0), len(lines) - 1)]), str(refused)))
+            bad.append(Bad(refused.line, visible(lines[min(max(refused.line - line, 0), len(lines) - 1)]), str(refused)))
         line += chunk.count("\n")
     return found, bad
 

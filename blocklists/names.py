@@ -98,6 +98,12 @@ def clip(text: str, limit: int = 80) -> str:
     return shown if len(text) <= limit else shown + "…"
 
 
+def visible(text: str, limit: int = 80) -> str:
+    """A text as reports hold it: `clip` without the quotes."""
+    shown = repr(text[:limit])[1:-1]
+    return shown if len(text) <= limit else shown + "…"
+
+
 def _from_unicode(text: str) -> bytes:
     try:
         mapped = idna.uts46_remap(text, std3_rules=False)

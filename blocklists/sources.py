@@ -18,7 +18,7 @@ from blocklists.directive import BadDirective, Directive, fold, load
 from blocklists.errors import SourceError
 from blocklists.formats import Document
 from blocklists.guards import Guards, Match
-from blocklists.names import clip
+from blocklists.names import visible
 from blocklists.settings import SAMPLE, FileSource
 
 LAYER = "local"
@@ -167,12 +167,12 @@ def _read_directives(source: FileSource, path: Path, guards: Guards, max_bad_sha
             except BadDirective as error:
                 bad += 1
                 name = document.data.get("id")
-                skipped.append(Skipped(file.name, document.line_of(error.field), clip(name) if isinstance(name, str) else "", str(error)))
+                skipped.append(Skipped(file.name, document.line_of(error.field), visible(name) if isinstance(name, str) else "", str(error)))
     records = len(directives) + bad
     _refuse_bad(f"source {source.id}: {path}", bad, records, max_bad_share, skipped)
 
     folded = fold(directives, as_of)
-    skipped += [Skipped(places[at][0], places[at][1].line, clip(directives[at].id), reason) for at, reason in folded.without_effect]
+    skipped += [Skipped(places[at][0], places[at][1].line, visible(directives[at].id), reason) for at, reason in folded.without_effect]
     listed: dict[int, list[tuple[bytes, bool]]] = {}
     for (name, document), directive in zip(places, directives, strict=True):
         listed[id(directive)] = taken = []
@@ -181,7 +181,7 @@ def _read_directives(source: FileSource, path: Path, guards: Guards, max_bad_sha
             if refusal is None:
                 taken.append((target.key, target.match == "exact"))
             else:
-                skipped.append(Skipped(name, document.line_of(("targets", position)), clip(target.fqdn), refusal))
+                skipped.append(Skipped(name, document.line_of(("targets", position)), visible(target.fqdn), refusal))
     bases = [
         Basis(
             kind="directive",
@@ -208,7 +208,7 @@ def _describe(directive: Directive, source: FileSource) -> dict[str, Any]:
 def _refuse_bad(place: str, bad: int, records: int, max_bad_share: float, skipped: list[Skipped]) -> None:
     if bad <= max_bad_share * records:
         return
-    first = "; ".join(f"{one.where} line {one.line}: {one.value}: {one.reason}" for one in skipped[:3])
+    first = "; ".join(f"{one.where} line {one.line}: '{one.value}': {one.reason}" for one in skipped[:3])
     raise SourceError(
         f"{place}: {bad} of its {records} records are bad, a larger share than blocklists.max_bad_share allows ({max_bad_share}); it is refused "
         f"whole: mend them, or raise the share. First: {first}"

@@ -167,3 +167,5 @@ def test_an_escaped_odd_label_can_be_listed() -> None:
 def test_messages_clip_what_they_show() -> None:
     assert names.clip("a" * 200, 10) == "'aaaaaaaaaa'…"
     assert names.clip("a\x1b[2J") == r"'a\x1b[2J'"
+    assert names.visible("it's\x1b[2J") == r"it's\x1b[2J"
+    assert names.visible("a" * 200, 10) == "aaaaaaaaaa…"

@@ -83,7 +83,7 @@ def test_bad_records_are_skipped_up_to_the_share_and_then_refuse_the_source(tmp_
     path = put(tmp_path, "".join(f"n{number}.example\n" for number in range(95)) + "bad name\n" * 5)
     content = take(path, "domains")
     assert (content.records, len(shown(content)), len(content.skipped)) == (100, 95, 5)
-    assert (content.skipped[0].where, content.skipped[0].line, content.skipped[0].value) == ("list.txt", 96, "'bad name'")
+    assert (content.skipped[0].where, content.skipped[0].line, content.skipped[0].value) == ("list.txt", 96, "bad name")
     with pytest.raises(
         SourceError, match=r"mine: .*list\.txt: 5 of its 100 records are bad.*max_bad_share.*list\.txt line 96: 'bad name': .*white space"
     ):
@@ -193,7 +193,7 @@ def test_a_bad_order_is_skipped_with_its_place_and_the_others_apply(tmp_path: Pa
     (skipped,) = content.skipped
     lines = (tmp_path / "orders.yaml").read_text("utf-8").splitlines()
     assert lines[skipped.line - 2] == "---"
-    assert (skipped.where, skipped.value) == ("orders.yaml", "'XX-2'")
+    assert (skipped.where, skipped.value) == ("orders.yaml", "XX-2")
     assert skipped.reason.startswith("expires_at: is missing")
     with pytest.raises(SourceError, match="1 of its 2 records are bad"):
         take(tmp_path, "directives", share=0.4)
@@ -236,7 +236,7 @@ def test_a_second_use_of_an_id_is_skipped_and_said(tmp_path: Path) -> None:
     put(tmp_path, order("XX-1", "b.example"), "2.yaml")
     content = take(tmp_path, "directives", share=0.0)
     assert shown(content) == [("a.example", False)]
-    assert (content.skipped[0].where, content.skipped[0].value) == ("2.yaml", "'XX-1'")
+    assert (content.skipped[0].where, content.skipped[0].value) == ("2.yaml", "XX-1")
 
 
 def test_an_expired_order_is_not_in_the_content(tmp_path: Path) -> None:
