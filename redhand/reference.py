@@ -21,6 +21,7 @@ HEAD = """\
 # Red Hand's settings: every one, with its default. Remove what you do not change; what is missing keeps its default.
 # Environment variables override this file: REDHAND_RESOLVER__WORKERS=2 sets resolver.workers, and values are YAML, such as
 # REDHAND_RESOLVER__LISTEN='["127.0.0.1:5353"]'. Relative paths start at this file's directory.
+# Where [] is followed by commented lines, they show what one item looks like.
 # After a change: `redhand config check` names every mistake by line; `redhand config show` prints what is in force.
 """
 
@@ -67,9 +68,11 @@ def _item(model: type[BaseModel], values: dict[str, Any], indent: str) -> Iterat
     for name, field in model.model_fields.items():
         value = values.get(name, field.default)
         required = value is PydanticUndefined
-        text = f"{indent}{lead}{name}: {'...' if required else _flow(value)}"
+        nested = _model(field.annotation)
+        shown = " ..." if required and not nested else "" if required else f" {_flow(value)}"
+        text = f"{indent}{lead}{name}:{shown}"
         yield f"{text:<44} # {'required: ' if required else ''}{field.description}"
-        if (nested := _model(field.annotation)) and not values:
+        if nested and not values:
             yield from _item(nested, {}, f"{indent}      ")
         lead = "  "
 
