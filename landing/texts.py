@@ -70,7 +70,8 @@ _EN = {
     "It runs no script and loads nothing from elsewhere.",
     "status": "HTTP status 451 (RFC 7725)",
     "unknown_title": "No site at this address",
-    "unknown": "This address carries the page that explains blocked sites. It is not a site, and nothing blocks the name you asked for.",
+    "unknown": "This address carries the page that explains blocked sites. "
+    "It is not a site, and it knows of nothing that blocks the name you asked for.",
     "unknown_more": "If you expected a site here, its address may have changed, or it was unblocked a moment ago. Wait a minute, then try again.",
     "bad_title": "This request cannot be read",
     "bad": "The request does not say correctly which site it is for. Check the address you typed.",
@@ -143,7 +144,7 @@ _FR = {
     "Elle n'exécute aucun script et ne charge rien d'ailleurs.",
     "status": "Statut HTTP 451 (RFC 7725)",
     "unknown_title": "Aucun site à cette adresse",
-    "unknown": "Cette adresse porte la page qui explique les sites bloqués. Ce n'est pas un site, et rien ne bloque le nom que vous avez demandé.",
+    "unknown": "Cette adresse porte la page qui explique les sites bloqués. Ce n'est pas un site, et elle ne connaît rien qui bloque le nom demandé.",
     "unknown_more": "Si vous attendiez un site ici, son adresse a pu changer, ou il vient d'être débloqué. Attendez une minute, puis réessayez.",
     "bad_title": "Cette demande est illisible",
     "bad": "La demande ne dit pas correctement à quel site elle s'adresse. Vérifiez l'adresse saisie.",

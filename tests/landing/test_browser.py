@@ -77,7 +77,7 @@ def test_a_visitor_sees_the_page_and_the_browser_has_no_complaint(landing: Landi
 @pytest.mark.parametrize(("flags", "paper"), [((), b"\xfd\xfc\xfa"), (("--blink-settings=preferredColorScheme=0",), b"\x17\x16\x14")])
 def test_the_style_is_let_in_and_nothing_runs_over_a_narrow_screen(landing: Landing, tmp_path: Path, flags: tuple[str, ...], paper: bytes) -> None:
     picture = tmp_path / "page.png"
-    run(landing, tmp_path / "profile", "www.blocked.example", f"--screenshot={picture}", "--window-size=500,700", *flags)
+    run(landing, tmp_path / "profile", "www.blocked.example", f"--screenshot={picture}", "--window-size=320,700", *flags)
     size, found = rows(picture.read_bytes())
     red, empty = found[1], found[40]
     assert red[:3] in {b"\xb3\x13\x1f", b"\xe2\x43\x4c"}

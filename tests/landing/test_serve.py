@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from blocklists import store
 from landing.app import READER, Site
 from landing.settings import LandingSettings
 from tests.landing.samples import order, put_in_force
-from tests.landing.server import Client, Landing
+from tests.landing.server import DEADLINE, Client, Landing
 
 
 def test_it_starts_before_there_is_a_version_and_follows_every_new_one(tmp_path: Path) -> None:
@@ -178,3 +179,29 @@ def test_a_fault_is_a_plain_page_without_details(tmp_path: Path, caplog: pytest.
 def test_a_job_with_a_wrong_setting_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="operator_url"):
         Landing(tmp_path, operator_url="https://a>b/")
+
+
+def test_a_thousand_visitors_at_once_are_all_answered(tmp_path: Path) -> None:
+    put_in_force(tmp_path, order("blocked.example"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    async def visit(port: int, number: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: n%d.blocked.example\r\nConnection: close\r\n\r\n" % number)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def flood(port: int) -> list[bytes]:
+        async with asyncio.timeout(DEADLINE):
+            return await asyncio.gather(*(visit(port, number) for number in range(1000)))
+
+    try:
+        with Landing(tmp_path) as landing:
+            landing.wait_for("blocked.example", 451)
+            answers = asyncio.run(flood(landing.port))
+            assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 451 Unavailable For Legal Reasons"}
+            assert all(b"<bdi>n%d.blocked.example</bdi>" % number in answer for number, answer in enumerate(answers))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
