@@ -67,7 +67,6 @@ MAX_WAITERS = 256
 """Clients that wait for one lookup; one more is told SERVFAIL."""
 MAX_LOOKUPS = 16384
 """Questions in flight in one worker; one more is told SERVFAIL."""
-FOREVER = 1 << 62
 
 _NOT_DATA = {AXFR: REFUSED, IXFR: REFUSED, OPT: NOTIMP, TKEY: NOTIMP, TSIG: NOTIMP, MAILA: NOTIMP, MAILB: NOTIMP}
 """Question types that no name has data of, and what is said of them."""
@@ -182,7 +181,7 @@ class Engine:
             return error_reply(query, _NOT_DATA[qtype])
         rule = self.policy.judge(query.key)
         if rule is not None:
-            return self._block(query, front, rule, FOREVER)
+            return self._block(query, rule, of_question=True)
         if not query.flags & RD:
             return error_reply(query, REFUSED)
         if qtype == ANY:
@@ -218,19 +217,21 @@ class Engine:
                     found = key[:end]
         return found
 
-    def _block(self, query: Query, front: Front, rule: Rule, until: int) -> bytes:
+    def _block(self, query: Query, rule: Rule, *, of_question: bool) -> bytes:
+        """The block answer. One for the question itself is kept until the list changes; one for an alias holds only as long as the alias."""
+        front = query.front
         self.counters.blocked += 1
-        reply = front.group.blocks.answer(query, rule)
+        reply: bytes = front.group.blocks.answer(query, rule)
         if len(reply) + 2 > query.limit:
             return self._truncated(query)
-        if query.constant and rule.mode != "refused" and until > self.clock.second:
-            front.packets.put(query.raw[2:], reply, None, until)
+        if of_question and query.constant and rule.mode != "refused":
+            front.packets.put(query.raw[2:], reply)
         return reply
 
     def _local(self, query: Query, front: Front, reply: bytes) -> bytes:
         self.counters.local += 1
         if query.constant:
-            front.packets.put(query.raw[2:], reply, None, FOREVER)
+            front.packets.put(query.raw[2:], reply)
         return reply
 
     def _answer(self, query: Query, front: Front, answer: Answer, key: bytes) -> bytes:
@@ -238,7 +239,7 @@ class Engine:
         if answer.chain:
             rule = self._chain_verdict(query.key, answer)
             if rule is not None:
-                return self._block(query, front, rule, answer.expires)
+                return self._block(query, rule, of_question=False)
         self.counters.answered += 1
         second = self.clock.second
         until = answer.expires
@@ -289,7 +290,7 @@ class Engine:
         if answer.chain:
             rule = self._chain_verdict(query.key, answer)
             if rule is not None:
-                return self._block(query, query.front, rule, self.clock.second)
+                return self._block(query, rule, of_question=False)
         self.counters.stale += 1
         patched = bytearray(answer.tail)
         base = 12 + len(query.question)

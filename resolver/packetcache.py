@@ -2,8 +2,10 @@
 
 One cache for each client group and transport. An entry carries one stamp, made of the policy's generation and the second: equal to the
 clock's, it is sent as it is. Of an older second, its TTLs are aged and it is stamped again; of an older generation, or about to expire, it is
-not used, and the engine judges and answers anew. Nothing ever sweeps. Replies that depend on more than these octets are not put here, nor is a
-reply whose query was not met before: names that are asked once (random subdomains above all) do not push out what is asked again.
+not used, and the engine judges and answers anew. What we author does not age: its stamp is of the generation alone. Nothing ever sweeps.
+
+Replies that depend on more than these octets are not put here, nor is a reply whose query was not met before: names that are asked once (random
+subdomains above all) do not push out what is asked again.
 """
 
 from __future__ import annotations
@@ -21,18 +23,21 @@ GENERATION_SHIFT = 32
 
 
 class Clock:
-    """The second and the generation now, as the one stamp that cached replies are compared with. Seconds are of the monotonic clock."""
+    """The second and the generation now, as the stamps that cached replies are compared with. Seconds are of the monotonic clock.
 
-    __slots__ = ("second", "stamp")
+    `stamp` is of this second and generation; `authored` (negative, so that it never equals a `stamp`) of this generation.
+    """
+
+    __slots__ = ("authored", "second", "stamp")
 
     def __init__(self) -> None:
-        self.second = 0
-        self.stamp = 0
+        self.set(0, 0)
 
     def set(self, second: int, generation: int) -> None:
         """To be called when the second turns and when the generation changes."""
         self.second = second
         self.stamp = generation << GENERATION_SHIFT | second
+        self.authored = -1 - generation
 
 
 class Entry:
@@ -60,11 +65,7 @@ class PacketCache:
     def get(self, key: bytes) -> bytes | None:
         """The reply, all but its ID, to a query with these octets after its ID; None sends the query to the engine."""
         entry = self.map.young[hash(key) & MASK].get(key)
-        if entry is None:
-            return self.older(key)
-        if entry.stamp == self.clock.stamp:
-            return entry.reply
-        return self.refresh(entry)
+        return self.older(key) if entry is None else self.refresh(entry)
 
     def older(self, key: bytes) -> bytes | None:
         """`get` for a key that is not in the young generation."""
@@ -72,32 +73,36 @@ class PacketCache:
         return None if entry is None else self.refresh(entry)
 
     def refresh(self, entry: Entry) -> bytes | None:
-        """The reply of an entry from an earlier second with its TTLs aged, or None when it must be judged or fetched again."""
+        """The reply of an entry, its TTLs aged to this second; None when it must be judged or fetched again."""
         stamp = self.clock.stamp
-        if entry.stamp == stamp:
+        if entry.stamp == stamp or entry.stamp == self.clock.authored:  # noqa: PLR1714 - no tuple for each query
             return entry.reply
         second = self.clock.second
         if entry.stamp >> GENERATION_SHIFT != stamp >> GENERATION_SHIFT or second >= entry.until:
             return None
-        answer = entry.answer
-        if answer is not None:
-            entry.reply = aged(entry.reply, answer, second, 2)
+        entry.reply = aged(entry.reply, entry.answer, second, 2)
         entry.stamp = stamp
         return entry.reply
 
-    def put(self, key: bytes, reply: bytes, answer: Answer | None, until: int) -> None:
-        """Keeps a reply (all but its ID) until the clock's second `until`, or until the generation changes, if its query was met before."""
+    def put(self, key: bytes, reply: bytes, answer: Answer | None = None, until: int = 0) -> None:
+        """Keeps a reply (all but its ID) until the generation changes, if its query was met before.
+
+        With `answer`, what the reply was made of, also no longer than the clock's second `until`.
+        """
         trace = hash(key)
         place = trace & _TRACES - 1
         mark = trace >> 18 & 0xFF
         if self._met[place] != mark:
             self._met[place] = mark
             return
-        self.map.put(key, Entry(reply, answer, self.clock.stamp, until), len(reply))
+        stamp = self.clock.authored if answer is None else self.clock.stamp
+        self.map.put(key, Entry(reply, answer, stamp, until), len(reply))
 
 
-def aged(octets: bytes, answer: Answer, second: int, skipped: int) -> bytes:
-    """`octets`, a message of this answer without its first `skipped` octets, with every TTL as it is at `second`."""
+def aged(octets: bytes, answer: Answer | None, second: int, skipped: int) -> bytes:
+    """`octets`, a message of this answer without its first `skipped` octets, with every TTL as it is at `second`; as it is when we authored it."""
+    if answer is None:
+        return octets
     age = second - answer.stored
     ttls = answer.ttls
     if len(ttls) == 1:

@@ -52,6 +52,7 @@ class Worker:
         self.state_dir = Path(job["state_dir"])
         self.version = version
         self._agreed = AgreedClock()
+        self._jump_reported = False
         self._held: frozenset[bytes] = frozenset()
         self._clock = Clock()
         self.policy = Policy(version.index, version.serial, self._unix(), settings.chain_limit)
@@ -77,7 +78,7 @@ class Worker:
         self._follower = Follower(self.state_dir)
 
     def _unix(self) -> int:
-        return self._agreed.reading(time.time(), time.monotonic())
+        return self._agreed.reading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def turn(self) -> None:
         """Sets the engine's clock when the second has turned."""
@@ -127,6 +128,7 @@ class Worker:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._report_holds()
+            self._report_clock()
             if not self._follower.changed():
                 continue
             try:
@@ -148,6 +150,14 @@ class Worker:
         self.policy.switch(version.index, version.serial)
         self._clock.set(self._clock.second, self.policy.generation)
         log.info("version %d (%s) is in force", version.serial, version.identity[:19])
+
+    def _report_clock(self) -> None:
+        if self._agreed.jumped and not self._jump_reported:
+            log.error(
+                "ALARM the system's clock jumped by more than five minutes: no directive starts or ends until it is right again; lifted ones are lifted. "
+                "Check the clock and its NTP service; if the clock is right now, restart Red Hand."
+            )
+        self._jump_reported = self._agreed.jumped
 
     def _report_holds(self) -> None:
         for key in self.policy.held - self._held:
