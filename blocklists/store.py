@@ -163,7 +163,7 @@ def open_version(state_dir: Path, serial: int, digest: str | None = None) -> Ver
 
 
 def open_current(state_dir: Path, thorough: bool = False) -> Version:
-    """The version in force, or the newest sound one older than it, with a `notice` that says so. Raises StoreError when there is none.
+    """The version in force, or the newest sound one not later than it, with a `notice` that says so. Raises StoreError when there is none.
 
     `thorough`: only if its entries, too, are sound.
     """
@@ -181,16 +181,15 @@ def open_current(state_dir: Path, thorough: bool = False) -> Version:
         return version
     except StoreError as error:
         first = error
-    # Older ones first, newest of them first; a newer one only when `current` itself must be wrong, because nothing older is sound.
-    others = [other for other in reversed(serials(state_dir)) if other != serial]
-    for older in sorted(others, key=lambda other: serial is not None and other > serial):
+    # The named one first, in case only `current` is damaged; then older ones, newest first; a newer one only because nothing else is sound.
+    for other in sorted(serials(state_dir), key=lambda other: (serial is not None and other > serial, -other)):
         try:
-            version = open_version(state_dir, older)
+            version = open_version(state_dir, other)
             version.verify()
         except StoreError as error:
-            log.warning("version %d cannot stand in either: %s", older, error)
+            log.warning("version %d cannot stand in: %s", other, error)
             continue
-        version.notice = f"version {older} stands in for {'the current one' if serial is None else f'version {serial}'}: {first}"
+        version.notice = f"version {other} stands in, because the current one cannot be had: {first}"
         log.warning("%s", version.notice)
         return version
     raise StoreError(f"{first}; no other version is sound")
