@@ -22,7 +22,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import marisa_trie
 
@@ -110,9 +110,9 @@ class Version:
 
 def _lines(view: memoryview) -> Iterator[bytes]:
     start = 0
-    whole = view.obj
+    whole = cast("mmap.mmap | bytes", view.obj)
     while start < len(view):
-        end = whole.find(b"\n", start) + 1 or len(view)  # type: ignore[attr-defined]
+        end = whole.find(b"\n", start) + 1 or len(view)
         yield bytes(view[start:end])
         start = end
 
