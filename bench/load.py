@@ -65,18 +65,19 @@ def parse(text: str) -> Load:
 class Generator:
     """A dnsperf that is running. `finish` waits for its end, `interrupt` asks it to end now; both give its figures."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], said: Path) -> None:
         self._process = process
+        self._said = said
 
     def finish(self, limit_seconds: float) -> Load:
         """Figures once it has ended by itself. Raises BenchError if that takes longer than the limit."""
         try:
-            text, _ = self._process.communicate(timeout=limit_seconds)
+            self._process.wait(limit_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
             raise BenchError(f"dnsperf did not end within {limit_seconds:.0f} s") from None
-        return parse(text)
+        return parse(self._said.read_text(encoding="utf-8"))
 
     def interrupt(self) -> Load:
         """Figures up to now; queries still in flight count neither as answered nor as lost."""
@@ -84,7 +85,9 @@ class Generator:
         return self.finish(TIMEOUT + 10)
 
 
-def begin(port: int, queries: Path, *, seconds: float, once: bool = False, qps: int | None = None, outstanding: int = OUTSTANDING) -> Generator:
+def begin(
+    port: int, queries: Path, *, seconds: float, once: bool = False, qps: int | None = None, outstanding: int = OUTSTANDING, timeout: int = TIMEOUT
+) -> Generator:
     """Starts dnsperf on its core against a server on loopback.
 
     `once`: end early rather than ask the file a second time. `qps`: paced; without it, as fast as answers come.
@@ -104,12 +107,15 @@ def begin(port: int, queries: Path, *, seconds: float, once: bool = False, qps: 
         "-q",
         str(outstanding),
         "-t",
-        str(TIMEOUT),
+        str(timeout),
     ]
     command += ["-B"] if queries.suffix == ".bin" else []
     command += ["-n", "1"] if once else []
     command += ["-Q", str(qps)] if qps else []
-    return Generator(start(command, core=GENERATOR_CORE))
+    # Into a file: dnsperf tells of each query lost, and a pipe nobody reads would stop it.
+    said = queries.with_suffix(".said")
+    said.unlink(missing_ok=True)
+    return Generator(start(command, core=GENERATOR_CORE, log=said), said)
 
 
 def run(port: int, queries: Path, *, seconds: float, once: bool = False) -> Load:

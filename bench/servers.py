@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from string import Template
 
@@ -54,7 +55,9 @@ class Kind:
 
 @dataclass
 class Server:
-    """A server, running or about to. `ready_seconds` is the time from just before its process was made to the moment its whole list was in force."""
+    """A server, running or about to. `ready_seconds` is the time from just before its process was made to the moment its whole list was in force;
+    `build_seconds` what came before the start, for a server that builds its list apart.
+    """
 
     kind: Kind
     port: int
@@ -62,6 +65,7 @@ class Server:
     upstream: int
     process: subprocess.Popen[str] | None = field(default=None)
     ready_seconds: float = 0.0
+    build_seconds: float = 0.0
 
     @property
     def name(self) -> str:
@@ -86,22 +90,26 @@ class Server:
         return file.read_text(encoding="utf-8", errors="replace")[-2000:] if file.exists() else ""
 
     def launch(self, listed: list[str]) -> None:
-        """Starts the process and waits until it blocks names from all over its list: BIND, for one, serves before it has read the whole of it.
-
-        Raises BenchError if that takes longer than START_LIMIT.
-        """
+        """Starts the process and waits until its whole list is in force: BIND, for one, serves before it has read all of it."""
         command = [Template(part).substitute(self.words()) for part in self.kind.command]
         started = time.monotonic()
         self.process = machine.start(command, core=SERVER_CORE, cwd=self.directory, log=self.directory / "log.txt")
-        waiting = sample(listed)
+        self.await_list(listed)
+        self.ready_seconds = time.monotonic() - started
+
+    def await_list(self, listed: list[str]) -> float:
+        """Seconds until it blocks names from all over a list. Raises BenchError if that takes longer than START_LIMIT.
+
+        Each question is new, a subdomain never asked before: an answer from before the list was in force may stay in the server's cache.
+        """
+        waiting, numbers = sample(listed), count()
 
         def in_force() -> bool:
-            while waiting and self.pid > 0 and answers_block(self.port, waiting[-1]):
+            while waiting and self.pid > 0 and answers_block(self.port, f"p{next(numbers)}.{waiting[-1]}"):
                 waiting.pop()
             return not waiting
 
-        wait_until(in_force, START_LIMIT, lambda: f"{self.name} did not block {waiting[-1]}. It said:\n{self.log()}")
-        self.ready_seconds = time.monotonic() - started
+        return wait_until(in_force, START_LIMIT, lambda: f"{self.name} did not block {waiting[-1]}. It said:\n{self.log()}")
 
     def words(self) -> dict[str, str]:
         """What the templates may name."""
@@ -120,7 +128,7 @@ class Server:
         return Path(shutil.copyfile(new_list, self.directory / "list.new"))
 
     def swap(self, staged: Path) -> None:
-        """Puts a staged list in the place of the one in use and has the server take it. Returns at once."""
+        """Puts a staged list in the place of the one in use and asks the server to take it."""
         if self.kind.reload is None:
             raise BenchError(f"{self.name} takes a new list only by a restart")
         staged.replace(self.list_file)
@@ -197,7 +205,7 @@ def _touch(server: Server) -> None:
 
 
 def _control_recursor(server: Server) -> None:
-    machine.start(["rec_control", f"--socket-dir={server.directory}", "reload-lua-config"], core=GENERATOR_CORE, log=server.directory / "control.txt")
+    machine.output(["rec_control", f"--socket-dir={server.directory}", "reload-lua-config"], core=GENERATOR_CORE, limit_seconds=START_LIMIT)
 
 
 def _notices(server: Server) -> None:
@@ -205,21 +213,21 @@ def _notices(server: Server) -> None:
 
 
 def _build_index(server: Server) -> None:
-    said = machine.output(
-        [REDHAND, "blocklist", "build", "--config", str(server.directory / "config.yaml")], core=SERVER_CORE, cwd=server.directory, limit_seconds=300
-    )
-    (server.directory / "build.txt").write_text(said, encoding="utf-8")
+    command = [*REDHAND, "blocklist", "build", "--config", str(server.directory / "config.yaml")]
+    began = time.monotonic()
+    machine.output(command, core=SERVER_CORE, cwd=server.directory, limit_seconds=300)
+    server.build_seconds = time.monotonic() - began
 
 
-REDHAND = str(Path(sys.executable).with_name("redhand"))
-"""The command beside the interpreter that runs the comparison, as installed in the same environment."""
+REDHAND = (sys.executable, "-m", "redhand")
+"""The command `redhand` of the environment that runs the comparison."""
 
 RED_HAND = Kind(
     name="Red Hand",
-    command=(REDHAND, "run", "--config", "$DIR/config.yaml"),
+    command=(*REDHAND, "run", "--config", "$DIR/config.yaml"),
     templates=(("redhand.yaml", "config.yaml"),),
     form=data.as_domains,
-    version=(REDHAND, "version"),
+    version=(*REDHAND, "version"),
     reload=_notices,
     prepare=_build_index,
 )
