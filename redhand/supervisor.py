@@ -26,6 +26,9 @@ from redhand.children import Child, Keeper, Patience, once
 KILL_AFTER = 4.0
 """Seconds between asking children to end and ending them: together with our own end, under the 5 s promised."""
 
+BUILD_WITHIN = 1800.0
+"""Seconds a build may take before it is killed: a file system that hangs must not be the end of all later builds."""
+
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a failed build (a full disk, another build under way) is tried again: the first time, and at the longest."""
 
@@ -155,7 +158,10 @@ class Supervisor:
 
     async def _follow(self, *, build: bool) -> None:
         """Build again whenever a source changes; a change during a build is met by the next."""
-        patience = Patience(RETRY_FIRST, RETRY_LONGEST)
+        patience = Patience(BUILD_WITHIN = 1800.0
+"""Seconds a build may take before it is killed: a file system that hangs must not be the end of all later builds."""
+
+RETRY_FIRST, RETRY_LONGEST)
         again = 0.0
         while True:
             if build:
@@ -173,7 +179,10 @@ class Supervisor:
         """One run of the builder; on failure the last good version stays in force."""
         assert self.plan.builder is not None  # noqa: S101 - callers asked
         try:
-            result, end = await once(self.plan.builder(), self.say)
+            async with asyncio.timeout(BUILD_WITHIN):
+                result, end = await once(self.plan.builder(), self.say)
+        except TimeoutError:
+            result, end = None, f"killed after {BUILD_WITHIN:g} s"
         except OSError as error:
             result, end = None, f"could not be started: {error}"
         if result is None or not result.get("ok"):
