@@ -158,10 +158,7 @@ class Supervisor:
 
     async def _follow(self, *, build: bool) -> None:
         """Build again whenever a source changes; a change during a build is met by the next."""
-        patience = Patience(BUILD_WITHIN = 1800.0
-"""Seconds a build may take before it is killed: a file system that hangs must not be the end of all later builds."""
-
-RETRY_FIRST, RETRY_LONGEST)
+        patience = Patience(RETRY_FIRST, RETRY_LONGEST)
         again = 0.0
         while True:
             if build:
