@@ -100,7 +100,8 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], style: St
             if child["restarts"]:
                 details.append(f"restarted {child['restarts']}x, last end: {child['last_end']}")
             out.append(f"  {child['name']:<9} {', '.join(filter(None, details))}")
-        out += [f"  {style.red('warning')}   {warning}" for warning in report["warnings"]]
+        warnings = [*report["warnings"], *([f"block list not built: {report['build_error']}"] if report["build_error"] else [])]
+        out += [f"  {style.red('warning')}   {warning}" for warning in warnings]
     return "\n".join(out)
 
 

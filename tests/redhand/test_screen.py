@@ -1,0 +1,92 @@
+"""What the operator sees: what listens where, three commands to try, and a status that shows what is wrong."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from redhand.screen import Style, ago, blocked, first, status
+
+PLAIN = Style(False)
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    """A supervisor's report of two workers and a landing page."""
+    children = [
+        {"name": name, "state": "ready", "pid": pid, "restarts": 0, "last_end": None}
+        for name, pid in (("worker-0", 11), ("worker-1", 12), ("landing", 13))
+    ]
+    return {
+        "pid": 10,
+        "version": "1.2.3",
+        "state": "serving",
+        "started": time.time() - 600,
+        "state_dir": "/var/lib/redhand",
+        "settings": "/etc/redhand/config.yaml",
+        "dns": ["127.0.0.1:5300", "[::1]:5300"],
+        "landing": ["0.0.0.0:8080"],
+        "upstreams": ["192.0.2.53:53"],
+        "list": {"serial": 4, "names": 1234567},
+        "build_error": None,
+        "children": children,
+        "warnings": [],
+    } | changes
+
+
+def test_first_screen_says_what_listens_where_and_three_commands_to_try() -> None:
+    lines = [line.strip() for line in first(report(), PLAIN, "redhand", sample=True).splitlines() if line.strip()]
+    assert lines == [
+        "Red Hand 1.2.3",
+        "DNS       127.0.0.1:5300  [::1]:5300  (UDP and TCP, 2 workers)",
+        "Landing   http://0.0.0.0:8080/",
+        "Blocked   1,234,567 names, version 4",
+        "Upstream  192.0.2.53:53",
+        "State     /var/lib/redhand",
+        "Settings  /etc/redhand/config.yaml",
+        "Try",
+        "dig @127.0.0.1 -p 5300 blocked.redhand.example",
+        "curl -i -H 'Host: blocked.redhand.example' http://127.0.0.1:8080/",
+        "redhand check www.blocked.redhand.example",
+        "Ctrl-C stops it.",
+    ]
+
+
+def test_commands_to_try_fit_what_runs() -> None:
+    own = first(report(dns=["[2001:db8::53]:53"], landing=["[::]:80"]), PLAIN, "redhand", sample=False)
+    assert "dig @2001:db8::53 example.com\n" in own
+    assert "curl -i -H 'Host: example.com' http://[::1]:80/" in own
+    resolver = first(report(landing=[]), PLAIN, "redhand", sample=True)
+    assert "curl" not in resolver
+    assert "Landing" not in resolver
+    landing = first(report(dns=[], list=None), PLAIN, "redhand", sample=True)
+    assert "dig" not in landing
+    assert "redhand status" in landing
+
+
+def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1;31mRed Hand\x1b[0m" in first(report(), Style.of(True), "redhand", True)
+    assert not Style.of(False).on
+    monkeypatch.setenv("NO_COLOR", "")
+    assert not Style.of(True).on
+
+
+def test_status_shows_each_child_and_what_is_wrong() -> None:
+    troubled = report(warnings=["queues are short"], build_error="the disk is full")
+    troubled["children"][1] |= {"state": "waiting", "pid": None, "restarts": 3, "last_end": "killed by SIGKILL"}
+    lines = status([troubled], {"worker-0": 4, "landing": 4}, PLAIN).splitlines()
+    assert lines[0] == "Red Hand 1.2.3 is serving (process 10, started 10 min ago)"
+    assert "  worker-0  ready, process 11, list version 4" in lines
+    assert "  worker-1  waiting, restarted 3x, last end: killed by SIGKILL" in lines
+    assert "  landing   ready, process 13, list version 4" in lines
+    assert "  warning   queues are short" in lines
+    assert "  warning   block list not built: the disk is full" in lines
+
+
+def test_words() -> None:
+    assert blocked(None) == "the last good version"
+    assert blocked({"serial": 2, "names": 1}) == "1 name, version 2"
+    assert [ago(seconds) for seconds in (0, 119, 120, 7199, 7200, 172800)] == ["0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]
