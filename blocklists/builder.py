@@ -317,7 +317,7 @@ def read_job(text: str) -> Job:
             as_of=int(found["as_of"]),
         )
     except (ValidationError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"the job on standard input is not one: {error!r}; it is what Job.to_json writes") from None
+        raise ValueError(f"the job on standard input is not one: {error!r}; write it with write_job") from None
 
 
 def write_job(job: Job) -> str:

@@ -31,6 +31,9 @@ Buffer = memoryview | bytes
 Values = tuple[int, ...]
 """What one key's entry says, sorted: rule number * 2 + (1 if exact), each."""
 
+_Terms = tuple[str, str, str, str, int, int, int]
+"""A rule without the listed name: kind, mode, reference, match, start, end, number."""
+
 GONE = 0xFFFF_FFFF
 FOREVER = 2**63 - 1
 """Later than any time: no rule starts or ends after now."""
@@ -104,25 +107,25 @@ class Part:
         if trie.get(b"") is not None:
             raise StoreError("the index lists the root, which would block every name; run: redhand blocklist build")
         self.trie = trie
-        self._values = view[_VALUES_HEADER.size :].cast("I")
+        self.table = view[_VALUES_HEADER.size :].cast("I")
 
     def at(self, key: bytes) -> Values | None:
         """The values of exactly this key; None when it has no entry (an empty tuple is an entry that says: no longer listed)."""
         found = self.trie.get(key)
         if found is None:
             return None
-        value = self._values[found]
+        value = self.table[found]
         if value < _SETS:
             return (value,)
         start = self.size + (value - _SETS) + 1
-        return tuple(self._values[start : start + self._values[start - 1]])
+        return tuple(self.table[start : start + self.table[start - 1]])
 
     def single(self, key: bytes) -> int | None:
         """The value of this key when it has exactly one."""
         found = self.trie.get(key)
         if found is None:
             return None
-        value: int = self._values[found]
+        value: int = self.table[found]
         return value if value < _SETS else None
 
 
@@ -149,7 +152,10 @@ class Index:
         self._prefixes = base.trie.prefixes
         self._changed = delta.trie.prefixes if delta else None
         self._cache: dict[bytes, tuple[Rule, ...]] = {}
-        self._terms: dict[int, tuple[str, str, str, int, int]] = {}
+        self._terms: dict[int, _Terms] = {}
+        self._simple = delta is None and not self._mapped
+        self._get = base.trie.get
+        self._table = base.table
 
     def find(self, key: bytes, now: int) -> Rule | None:
         """What decides for the name at `now` (unix seconds): of the rules in force that cover it, a directive's if there is one; none, if one
@@ -200,7 +206,12 @@ class Index:
     def base_values(self, key: bytes) -> Values:
         """What the base alone lists for exactly this key, in this version's rule numbers."""
         found = self.base.at(key) or ()
-        return tuple(sorted(renumbered(found, self._map))) if self._mapped else found
+        if not self._mapped or not found:
+            return found
+        if len(found) == 1:
+            number = self._map[found[0] >> 1]
+            return () if number == GONE else (number * 2 + (found[0] & 1),)
+        return tuple(sorted(renumbered(found, self._map)))
 
     def base_map(self) -> Sequence[int]:
         """For each rule number of the base, the one it has in this version, or GONE; empty when the base is this version's own."""
@@ -214,31 +225,32 @@ class Index:
         return offset, length
 
     def _load(self, listed: bytes) -> tuple[Rule, ...]:
-        value = self._single(listed)
-        rules = tuple(self._rule(listed, value) for value in self.values(listed)) if value is None else (self._rule(listed, value),)
+        rules: tuple[Rule, ...]
+        if self._simple and (found := self._get(listed)) is not None and (value := self._table[found]) < _SETS:
+            # The common case, spelt out: each name that is listed and new takes this path once.
+            rules = (_rule(self._terms.get(value) or self._read_terms(value), listed),)
+        else:
+            rules = tuple([_rule(self._terms.get(value) or self._read_terms(value), listed) for value in self.values(listed)])
         if len(self._cache) >= _CACHED:
             self._cache.clear()
         self._cache[listed] = rules
         return rules
 
-    def _single(self, listed: bytes) -> int | None:
-        """The value of a listed name that has just one, in a version without a delta: nearly every name of a large list. None sends to `values`."""
-        if self._mapped or self.delta is not None:
-            return None
-        return self.base.single(listed)
-
-    def _rule(self, listed: bytes, value: int) -> Rule:
+    def _read_terms(self, value: int) -> _Terms:
         number = value >> 1
-        terms = self._terms.get(number)
-        if terms is None:
-            kind, mode, length, _, starts, ends, at, _ = _RECORD.unpack_from(self._records, number * _RECORD.size)
-            terms = KINDS[kind], MODES[mode], str(self._strings[at : at + length], "utf-8"), starts, ends
-            if len(self._terms) >= _CACHED:
-                self._terms.clear()
-            self._terms[number] = terms
-        kind, mode, reference, starts, ends = terms
-        # What Rule(...) does, without its call: this stands on the path of every query for a name not asked lately.
-        return _new_rule(Rule, (kind, mode, reference, "exact" if value & 1 else "subtree", listed, starts, ends, number))
+        kind, mode, length, _, starts, ends, at, _ = _RECORD.unpack_from(self._records, number * _RECORD.size)
+        reference = str(self._strings[at : at + length], "utf-8")
+        terms = KINDS[kind], MODES[mode], reference, "exact" if value & 1 else "subtree", starts, ends, number
+        if len(self._terms) >= _CACHED:
+            self._terms.clear()
+        self._terms[value] = terms
+        return terms
+
+
+def _rule(terms: _Terms, listed: bytes) -> Rule:
+    kind, mode, reference, match, starts, ends, number = terms
+    # Past the named constructor, which takes twice as long.
+    return tuple.__new__(Rule, (kind, mode, reference, match, listed, starts, ends, number))
 
 
 def renumbered(values: Iterable[int], mapping: Sequence[int]) -> list[int]:

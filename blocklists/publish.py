@@ -20,6 +20,7 @@ from blocklists import durable, store
 from blocklists.errors import Busy, StoreError
 
 _LOOK_SECONDS = 0.05
+_COPIED = 1 << 20
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def write(
             temporary.mkdir()
             found = {name: dict(facts) for name, facts in links.items()}
             for name in links:
-                os.link(versions / str(linked) / name, temporary / name)
+                _link(versions / str(linked) / name, temporary / name)
             for name, chunks in files.items():
                 digest, size = durable.write_new(temporary / name, chunks)
                 found[name] = {"sha256": digest, "size": size}
@@ -92,6 +93,15 @@ def write(
             shutil.rmtree(final, ignore_errors=True)
         raise
     return version
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        # Not every file system has hard links, and none has endless ones. Whether the copy is true is seen when the version is read back.
+        with source.open("rb") as file:
+            durable.write_new(target, iter(lambda: file.read(_COPIED), b""))
 
 
 def _in_force(state_dir: Path, serial: int) -> bool:

@@ -318,6 +318,21 @@ def test_a_delta_outlives_the_version_its_base_came_with(large: House) -> None:
     assert blocked(version, "n2.example", "n3.example", "n4.example", "n5.example") == ["n3.example", "n4.example", "n5.example"]
 
 
+def test_without_hard_links_the_base_is_copied(large: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    large.build()
+    large.write("own", "".join(f"n{number}.example\n" for number in range(1, LARGE)))
+    monkeypatch.setattr(os, "link", refuse)
+    large.build()
+    version = current(large)
+    assert (version.serial, version.manifest["index"], version.notice) == (2, {"base": 1, "changed": 1}, "")
+    inodes = {os.stat(large.state / f"versions/{serial}/index.trie").st_ino for serial in (1, 2)}
+    assert len(inodes) == 2
+    assert blocked(version, "n0.example", "n1.example") == ["n1.example"]
+
+
 def test_a_large_change_is_written_whole(large: House) -> None:
     large.build()
     large.write("own", "".join(f"n{number}.example\n" for number in range(2_000, LARGE)))
