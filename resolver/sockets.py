@@ -107,7 +107,7 @@ def bind(endpoints: Iterable[tuple[str, int]], workers: int) -> Listening:
         raise
     if clamped < BUFFER_BYTES:
         listening.warnings.append(
-            f"UDP queues are {clamped >> 10} KiB, not 4 MiB, so that bursts may be lost; "
+            f"UDP queues are {clamped >> 10} KiB, not {BUFFER_BYTES >> 20} MiB, so that bursts may be lost; "
             f"allow more with: sysctl -w net.core.rmem_max={BUFFER_BYTES} net.core.wmem_max={BUFFER_BYTES}"
         )
     return listening

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from blocklists.errors import ConfigurationError
+from resolver import sockets
 from resolver.sockets import BUFFER_BYTES, bind, bind_tcp, expand, is_here
 from tests.tools import free_ports
 
@@ -63,6 +64,15 @@ def test_buffers_are_four_mebibytes_or_the_operator_is_warned() -> None:
             assert "net.core.rmem_max" in listening.warnings[0]
     finally:
         listening.close()
+
+
+def test_queues_that_the_kernel_cuts_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "BUFFER_BYTES", 1 << 30)  # one more octet than Linux grants to anyone
+    listening = bind([("127.0.0.1", free_ports(1)[0])], workers=2)
+    listening.close()
+    (warning,) = listening.warnings
+    assert "bursts may be lost" in warning
+    assert "sysctl -w net.core.rmem_max=" in warning
 
 
 @pytest.mark.skipif(not is_here("::1"), reason="IPv6 is switched off here")
