@@ -154,8 +154,8 @@ class Worker:
     def _report_clock(self) -> None:
         if self._agreed.jumped and not self._jump_reported:
             log.error(
-                "ALARM the system's clock jumped by more than five minutes: no directive starts or ends until it is right again; lifted ones are lifted. "
-                "Check the clock and its NTP service; if the clock is right now, restart Red Hand."
+                "ALARM the system's clock jumped by more than five minutes: no directive starts or ends until it is right again; what is lifted is "
+                "lifted. Check the clock and its NTP service; if the clock is right now, restart Red Hand."
             )
         self._jump_reported = self._agreed.jumped
 
