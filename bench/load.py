@@ -77,6 +77,8 @@ class Generator:
             self._process.kill()
             self._process.wait()
             raise BenchError(f"dnsperf did not end within {limit_seconds:.0f} s") from None
+        if self._process.returncode:
+            raise BenchError(f"dnsperf ended with status {self._process.returncode}. It said:\n{self._said.read_text(encoding='utf-8')[-2000:]}")
         return parse(self._said.read_text(encoding="utf-8"))
 
     def interrupt(self) -> Load:

@@ -20,7 +20,7 @@ from pathlib import Path
 from string import Template
 
 from bench import data, machine
-from bench.ask import answers_block, wait_until
+from bench.ask import addresses, answers_block, ask, wait_until
 from bench.machine import GENERATOR_CORE, SERVER_CORE, BenchError
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -49,8 +49,7 @@ class Kind:
 
     def version_text(self) -> str:
         """The version number it prints of itself."""
-        found = re.search(r"\d+\.\d+[\w.]*", machine.output(self.version))
-        return found.group() if found else "unknown"
+        return version_in(machine.output(self.version))
 
 
 @dataclass
@@ -180,6 +179,7 @@ class Upstream:
         words = {"DIR": str(self.directory), "PORT": str(self.port), "ZONE": data.ZONE}
         (self.directory / "nsd.conf").write_text(Template(text).substitute(words), encoding="utf-8")
         self.process = machine.start(["nsd", "-d", "-c", str(self.directory / "nsd.conf")], core=GENERATOR_CORE, log=self.directory / "log.txt")
+        wait_until(lambda: bool(addresses(ask(self.port, data.hit_name(0), 0.1))), 30, lambda: "NSD, the upstream, does not answer")
 
     def stop(self) -> None:
         """Ends it."""
@@ -187,9 +187,9 @@ class Upstream:
         self.process.wait(10)
 
 
-def upstream_version() -> str:
-    """NSD's version."""
-    found = re.search(r"\d+\.\d+[\w.]*", machine.output(["nsd", "-v"]))
+def version_in(text: str) -> str:
+    """The first thing in a program's own words that looks like its version."""
+    found = re.search(r"\d+\.\d+[\w.]*", text)
     return found.group() if found else "unknown"
 
 
@@ -224,7 +224,7 @@ REDHAND = (sys.executable, "-m", "redhand")
 
 RED_HAND = Kind(
     name="Red Hand",
-    command=(*REDHAND, "run", "--config", "$DIR/config.yaml"),
+    command=(*REDHAND, "resolver", "--config", "$DIR/config.yaml"),
     templates=(("redhand.yaml", "config.yaml"),),
     form=data.as_domains,
     version=(*REDHAND, "version"),
