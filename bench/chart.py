@@ -1,6 +1,6 @@
 """Draws the record's chart as SVG text: one panel a row of the comparison, one bar a server. It reads nothing and does not know what it draws.
 
-Colours are few: Red Hand's bars red, all others grey; the words carry the rest. It follows the reader's dark scheme, so that it stands on either page.
+Colours are few: our own bars red, all others grey; the words carry the rest. It follows the reader's dark scheme, so that it stands on either page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ COLUMNS = 2
 WIDTH = 1040
 MARGIN = 28
 GAP = 44
-NAMES = 132
+NAMES = 142
 VALUES = 72
 BAR = 15
 STEP = 23
@@ -35,7 +35,7 @@ text { font: 13px system-ui, "Segoe UI", "Liberation Sans", sans-serif; fill: #2
 
 @dataclass(frozen=True)
 class Bar:
-    """One server: its figure in each round, in microseconds."""
+    """One server: its figure in each round."""
 
     name: str
     figures: list[float]
@@ -44,7 +44,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Panel:
-    """One row: its bars, where Red Hand's may end, and whether it does."""
+    """One row: its bars, where our own may end, and whether it does."""
 
     title: str
     bars: list[Bar]
@@ -69,10 +69,10 @@ def draw(panels: list[Panel], caption: str) -> str:
         top += max(panel.height for panel in line)
     head = (
         f'<rect class="page" width="{WIDTH}" height="{top}"/>'
-        f'<text class="title" x="{MARGIN}" y="38">CPU time per query, in microseconds: shorter is better</text>'
+        f'<text class="title" x="{MARGIN}" y="38">Red Hand and other resolvers: shorter is better</text>'
         f'<text class="soft" x="{MARGIN}" y="60">{escape(caption)}</text>'
     )
-    title = "<title>CPU time per query of Red Hand and other resolvers</title>"
+    title = "<title>Red Hand and other resolvers, measured in one run</title>"
     size = f'width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>{title}<style>{STYLE}</style>{head}{"".join(parts)}</svg>\n'
 
@@ -100,5 +100,5 @@ def _bar(bar: Bar, top: int, scale: float, width: int) -> str:
     return (
         f'<text{ink} x="{NAMES - 8}" y="{baseline}" text-anchor="end">{escape(bar.name)}</text>'
         f'<rect class="{kind}" x="{NAMES}" y="{top}" width="{figure * scale:.1f}" height="{BAR}" rx="2"/>{dots}'
-        f'<text{ink} x="{width}" y="{baseline}" text-anchor="end">{figure:.1f}</text>'
+        f'<text{ink} x="{width}" y="{baseline}" text-anchor="end">{figure:,.1f}</text>'
     )

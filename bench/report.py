@@ -16,8 +16,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import chart, load
-from bench.million import Million, Swap
+from bench import chart, data, load
+from bench.million import MEMORY_TARGET, Million, Swap
 from bench.rows import Result
 from bench.servers import RED_HAND
 
@@ -185,11 +185,11 @@ def markdown(outcome: Outcome) -> str:
         "",
         f"{facts['processor']}, {facts['cores']} cores; {facts['kernel']}; Python {facts['python']}; revision {facts['revision']}.",
         ", ".join(f"{name} {version}" for name, version in outcome.versions.items()) + ".",
-        f"{outcome.rounds} rounds of {outcome.seconds:g} s a load, the servers in turn within a round. Each server on one core, the generator (dnsperf,",
-        f"{load.FLOWS} flows, {load.OUTSTANDING} queries in flight) and the upstream (NSD) on the other, on loopback; a block list of 100,000 names, each",
-        "with its subdomains. Only ratios taken in one run mean anything. How it is measured: `python -m bench --help` and the first lines of its files.",
+        f"{outcome.rounds} rounds of {outcome.seconds:g} s a load, the servers in turn within a round. Each server on one core; on the other the generator,",
+        f"dnsperf with {load.FLOWS} flows and {load.OUTSTANDING} queries in flight, and the upstream, NSD; all on loopback. A block list of 100,000 names,",
+        "each with its subdomains. Only ratios taken in one run mean anything. `python -m bench --help` and the first lines of its files say how.",
         "",
-        "![CPU time per query](chart.svg)",
+        "![Bars: each server in each row](chart.svg)",
     ]
     for grid in grids(outcome, whole=True):
         lines += ["", f"## {grid.title}", "", "| " + " | ".join(grid.heads) + " |", "|" + "---|" * len(grid.heads)]
@@ -214,18 +214,24 @@ def _candidates(day: date) -> list[Path]:
 
 
 def _caption(outcome: Outcome) -> str:
-    return f"{outcome.day.isoformat()}, {outcome.machine['processor']}, one core a server, medians of {outcome.rounds} rounds (dots: each round)"
+    return f"{outcome.day.isoformat()}, {outcome.machine['processor']}, one core a server; bars: medians, dots: each round"
 
 
 def _panels(outcome: Outcome) -> list[chart.Panel]:
     panels = []
     for result in outcome.results:
-        bars = [
-            chart.Bar(server, [figure.cpu_us for figure in figures], own=server == RED_HAND.name)
-            for server in outcome.servers
-            if (figures := result.of(server))
-        ]
+        bars = _bars(outcome, {server: [figure.cpu_us for figure in result.of(server)] for server in outcome.servers})
         peer = result.cpu_us(result.row.against)
         limit = peer * result.row.target if peer is not None else None
-        panels.append(chart.Panel(result.row.title, bars, limit, f"target: at most {result.row.target:g} of {result.row.against}", result.passed()))
+        words = f"µs of CPU a query; target: at most {result.row.target:g} of {result.row.against}"
+        panels.append(chart.Panel(result.row.title, bars, limit, words, result.passed()))
+    if outcome.million and outcome.million.memories:
+        bars = _bars(outcome, {server: [memory.more / 1e6 for memory in outcome.million.memory_of(server)] for server in outcome.servers})
+        met = outcome.million.verdicts().get("more_memory_bytes")
+        words = f"MB more than with {data.SMALL:,} names; target: at most {MEMORY_TARGET / 1e6:g}"
+        panels.append(chart.Panel("1,000,000 names, memory", bars, MEMORY_TARGET / 1e6, words, met[2] if met else None))
     return panels
+
+
+def _bars(outcome: Outcome, figures: dict[str, list[float]]) -> list[chart.Bar]:
+    return [chart.Bar(server, figures[server], own=server == RED_HAND.name) for server in outcome.servers if figures[server]]

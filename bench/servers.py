@@ -189,7 +189,7 @@ class Upstream:
 
 def version_in(text: str) -> str:
     """The first thing in a program's own words that looks like its version."""
-    found = re.search(r"\d+\.\d+[\w.]*", text)
+    found = re.search(r"(?<=[Vv]ersion )\d+\.\d+[\w.]*", text) or re.search(r"\d+\.\d+[\w.]*", text)
     return found.group() if found else "unknown"
 
 
