@@ -196,10 +196,11 @@ def _gather(job: Job, previous: store.Version | None, progress: Progress) -> _Ga
             for basis in content.bases:
                 canonical(basis.document)
         except (SourceError, ValueError) as error:
-            held = _held(previous, source.id, guards)
+            lifted = set(error.withdrawn) if isinstance(error, SourceError) else set()
+            held = _without(_held(previous, source.id, guards), lifted)
             by_source[source.id] = held
             known = previous.manifest["sources"].get(source.id, {}) if previous is not None else {}
-            withdrawn_by[source.id] = set(known.get("withdrawn", ()))
+            withdrawn_by[source.id] = lifted.union(known.get("withdrawn", ()))
             gathered.sources[source.id] = {**known, "withdrawn": sorted(withdrawn_by[source.id])}
             gathered.refused.append({"source": source.id, "reason": str(error), "held": bool(held)})
             after = "what it last said stays in force" if held else "nothing of it is in force"

@@ -19,7 +19,14 @@ class BadName(RedHandError, ValueError):
 
 
 class SourceError(RedHandError):
-    """A block-list source is refused whole; the last good version stays in force."""
+    """A block-list source is refused whole; the last good version stays in force.
+
+    `withdrawn` are the ids of directives that it legibly withdraws: lifting never waits for the rest of a file to be mended.
+    """
+
+    def __init__(self, message: str, withdrawn: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.withdrawn = withdrawn
 
 
 class StoreError(RedHandError):

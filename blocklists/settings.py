@@ -39,7 +39,9 @@ class FileSource(Section):
     format: Literal["directives", "domains", "hosts"] = Field(
         description="directives: YAML orders; domains: one name a line, each with its subdomains; hosts: address and exact names a line"
     )
-    action: Literal["block", "pass"] = Field(default="block", description="block the names, or (domains and hosts only) pass them: never block them by own lists")
+    action: Literal["block", "pass"] = Field(
+        default="block", description="block the names, or (domains and hosts only) pass them: never block them by own lists"
+    )
     mode: Mode = Field(default="redirect", description="answer for a blocked name: redirect, nxdomain, nodata or refused")
 
 
@@ -47,10 +49,13 @@ class BlocklistSettings(Section):
     """What is blocked, and how versions of it are kept."""
 
     sources: tuple[FileSource, ...] = Field(
-        default=(FileSource(id="sample", path=SAMPLE, format="directives"),), description="files that say what is blocked or passed, each with its own id"
+        default=(FileSource(id="sample", path=SAMPLE, format="directives"),),
+        description="files that say what is blocked or passed, each with its own id",
     )
     protected: tuple[str, ...] = Field(default=(), description="names that no entry may block or cover, beside the built-in ones and our own")
-    max_bad_share: float = Field(default=0.05, ge=0, le=1, description="share of bad records (0 to 1) above which a source is refused whole")
+    max_bad_share: float = Field(
+        default=0.05, ge=0, le=1, description="share of bad records (0 to 1) above which a source is refused whole; a single one is just skipped"
+    )
     keep_versions: int = Field(default=10, ge=2, le=1000, description="how many old versions stay on disk for rollback and diff")
 
 

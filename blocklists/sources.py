@@ -101,11 +101,12 @@ def stamp(path: Path) -> tuple[object, ...]:
 def read(source: FileSource, path: Path, guards: Guards, max_bad_share: float, as_of: int) -> Content:
     """Everything the source at `path` (see `locate`) puts in force at `as_of` (unix seconds) or later.
 
-    A record that cannot be read counts towards `max_bad_share` (0 to 1); one that the guards refuse, or that changes nothing, is skipped without
-    counting, because it is legible: protecting one more name must not cost the operator the rest of a list. A pass entry blocks nothing, so the
-    guards do not judge it.
+    A record that cannot be read counts towards `max_bad_share` (0 to 1), unless it is the only one; one that the guards refuse, or that changes
+    nothing, is skipped without counting, because it is legible: protecting one more name must not cost the operator the rest of a list. A pass
+    entry blocks nothing, so the guards do not judge it.
 
-    Raises SourceError when the source cannot be read, is empty, too large or cut before its first record, or has a larger share of bad records.
+    Raises SourceError when the source cannot be read, is empty, too large or cut before its first record, or has a larger share of bad records;
+    the error still carries what the source legibly withdraws.
     """
     try:
         if source.format == "directives":
@@ -169,9 +170,8 @@ def _read_directives(source: FileSource, path: Path, guards: Guards, max_bad_sha
                 name = document.data.get("id")
                 skipped.append(Skipped(file.name, document.line_of(error.field), visible(name) if isinstance(name, str) else "", str(error)))
     records = len(directives) + bad
-    _refuse_bad(f"source {source.id}: {path}", bad, records, max_bad_share, skipped)
-
     folded = fold(directives, as_of)
+    _refuse_bad(f"source {source.id}: {path}", bad, records, max_bad_share, skipped, folded.withdrawn)
     skipped += [Skipped(places[at][0], places[at][1].line, visible(directives[at].id), reason) for at, reason in folded.without_effect]
     listed: dict[int, list[tuple[bytes, bool]]] = {}
     for (name, document), directive in zip(places, directives, strict=True):
@@ -205,13 +205,15 @@ def _describe(directive: Directive, source: FileSource) -> dict[str, Any]:
     return {**document, "source": source.id, "layer": LAYER, "verified": False, "digest": directive.digest()}
 
 
-def _refuse_bad(place: str, bad: int, records: int, max_bad_share: float, skipped: list[Skipped]) -> None:
-    if bad <= max_bad_share * records:
+def _refuse_bad(place: str, bad: int, records: int, max_bad_share: float, skipped: list[Skipped], withdrawn: tuple[str, ...] = ()) -> None:
+    """One bad record among good ones is skipped, however short the list: it says nothing of the others."""
+    if bad <= max_bad_share * records or (bad == 1 and records > 1):
         return
     first = "; ".join(f"{one.where} line {one.line}: '{one.value}': {one.reason}" for one in skipped[:3])
     raise SourceError(
         f"{place}: {bad} of its {records} records are bad, a larger share than blocklists.max_bad_share allows ({max_bad_share}); it is refused "
-        f"whole: mend them, or raise the share. First: {first}"
+        f"whole: mend them, or raise the share. First: {first}",
+        withdrawn,
     )
 
 

@@ -128,6 +128,16 @@ def test_a_withdrawal_reaches_every_source_and_outlives_its_own_source_failing(h
     assert blocked(current(house), "nine.example", *NAMES) == ["nine.example", "two.example", "own.example"]
 
 
+def test_a_withdrawal_in_a_source_refused_whole_still_lifts(house: House) -> None:
+    house.source("more", "directives")
+    house.write("more", documents(order("FR-9", "nine.example"), order("FR-10", "ten.example")))
+    house.build()
+    house.write("more", documents(order("FR-10", "ten.example"), withdrawal("FR-9"), "id: torn\n", "id: too\n"))
+    built = house.build()
+    assert [refused["source"] for refused in built.refused] == ["more"]
+    assert blocked(current(house), "nine.example", "ten.example") == ["ten.example"]
+
+
 def test_going_back_stays_until_unpinned(house: House) -> None:
     first = house.build()
     house.write("own", "new.example\n")

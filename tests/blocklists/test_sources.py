@@ -188,15 +188,22 @@ def test_a_directory_is_read_in_the_order_of_names_and_its_digest_covers_names_a
 
 def test_a_bad_order_is_skipped_with_its_place_and_the_others_apply(tmp_path: Path) -> None:
     put(tmp_path, "# kept by hand\n" + order("XX-1", "a.example") + order("XX-2", "b.example", expires_at=None), "orders.yaml")
-    content = take(tmp_path, "directives", share=0.5)
+    content = take(tmp_path, "directives", share=0.0)
     assert [basis.reference for basis in content.bases] == ["XX-1"]
     (skipped,) = content.skipped
     lines = (tmp_path / "orders.yaml").read_text("utf-8").splitlines()
     assert lines[skipped.line - 2] == "---"
     assert (skipped.where, skipped.value) == ("orders.yaml", "XX-2")
     assert skipped.reason.startswith("expires_at: is missing")
-    with pytest.raises(SourceError, match="1 of its 2 records are bad"):
+
+
+def test_a_source_of_orders_refused_whole_still_lifts(tmp_path: Path) -> None:
+    lift = follow("XX-9", "withdraw", order("XX-9", "lifted.example"))
+    bad = order("XX-2", "b.example", expires_at=None) + order("XX-3", "c.example", expires_at=None)
+    put(tmp_path, lift + bad, "orders.yaml")
+    with pytest.raises(SourceError, match="2 of its") as refusal:
         take(tmp_path, "directives", share=0.4)
+    assert refusal.value.withdrawn == ("XX-9",)
 
 
 def test_a_fault_inside_an_order_is_on_its_own_line(tmp_path: Path) -> None:
