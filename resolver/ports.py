@@ -101,7 +101,10 @@ class Ports:
         if old is not None:
             self._slots[number] = None
             self._retired.append((now, old))
-        fresh = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            fresh = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        except OSError:
+            return None  # out of descriptors or memory: the question fails, the worker does not
         try:
             for _ in range(8):
                 with suppress(OSError):  # taken: draw another; after eight, let the kernel choose

@@ -9,6 +9,8 @@ from typing import Any
 from resolver.ports import Dice
 
 IDLE_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
+"""A connection not made by then never will be in time: longer than any lookup lives."""
 MOST_WAITING = 1000
 """Questions open on the connection; one more fails at once."""
 
@@ -52,11 +54,13 @@ class Stream(asyncio.Protocol):
 
     async def _connect(self) -> None:
         try:
-            await asyncio.get_running_loop().create_connection(lambda: self, *self._server)
-        except OSError:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.get_running_loop().create_connection(lambda: self, *self._server)
+        except OSError:  # TimeoutError is one
             self._fail_all()
         finally:
-            self._connecting = None
+            if self._connecting is asyncio.current_task():
+                self._connecting = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
@@ -92,13 +96,19 @@ class Stream(asyncio.Protocol):
     def _wait_for_idleness(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.close)
+        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        """Nothing was asked for a while: what still waits is past hope. Told here too, because a connection that was never made is never lost."""
+        self.close()
+        self._fail_all()
 
     def close(self) -> None:
-        """Closes the connection; what still waits on it is lost."""
+        """Closes the connection at once; what still waits on it is not told."""
         if self._idle is not None:
             self._idle.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
+            self._connecting = None
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()  # not close(), which waits for a peer that may never read

@@ -173,8 +173,15 @@ class Upstreams:
         self._deliver(self._engine.failed(lookup, code))
 
     def _tick(self) -> None:
-        """Gives up tries whose time is over. Each deque is in order of deadline, so only what is due is looked at."""
-        now = monotonic()
+        """Gives up tries whose time is over; runs again whatever came of it, because no lookup ends without it."""
+        waiting = True
+        try:
+            waiting = self._expire(monotonic())
+        finally:
+            self._arm(TICK_SECONDS if waiting else IDLE_TICK_SECONDS)
+
+    def _expire(self, now: float) -> bool:
+        """Whether tries are still waited for. Each deque is in order of deadline, so only what is due is looked at."""
         waiting = False
         for timers in self._timers:
             while timers and timers[0].deadline <= now:
@@ -185,7 +192,7 @@ class Upstreams:
             waiting = waiting or bool(timers)
         for server in self.servers():
             server.ports.retire(now)
-        self._arm(TICK_SECONDS if waiting else IDLE_TICK_SECONDS)
+        return waiting
 
     @staticmethod
     def _is_newest(attempt: Try) -> bool:
@@ -246,8 +253,12 @@ class Upstreams:
             self._next(attempt, monotonic(), reached=False)
 
     def _stream_received(self, data: bytes, attempt: Try) -> None:
-        if not attempt.lookup.done:
-            self._settle(data, attempt)
+        if attempt.lookup.done:
+            return
+        if is_truncated(data):
+            self._next(attempt, monotonic(), reached=True)  # cut off where nothing is too long: not the whole answer, so none
+            return
+        self._settle(data, attempt)
 
     def _stream_lost(self, attempt: Try) -> None:
         if not attempt.lookup.done:
