@@ -138,6 +138,8 @@ class Site:
         if not rules:
             return self._plain("unknown", 404, chosen, as_json)
         page = self._blocked(version, rules, alias, chosen, as_json, now)
+        if not any(rule.kind == "directive" for rule in rules):
+            return 403, [*self._headers, *_content(page)], page.body(asked.text)  # no law demands it: RFC 7725 is not ours to invoke
         return 451, [*self._blocked_headers, *_content(page)], page.body(asked.text)
 
     async def _rules(self, version: store.Version, asked: Host, now: int) -> tuple[list[Rule], bool]:

@@ -125,8 +125,8 @@ class Pages:
         count = sum(not order.own for order in orders)
         return {
             "type": "about:blank",
-            "title": "Unavailable For Legal Reasons",
-            "status": 451,
+            "title": "Unavailable For Legal Reasons" if count else "Forbidden",
+            "status": 451 if count else 403,
             "detail": TEXTS[language][key].format(name=_NAME_SLOT, operator=self._operator, count=count),
             "name": _TITLE_SLOT,
             "alias_of": orders[0].listed if alias else None,

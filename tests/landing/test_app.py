@@ -150,7 +150,10 @@ def test_all_orders_in_force_are_shown_the_nearest_first(landing: Landing) -> No
 def test_an_operators_own_list_is_called_that(landing: Landing) -> None:
     answer = landing.ask("www.own.example")
     text = Outline(answer.text).text
-    assert answer.status == 451
+    assert answer.status == 403
+    assert "link" not in answer
+    problem = json.loads(landing.ask("www.own.example", fields="Accept: application/problem+json\r\n").body)
+    assert (problem["status"], problem["title"]) == (403, "Forbidden")
     assert "www.own.example is blocked by choice of Example Telecom. No authority has ordered it." in text
     assert "This is the operator's own policy and not an order of any authority." in text
     for absent in ("Ordered by", "order out", "Carried out by", "451", "contest this order"):
