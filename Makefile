@@ -24,7 +24,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.runtime
 	$(BIN)/python -m bench $(BENCH)
 
 clean:
@@ -43,9 +43,4 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	@echo "Installing what tests and checks need into $(VENV) (once)"
 	@$(PIP) install -e '.[dev]'
-	@touch $@ $(VENV)/.runtime
-
-$(VENV)/.bench: $(VENV)/bin/python pyproject.toml
-	@echo "Installing what the benchmark needs into $(VENV) (once)"
-	@$(PIP) install -e '.[bench]'
 	@touch $@ $(VENV)/.runtime
