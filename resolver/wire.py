@@ -143,10 +143,10 @@ def _read_additional(query: Query, data: bytes, position: int, records: int) -> 
                 query.edns = True
                 query.do = flags & 0x8000 != 0
                 query.limit = 512 if size < 512 else UDP_PAYLOAD if size > UDP_PAYLOAD else size
+                if version:  # before the options: what they look like is for that version to say
+                    raise Unreadable(BADVERS, error_reply(query, BADVERS))
                 if length:
                     query.constant = _options_are_constant(query.flags, data, position + 10, end)
-                if version:
-                    raise Unreadable(BADVERS, error_reply(query, BADVERS))
             elif kind == TSIG:
                 if remaining or end != len(data):
                     raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
@@ -183,9 +183,23 @@ def skip_name(data: bytes, position: int) -> int:
             if not 12 <= (length & 0x3F) << 8 | data[position + 1] < start:
                 raise ValueError(position)
             return position + 2
-        if length > 63 or position - start > 254:
+        if length > 63:
             raise ValueError(position)
         position += length + 1
+    if position - start > 254:
+        raise ValueError(start)
+    return position + 1
+
+
+def skip_whole_name(data: bytes, position: int) -> int:
+    """Where the name at `position` ends, which must not be compressed. Raises IndexError (cut off) or ValueError (compressed, reserved, too long)."""
+    start = position
+    while length := data[position]:
+        if length > 63:
+            raise ValueError(position)
+        position += length + 1
+    if position - start > 254:
+        raise ValueError(start)
     return position + 1
 
 
@@ -216,14 +230,16 @@ def error_reply(query: Query, rcode: int, options: bytes = b"") -> bytes:
 
 
 def _unknown_key(query: Query, data: bytes, owner: int, rdata: int, end: int) -> bytes:
-    """NOTAUTH with an unsigned TSIG whose error is BADKEY, all but the ID (RFC 8945 sections 5.2.1 and 5.3.2)."""
-    algorithm_end = skip_name(data, rdata)
-    name = data[owner : rdata - 10]
-    algorithm = data[rdata:algorithm_end]
-    if name[-1:] != b"\0" or algorithm[-1:] != b"\0" or algorithm_end + 10 > end:
-        raise ValueError(rdata)  # RFC 8945 section 4.2: TSIG names are not compressed
-    signed_at = data[algorithm_end : algorithm_end + 8]  # time signed (48 bits) and fudge, as the client gave them
-    fields = algorithm + signed_at + b"\0\0" + HEADER.pack(query.id, 17, 0, 0, 0, 0)[:6]
-    record = name + _RECORD_FIXED.pack(TSIG, ANY, 0, len(fields)) + fields
-    head = HEADER.pack(0, QR | RA | query.flags & (RD | CD) | NOTAUTH, 1, 0, 0, 1)
-    return head[2:] + query.question + record
+    """NOTAUTH with an unsigned TSIG whose error is BADKEY, all but the ID (RFC 8945 sections 5.2.1 and 5.3.2); FORMERR is for a TSIG that is none."""
+    if skip_whole_name(data, owner) != rdata - 10:  # section 4.2: the names of a TSIG are not compressed
+        raise ValueError(owner)
+    fixed = skip_whole_name(data, rdata)
+    signed_at = data[fixed : fixed + 8]  # time signed (48 bits) and fudge, as the client gave them
+    other = fixed + 10 + int.from_bytes(data[fixed + 8 : fixed + 10], "big") + 4  # behind the MAC, original ID and error
+    if other + 2 > end or other + 2 + int.from_bytes(data[other : other + 2], "big") != end:
+        raise ValueError(rdata)
+    fields = data[rdata:fixed] + signed_at + b"\0\0" + HEADER.pack(query.id, 17, 0, 0, 0, 0)[:6]
+    record = data[owner : rdata - 10] + _RECORD_FIXED.pack(TSIG, ANY, 0, len(fields)) + fields
+    opt = PLAIN_OPT[query.do] if query.edns else b""
+    head = HEADER.pack(0, QR | RA | query.flags & (RD | CD) | NOTAUTH, 1, 0, 0, 2 if opt else 1)
+    return head[2:] + query.question + opt + record
