@@ -1,9 +1,10 @@
 """Reads what upstreams answer, and keeps only what was asked for (RFC 1035 sections 4.1.3 and 4.1.4, RFC 2308, RFC 5452 section 6).
 
 An upstream is believed for the question's own chain and no further: records whose owner is not on the chain, name-server records, the
-additional section and the OPT are dropped. Every name is walked in bounded work (each pointer must point before the name it ends) and names in
-record data are checked as well, so that no client is handed a pointer we did not follow. What is kept becomes the tail of every reply,
-as octets: compression stays right because a reply repeats a question of the same length at the same place.
+additional section and the OPT are dropped. Every octet of a name is looked at once: a pointer is looked up, not followed, and must lead to where a
+name, or the rest of one, was read before. Names in record data are read as well, so that no client is handed a pointer we did not look up. What is
+kept becomes the tail of every reply, as octets: compression stays right because a reply repeats a question of the same length at the same
+place, and because no name shares an octet with a TTL, the one thing that changes.
 It opens no socket and reads no clock.
 """
 
@@ -14,25 +15,31 @@ from struct import error as StructError
 
 from blocklists.index import Rule
 from blocklists.names import key as index_key
+from resolver.compression import Names
 from resolver.wire import (
+    AAAA,
     AD,
     ANY,
     CNAME,
     DNAME,
     HEADER,
     HTTPS,
+    IN,
     NOERROR,
     NSEC,
     NSEC3,
     NXDOMAIN,
+    OPT,
     QR,
     RRSIG,
     SOA,
     SVCB,
     TC,
+    A,
 )
 
 _RECORD = Struct(">HHIH")
+_TTL_AND_LENGTH = Struct(">IH")
 _U32 = Struct(">I")
 
 _NAMES_IN_DATA = {
@@ -41,13 +48,24 @@ _NAMES_IN_DATA = {
 }  # fmt: skip
 """Types whose data may hold compressed names: octets before the first, and how many (RFC 3597 section 4; NAPTR is read apart)."""
 _NAPTR = 35
-_READ_IN_FULL = frozenset((*_NAMES_IN_DATA, _NAPTR, SVCB, HTTPS, RRSIG, ANY))
+_WHOLE_NAME_IN_DATA = {24: 18, 30: 0, 36: 2, RRSIG: 18, NSEC: 0, 58: 0, SVCB: 2, HTTPS: 2, 107: 2}
+"""Types whose data holds a name that must not be compressed, and where; more may follow it. Names further on may be compressed against it."""
+_LENGTHS = {A: 4, AAAA: 16}
+"""Octets of data, where there can be no other number."""
+_READ_IN_FULL = frozenset((*_NAMES_IN_DATA, _NAPTR, *_WHOLE_NAME_IN_DATA, ANY))
 """Types whose answers are always read record by record: their data holds names."""
+_NEVER_KEPT = frozenset((OPT, *range(128, 256)))
+"""Types that are no data of any name (RFC 6895 section 3.1)."""
 
 _KEPT_AUTHORITY = frozenset((SOA, NSEC, NSEC3, RRSIG))
 MAX_CHAIN = 16
 """Aliases followed in one answer; a longer chain is refused (as BIND and Unbound do)."""
 MAX_RECORDS = 1000
+_MOST_OCTETS = 65535
+
+
+Ttls = tuple[tuple[int, int], ...]
+"""Pairs of a TTL's offset from the message's start and its value in seconds."""
 
 
 class BadAnswer(Exception):
@@ -75,6 +93,7 @@ class Answer:
         "failed_until",
         "judged",
         "lifetime",
+        "octets",
         "options",
         "rcode",
         "stored",
@@ -82,7 +101,7 @@ class Answer:
         "ttls",
     )
 
-    def __init__(self, rcode: int, tail: bytes, counts: tuple[int, int], ttls: tuple[tuple[int, int], ...], lifetime: int) -> None:
+    def __init__(self, rcode: int, tail: bytes, counts: tuple[int, int], ttls: Ttls, lifetime: int) -> None:
         self.rcode = rcode
         self.tail = tail
         self.counts = counts
@@ -94,6 +113,7 @@ class Answer:
         self.stored = self.aged = 0
         self.expires = 0
         self.failed_until = 0
+        self.octets = 0
         self.judged = -1
         self.blocked_by: Rule | None = None
 
@@ -155,16 +175,18 @@ def _read_plain(data: bytes, start: int, qtype: int, answers: int, limits: Limit
     ttls = []
     lifetime = limits.longest
     position = start
+    head = b"\xc0\x0c" + data[start - 4 : start]
+    only = _LENGTHS.get(qtype)
     for _ in range(answers):
-        if data[position : position + 2] != b"\xc0\x0c":
+        if data[position : position + 6] != head:
             return None
-        kind, _, ttl, length = _RECORD.unpack_from(data, position + 2)
+        ttl, length = _TTL_AND_LENGTH.unpack_from(data, position + 6)
         end = position + 12 + length
-        if kind != qtype or end > len(data):
+        if end > len(data) or (only is not None and length != only):
             return None
         ttl = _bounded(ttl, limits.shortest, limits.longest)
         lifetime = min(lifetime, ttl)
-        tail += data[position : position + 6] + _U32.pack(ttl) + data[position + 10 : end]
+        tail += head + _U32.pack(ttl) + data[position + 10 : end]
         ttls.append((position + 6, ttl))
         position = end
     return Answer(NOERROR, bytes(tail), (answers, 0), tuple(ttls), lifetime)
@@ -177,61 +199,40 @@ def _bounded(ttl: int, shortest: int, longest: int) -> int:
 
 
 class _Record:
-    __slots__ = ("data", "end", "fixed", "kind", "name", "owner", "start", "ttl")
+    __slots__ = ("data", "end", "fixed", "kept", "kind", "name", "owner", "start", "ttl")
 
-    def __init__(self, message: bytes, position: int) -> None:
+    def __init__(self, names: Names, position: int) -> None:
         self.start = position
-        self.name, self.fixed = read_name(message, position)
+        self.fixed = names.read(position)
+        self.name = names.known[position]
         self.owner = self.name.lower()
-        self.kind, _, self.ttl, length = _RECORD.unpack_from(message, self.fixed)
+        self.kind, of_class, self.ttl, length = _RECORD.unpack_from(names.data, self.fixed)
+        self.kept = of_class == IN and self.kind not in _NEVER_KEPT
         self.data = self.fixed + 10
         self.end = self.data + length
-        if self.end > len(message):
+        if self.end > len(names.data):
             raise BadAnswer("a record is longer than the message")
-        check_data(message, self.kind, self.data, self.end)
+        if self.kept:
+            _read_data(names, self.kind, self.data, self.end)
 
 
-def read_name(data: bytes, position: int) -> tuple[bytes, int]:
-    """A possibly compressed name written out, in its own letter case, and where it ends in place.
-
-    Each pointer must point before the start of the run of labels it ends, so the walk cannot loop. Raises IndexError or ValueError.
-    """
-    parts = []
-    size = 1
-    bound = position
-    after = -1
-    while length := data[position]:
-        if length >= 0xC0:
-            target = (length & 0x3F) << 8 | data[position + 1]
-            if not 12 <= target < bound:
-                raise ValueError(position)
-            if after < 0:
-                after = position + 2
-            position = bound = target
-            continue
-        end = position + length + 1
-        size += length + 1
-        if length > 63 or size > 255 or end > len(data):
-            raise ValueError(position)
-        parts.append(data[position:end])
-        position = end
-    parts.append(b"\0")
-    return b"".join(parts), position + 1 if after < 0 else after
-
-
-def check_data(message: bytes, kind: int, position: int, end: int) -> None:
-    """Raises ValueError or IndexError unless the names in a record's data are well-formed and end within it."""
+def _read_data(names: Names, kind: int, position: int, end: int) -> None:
+    """Reads the names in a record's data. Raises ValueError or IndexError unless they are well-formed and followed by just what the type has."""
     layout = _NAMES_IN_DATA.get(kind)
     if layout is not None:
         position += layout[0]
         for _ in range(layout[1]):
-            position = read_name(message, position)[1]
-        if position > end or (position != end and kind != SOA):
+            position = names.read(position)
+        if position != (end - 20 if kind == SOA else end):
+            raise ValueError(position)
+    elif kind in _WHOLE_NAME_IN_DATA:
+        if names.read_whole(position + _WHOLE_NAME_IN_DATA[kind]) > end:
             raise ValueError(position)
     elif kind == _NAPTR:
-        position = _skip_naptr_strings(message, position)
-        if read_name(message, position)[1] != end:
+        if names.read(_skip_naptr_strings(names.data, position)) != end:
             raise ValueError(position)
+    elif kind in _LENGTHS and end - position != _LENGTHS[kind]:
+        raise ValueError(position)
 
 
 def _skip_naptr_strings(message: bytes, position: int) -> int:
@@ -245,16 +246,18 @@ def _read_all(data: bytes, start: int, asked: tuple[bytes, int], head: tuple[int
     name, qtype = asked
     flags, answers, authorities = head
     rcode = flags & 15
+    names = Names(data)
+    names.read(12)
     records = []
     position = start
     for _ in range(answers + authorities):
-        record = _Record(data, position)
+        record = _Record(names, position)
         records.append(record)
         position = record.end
-    answer_section, authority_section = records[:answers], records[answers:]
-    owners, targets = follow_chain(data, name, qtype, answer_section)
+    answer_section = [r for r in records[:answers] if r.kept]
+    owners, targets = _follow_chain(names.known, name, qtype, answer_section)
     kept = [r for r in answer_section if r.owner in owners]
-    kept_authority = [r for r in authority_section if r.kind in _KEPT_AUTHORITY]
+    kept_authority = [r for r in records[answers:] if r.kept and r.kind in _KEPT_AUTHORITY]
     positive = any(r.kind == qtype and r.owner in owners for r in kept)
     lifetime = limits.longest
     for record in kept:
@@ -264,7 +267,7 @@ def _read_all(data: bytes, start: int, asked: tuple[bytes, int], head: tuple[int
         record.ttl = _bounded(record.ttl, limits.shortest, limits.longest)
     if not positive:
         lifetime = min(lifetime, _negative_lifetime(data, rcode, kept_authority, limits))
-    tail, ttls = _assemble(data, start, kept + kept_authority)
+    tail, ttls = _assemble(names, start, kept + kept_authority)
     answer = Answer(rcode, tail, (len(kept), len(kept_authority)), ttls, lifetime)
     answer.ad = flags & AD != 0
     answer.chain = tuple(index_key(target) for target in targets)
@@ -288,13 +291,13 @@ def _negative_lifetime(data: bytes, rcode: int, authority: list[_Record], limits
     return 0
 
 
-def follow_chain(data: bytes, name: bytes, qtype: int, records: list[_Record]) -> tuple[set[bytes], list[bytes]]:
+def _follow_chain(known: dict[int, bytes], name: bytes, qtype: int, records: list[_Record]) -> tuple[set[bytes], list[bytes]]:
     """Owners on the question's chain, and every name it leads to: CNAME and DNAME targets, SVCB and HTTPS targets, also where the chain ends early.
 
     The order of records does not matter. Raises BadAnswer for a chain longer than MAX_CHAIN.
     """
-    aliases = {r.owner: read_name(data, r.data)[0].lower() for r in records if r.kind == CNAME}
-    redirections = {r.owner: read_name(data, r.data)[0].lower() for r in records if r.kind == DNAME}
+    aliases = {r.owner: known[r.data].lower() for r in records if r.kind == CNAME}
+    redirections = {r.owner: known[r.data].lower() for r in records if r.kind == DNAME}
     owners = {name}
     targets: list[bytes] = []
     current = name
@@ -314,13 +317,12 @@ def follow_chain(data: bytes, name: bytes, qtype: int, records: list[_Record]) -
         current = following
     else:
         raise BadAnswer(f"its chain of aliases is longer than {MAX_CHAIN}")
-    if qtype == CNAME and name in aliases:
-        targets.append(aliases[name])
     for record in records:
-        if record.kind in (SVCB, HTTPS) and record.owner in owners:
-            target = read_name(data, record.data + 2)[0].lower()
-            if target != b"\0":
-                targets.append(target)
+        if record.owner in owners:
+            if record.kind in (CNAME, DNAME):  # those of a second alias for one owner too: some client will follow it
+                targets.append(known[record.data].lower())
+            elif record.kind in (SVCB, HTTPS) and (target := known[record.data + 2]) != b"\0":
+                targets.append(target.lower())
     return owners, list(dict.fromkeys(targets))
 
 
@@ -331,14 +333,14 @@ def _is_label_boundary(name: bytes, offset: int) -> bool:
     return position == offset
 
 
-def _assemble(data: bytes, start: int, records: list[_Record]) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+def _assemble(names: Names, start: int, records: list[_Record]) -> tuple[bytes, Ttls]:
     """The kept records' octets with bounded TTLs, and where the TTLs stand. Cut out as they are when nothing before them was dropped."""
     position = start
     for record in records:
-        if record.start != position:
-            return _rewrite(data, start, records)
+        if record.start != position or names.aliased:
+            return _rewrite(names, start, records)
         position = record.end
-    tail = bytearray(data[start:position])
+    tail = bytearray(names.data[start:position])
     ttls = []
     for record in records:
         offset = record.fixed + 4
@@ -347,28 +349,31 @@ def _assemble(data: bytes, start: int, records: list[_Record]) -> tuple[bytes, t
     return bytes(tail), tuple(ttls)
 
 
-def _rewrite(data: bytes, start: int, records: list[_Record]) -> tuple[bytes, tuple[tuple[int, int], ...]]:
-    """The same, with every name written out, because a pointer could lead into what was dropped."""
+def _rewrite(names: Names, start: int, records: list[_Record]) -> tuple[bytes, Ttls]:
+    """The same, with every name written out, because a pointer could lead into what was dropped, or into what is no name."""
     tail = bytearray()
     ttls = []
     for record in records:
-        written = _write_data(data, record)
+        written = _write_data(names, record)
         tail += record.name
         ttls.append((start + len(tail) + 4, record.ttl))
-        tail += data[record.fixed : record.fixed + 4] + _U32.pack(record.ttl) + len(written).to_bytes(2, "big") + written
+        tail += names.data[record.fixed : record.fixed + 4] + _U32.pack(record.ttl) + len(written).to_bytes(2, "big") + written
+        if len(tail) > _MOST_OCTETS:
+            raise BadAnswer("written out, it is longer than any message")
     return bytes(tail), tuple(ttls)
 
 
-def _write_data(data: bytes, record: _Record) -> bytes:
+def _write_data(names: Names, record: _Record) -> bytes:
+    data = names.data
     layout = _NAMES_IN_DATA.get(record.kind)
     if record.kind == _NAPTR:
         position = _skip_naptr_strings(data, record.data)
-        return data[record.data : position] + read_name(data, position)[0]
+        return data[record.data : position] + names.known[position]
     if layout is None:
         return data[record.data : record.end]
     position = record.data + layout[0]
     written = data[record.data : position]
     for _ in range(layout[1]):
-        name, position = read_name(data, position)
-        written += name
+        written += names.known[position]
+        position = names.read(position)
     return written + data[position : record.end]
