@@ -22,9 +22,9 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
+from blocklists.endpoints import split_endpoint
 from blocklists.errors import BadName
 from blocklists.names import parse
-from landing.settings import split_endpoint
 
 TIMEOUT = 1.0
 """Seconds for one question, everything included."""

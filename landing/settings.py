@@ -5,35 +5,17 @@ Every field's description is its line in `config.yaml`; its unit is in its name 
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.settings import Section
 
 
-def split_endpoint(text: str) -> tuple[str, int]:
-    """Address and port of `127.0.0.1:8080` or `[::1]:8080`. Raises ValueError with the remedy."""
-    if text.startswith("["):
-        host, closed, port = text[1:].partition("]:")
-    else:
-        host, closed, port = text.partition(":")
-    if not closed or not port:
-        raise ValueError(f"{text!r} is not an address and port; write 127.0.0.1:8080 or [::1]:8080")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        raise ValueError(f"{host!r} is not an IP address; write 127.0.0.1:8080 or [::1]:8080") from None
-    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
-        raise ValueError(f"{port!r} is not a port; use a number from 1 to 65535")
-    return str(address), int(port)
-
-
 def _endpoint(text: str) -> str:
-    address, port = split_endpoint(text)
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return show_endpoint(*split_endpoint(text))
 
 
 def _resolver(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from blocklists.builder import Job, write_job
+from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.settings import SAMPLE, FileSource
 from blocklists.watch import Sources
 from redhand import __version__, crosscheck, status
@@ -25,7 +26,7 @@ from redhand.children import Child, module
 from redhand.config import Configuration, Settings
 from redhand.supervisor import Plan
 from resolver import sockets
-from resolver.settings import Upstream, show_endpoint, split_endpoint
+from resolver.settings import Upstream
 
 Role = Literal["run", "resolver", "landing"]
 

@@ -16,12 +16,13 @@ import dns.exception
 import dns.resolver
 from pydantic import ValidationError
 
+from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import BadName, ConfigurationError
 from blocklists.names import parse
 from blocklists.settings import SAMPLE
 from redhand.config import Configuration, refuse
 from redhand.document import Key, Place, Problem
-from resolver.settings import ResolverSettings, Upstream, show_endpoint, split_endpoint
+from resolver.settings import ResolverSettings, Upstream
 from resolver.sockets import is_here
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address

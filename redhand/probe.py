@@ -6,7 +6,7 @@ import dns.exception
 import dns.message
 import dns.query
 
-from resolver.settings import split_endpoint
+from blocklists.endpoints import split_endpoint
 
 SECONDS = 2.0
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from resolver.settings import split_endpoint
+from blocklists.endpoints import split_endpoint
 
 SAMPLE_NAME = "blocked.redhand.example"
 """A name of the sample directives (blocklists/sample)."""

@@ -17,8 +17,8 @@ from typing import Literal
 
 import psutil
 
+from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
-from resolver.settings import show_endpoint, split_endpoint
 
 Transport = Literal["udp", "tcp"]
 

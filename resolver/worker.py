@@ -17,10 +17,12 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
-from blocklists import names
+from blocklists import names, suffixes
 from blocklists.clock import AgreedClock
+from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
 from blocklists.store import Follower, Version, open_current, publish_reader, withdraw_reader
 from resolver.clients import Clients
@@ -28,15 +30,19 @@ from resolver.engine import Engine, Front, Group
 from resolver.packetcache import Clock
 from resolver.policy import Policy
 from resolver.records import Limits
-from resolver.settings import ResolverSettings, Upstream, split_endpoint
 from resolver.tcp import TcpListener
 from resolver.udp import UdpListener
 from resolver.upstreams import Server, Upstreams
+
+if TYPE_CHECKING:
+    from resolver.settings import ResolverSettings, Upstream
 
 log = logging.getLogger("resolver")
 
 LOOK_SECONDS = 0.2
 """How often a worker looks whether another version is current: one stat."""
+RETRY_SECONDS = 0.7
+"""The same after a version could not be opened: opening reads all of its index."""
 DRAIN_SECONDS = 3.0
 """How long a stopping worker still delivers answers it owes."""
 SWITCH_INTERVAL = 0.0005
@@ -47,7 +53,7 @@ class Worker:
     """The parts of one process, put together. Must be made inside the running loop."""
 
     def __init__(self, job: dict[str, Any], version: Version) -> None:
-        settings = ResolverSettings.model_validate(job["settings"])
+        settings = _settings(job["settings"])
         self.name = str(job["name"])
         self.state_dir = Path(job["state_dir"])
         self.version = version
@@ -59,7 +65,7 @@ class Worker:
         zones = {names.key(names.parse(zone.zone)): zone.upstreams for zone in settings.zones}
         self.engine = Engine(self.policy, self._clock, tuple(zones), settings.stale_seconds)
         limits = Limits(settings.min_ttl_seconds, settings.max_ttl_seconds, settings.max_negative_ttl_seconds)
-        usual = [_server(Upstream.model_validate(each)) for each in job["upstreams"]]
+        usual = [_server(each) for each in _upstreams(job["upstreams"])]
         of_zones = {zone: [_server(upstream) for upstream in upstreams] for zone, upstreams in zones.items()}
         self.upstreams = Upstreams(self.engine, usual, of_zones, limits, settings.strategy == "fastest")
         udp_clients, tcp_clients = _entrances(settings, self._clock)
@@ -102,6 +108,7 @@ class Worker:
         gc.freeze()
         gc.disable()  # nothing on the query path makes cycles (a test holds that); a full collection would be a pause of 180 ms
         print(json.dumps({"ready": True, "serial": self.version.serial}), flush=True)
+        await asyncio.to_thread(suffixes.load)
         follow = asyncio.create_task(self._follow())
         await stop.wait()
         follow.cancel()
@@ -125,8 +132,10 @@ class Worker:
     async def _follow(self) -> None:
         """Puts each new version in force: opened and verified in a thread, then one pointer and one generation number."""
         sys.setswitchinterval(SWITCH_INTERVAL)
+        said = ""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS if said else LOOK_SECONDS)
+            self.turn()  # with no query to turn it, an answer that took seconds would be dated back to when it was asked for
             self._report_holds()
             self._report_clock()
             if not self._follower.changed():
@@ -134,8 +143,11 @@ class Worker:
             try:
                 version = await asyncio.to_thread(self._follower.load)
             except (RedHandError, OSError) as error:
-                log.error("version %d stays in force: %s", self.version.serial, error)
+                if said != str(error):  # once for each fault, however long it lasts
+                    said = str(error)
+                    log.error("version %d stays in force: %s", self.version.serial, error)
                 continue
+            said = ""
             if version.serial == self.version.serial:
                 continue
             self.switch(version)
@@ -168,6 +180,17 @@ class Worker:
                 self.policy.chain_limit,
             )
         self._held = frozenset(self.policy.held)
+
+
+def _settings(dumped: dict[str, Any]) -> ResolverSettings:
+    """The settings of a job, which the supervisor has validated: not validated again, because loading pydantic takes longer than opening a list."""
+    zones = [SimpleNamespace(zone=each["zone"], upstreams=_upstreams(each["upstreams"])) for each in dumped["zones"]]
+    groups = [SimpleNamespace(**each) for each in dumped["groups"]]
+    return cast("ResolverSettings", SimpleNamespace(**{**dumped, "zones": zones, "groups": groups}))
+
+
+def _upstreams(dumped: list[dict[str, Any]]) -> list[Upstream]:
+    return [cast("Upstream", SimpleNamespace(**each)) for each in dumped]
 
 
 def _server(upstream: Upstream) -> Server:
