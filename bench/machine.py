@@ -66,15 +66,18 @@ def start(command: Sequence[str], *, core: int | None = None, cwd: Path | None =
             out.close()
 
 
-def output(command: Sequence[str], *, core: int | None = None, cwd: Path | None = None, limit_seconds: float = 20) -> str:
-    """What a short-lived command prints, whatever its exit status. Raises BenchError if it is not installed or does not end."""
+def output(command: Sequence[str], *, core: int | None = None, cwd: Path | None = None, limit_seconds: float = 20, must_succeed: bool = False) -> str:
+    """What a short-lived command prints. Raises BenchError if it is not installed, does not end, or must succeed and does not."""
     process = start(command, core=core, cwd=cwd)
     try:
-        return process.communicate(timeout=limit_seconds)[0]
+        said = process.communicate(timeout=limit_seconds)[0]
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise BenchError(f"{' '.join(command[:2])} did not end within {limit_seconds:.0f} s") from None
+        raise BenchError(f"{' '.join(command)} did not end within {limit_seconds:.0f} s") from None
+    if must_succeed and process.returncode:
+        raise BenchError(f"{' '.join(command)} ended with status {process.returncode}. It said:\n{said[-2000:]}")
+    return said
 
 
 def family(pid: int) -> list[int]:

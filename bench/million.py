@@ -22,9 +22,9 @@ from bench.servers import RED_HAND, START_LIMIT, Kind, Server, Upstream, prepare
 
 TOUCHES = 20_000
 """Queries from all over the list before memory is read: enough that every page of a mapped index has been used."""
-SETTLE_SECONDS = 1.0
 SWAP_QPS = 2_000
 QUIET_SECONDS = 5
+BEFORE_SECONDS = 1
 AFTER_SECONDS = 2
 SWAP_TIMEOUT = 5
 """Seconds after which a query of the paced load counts as lost; as long as a stub resolver waits (resolv.conf(5))."""
@@ -209,7 +209,7 @@ def _used_pss(server: Server, listed: list[str]) -> int:
     """Memory once names from all over the list have been asked for: the same number of queries, and of answers to keep, whatever its length."""
     queries = data.write_queries(server.directory / "touch.txt", data.block_new(TOUCHES, listed, 0))
     load.begin(server.port, queries, seconds=60, once=True, outstanding=50).finish(120)
-    time.sleep(SETTLE_SECONDS)
+    server.settle()
     return machine.pss_bytes(server.pid)
 
 
@@ -219,10 +219,11 @@ def _swap(kind: Kind, lists: Lists, upstream: Upstream, number: int) -> Swap:
         # The names asked for stand in both lists, so that any of them that is not blocked escaped.
         queries = data.write_queries(server.directory / "paced.txt", data.mix(1_000_000, lists.whole[: data.LISTED], number))
         staged = server.stage(later)
+        server.settle()
         quiet = _paced(server, queries, QUIET_SECONDS).finish(QUIET_SECONDS + 60)
         generator = _paced(server, queries, START_LIMIT + AFTER_SECONDS)
         try:
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(BEFORE_SECONDS)
             began = time.monotonic()
             server.swap(staged)
             server.await_list(lists.added)

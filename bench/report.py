@@ -185,9 +185,10 @@ def markdown(outcome: Outcome) -> str:
         "",
         f"{facts['processor']}, {facts['cores']} cores; {facts['kernel']}; Python {facts['python']}; revision {facts['revision']}.",
         ", ".join(f"{name} {version}" for name, version in outcome.versions.items()) + ".",
-        f"{outcome.rounds} rounds of {outcome.seconds:g} s a load, the servers in turn within a round. Each server on one core; on the other the generator,",
-        f"dnsperf with {load.FLOWS} flows and {load.OUTSTANDING} queries in flight, and the upstream, NSD; all on loopback. A block list of 100,000 names,",
-        "each with its subdomains. Only ratios taken in one run mean anything. `python -m bench --help` and the first lines of its files say how.",
+        f"{outcome.rounds} rounds of {outcome.seconds:g} s a load, the servers in turn within a round. Each server on one core;",
+        f"on the other the generator, dnsperf ({load.FLOWS} flows, {load.OUTSTANDING} queries in flight), and the upstream, NSD; all on loopback.",
+        "A block list of 100,000 names, each with its subdomains. Only ratios taken in one run mean anything.",
+        "`python -m bench --help` and the first lines of its files say how it is measured.",
         "",
         "![Bars: each server in each row](chart.svg)",
     ]

@@ -183,6 +183,10 @@ def measure(row: Row, kinds: Sequence[Kind], run: Run) -> Result:
         for kind in kinds:
             with _blamed(result, kind.name, run):
                 _start(kind, folder, upstream.port, listed, servers)
+        for server in servers:
+            if server.name not in result.failed:
+                with _blamed(result, server.name, run):
+                    server.settle()
         for number in range(run.rounds):
             workload = row.write(folder, listed, number, run.seconds)
             for server in servers:

@@ -26,6 +26,9 @@ from bench.machine import GENERATOR_CORE, SERVER_CORE, BenchError
 CONFIGS = Path(__file__).parent / "configs"
 ZIPF_CACHE = 400_000
 """Entries for peers whose cache is counted in names: room for every name a workload repeats."""
+IDLE_SECONDS = 1.0
+IDLE_SHARE = 0.03
+"""A server is idle that uses less than this share of its core for a second: more than a clock tick, less than any work."""
 START_LIMIT = 180.0
 """Seconds a server may take until its first right answer; the slowest peer needs about 20 for a million names."""
 
@@ -109,6 +112,17 @@ class Server:
             return not waiting
 
         return wait_until(in_force, START_LIMIT, lambda: f"{self.name} did not block {waiting[-1]}. It said:\n{self.log()}")
+
+    def settle(self) -> None:
+        """Waits until it has nothing left to do, such as Red Hand's check of its sources after a start. Raises BenchError if that takes too long."""
+        used = [machine.cpu_seconds(self.pid)]
+
+        def idle() -> bool:
+            used.append(machine.cpu_seconds(self.pid))
+            return used[-1] - used[-2] < IDLE_SHARE * IDLE_SECONDS
+
+        time.sleep(IDLE_SECONDS)
+        wait_until(idle, START_LIMIT, lambda: f"{self.name} is never idle. It said:\n{self.log()}", every=IDLE_SECONDS)
 
     def words(self) -> dict[str, str]:
         """What the templates may name."""
@@ -205,7 +219,9 @@ def _touch(server: Server) -> None:
 
 
 def _control_recursor(server: Server) -> None:
-    machine.output(["rec_control", f"--socket-dir={server.directory}", "reload-lua-config"], core=GENERATOR_CORE, limit_seconds=START_LIMIT)
+    machine.output(
+        ["rec_control", f"--socket-dir={server.directory}", "reload-lua-config"], core=GENERATOR_CORE, limit_seconds=START_LIMIT, must_succeed=True
+    )
 
 
 def _notices(server: Server) -> None:
@@ -213,9 +229,9 @@ def _notices(server: Server) -> None:
 
 
 def _build_index(server: Server) -> None:
-    command = [*REDHAND, "blocklist", "build", "--config", str(server.directory / "config.yaml")]
+    command = [*REDHAND, "--config", str(server.directory / "config.yaml"), "blocklist", "build"]
     began = time.monotonic()
-    machine.output(command, core=SERVER_CORE, cwd=server.directory, limit_seconds=300)
+    machine.output(command, core=SERVER_CORE, cwd=server.directory, limit_seconds=300, must_succeed=True)
     server.build_seconds = time.monotonic() - began
 
 
