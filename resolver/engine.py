@@ -197,7 +197,7 @@ class Engine:
             local = special_reply(query)
             if local is not None:
                 return self._local(query, front, local)
-        if answer is not None and second >= answer.expires + self._stale_seconds:
+        if answer is not None and second >= answer.expires + (FAILURE_MOST_SECONDS if answer.rcode == SERVFAIL else self._stale_seconds):
             answer = None
         if answer is not None and second < answer.failed_until:
             return self._stale(query, answer)
@@ -267,7 +267,7 @@ class Engine:
     def _compose(self, query: Query, answer: Answer) -> bytes:
         second = self.clock.second
         if answer.aged != second:
-            answer.tail = aged(answer.tail, answer, second, 12 + len(query.question))
+            answer.tail = aged(answer.tail, answer.ttls, second - answer.stored, 12 + len(query.question))
             answer.aged = second
         flags = query.flags
         head = QR | RA | flags & _RD_AND_CD | answer.rcode
@@ -337,7 +337,7 @@ class Engine:
         answer.stored = answer.aged = second
         answer.expires = second + answer.lifetime
         if answer.lifetime:
-            lookup.group.answers.put(lookup.key, answer, len(answer.tail) + 64 * len(answer.ttls))
+            lookup.group.answers.put(lookup.key, answer, footprint(answer))
         return [(query, self._answer(query, query.front, answer, lookup.key)) for query in self._finish(lookup)]
 
     def failed(self, lookup: Lookup, code: int | None) -> list[tuple[Query, bytes]]:
@@ -351,12 +351,13 @@ class Engine:
         if stale is not None and stale.rcode != SERVFAIL and second < stale.expires + self._stale_seconds:
             stale.failed_until = second + FAILURE_SECONDS
             return [(query, self._stale(query, stale)) for query in self._finish(lookup)]
-        seconds = FAILURE_SECONDS if stale is None else min(2 * stale.lifetime, FAILURE_MOST_SECONDS)
+        before = 0 if stale is None or stale.rcode != SERVFAIL else stale.lifetime
+        seconds = min(2 * before, FAILURE_MOST_SECONDS) or FAILURE_SECONDS
         failure = Answer(SERVFAIL, b"", (0, 0), (), seconds)
         failure.options = options
         failure.stored = failure.aged = second
         failure.expires = second + seconds
-        lookup.group.answers.put(lookup.key, failure, 64)
+        lookup.group.answers.put(lookup.key, failure, footprint(failure))
         return [(query, self._failure(query, options)) for query in self._finish(lookup)]
 
     def overdue(self, lookup: Lookup) -> list[tuple[Query, bytes]]:
@@ -366,3 +367,8 @@ class Engine:
             return []
         waiters, lookup.waiters = lookup.waiters, []
         return [(query, self._stale(query, stale)) for query in waiters]
+
+
+def footprint(answer: Answer) -> int:
+    """Octets an answer takes in memory beside what every value of a cache takes, measured on CPython 3.11."""
+    return len(answer.tail) + 128 * len(answer.ttls) + (40 + sum(map(len, answer.chain)) + 40 * len(answer.chain) if answer.chain else 0)

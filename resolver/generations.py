@@ -7,9 +7,16 @@ once: with 256 shards the largest pause is that of freeing 1/512 of the memory. 
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-Value = TypeVar("Value")
+
+class Weighed(Protocol):
+    """What can be kept: `octets` is set here, so that a value that is young again counts for what it is."""
+
+    octets: int
+
+
+Value = TypeVar("Value", bound=Weighed)
 
 SHARDS = 256
 MASK = SHARDS - 1
@@ -41,21 +48,26 @@ class Generations(Generic[Value]):
             return None
         value = old.pop(key, None)
         if value is not None:
-            self._keep(shard, key, value, len(key))
+            self._keep(shard, key, value)
         return value
 
     def put(self, key: bytes, value: Value, octets: int) -> None:
-        """Keeps a value that holds `octets` of its own beside the key, replacing what was there."""
+        """Keeps a value that holds `octets` of its own beside the key, replacing what was there; not one larger than a generation of its shard."""
         shard = hash(key) & MASK
         self.old[shard].pop(key, None)
-        self._keep(shard, key, value, len(key) + octets)
+        value.octets = len(key) + octets + OVERHEAD
+        if value.octets > self._share:
+            self.young[shard].pop(key, None)
+            return
+        self._keep(shard, key, value)
 
-    def _keep(self, shard: int, key: bytes, value: Value, octets: int) -> None:
-        self._room[shard] -= octets + OVERHEAD
+    def _keep(self, shard: int, key: bytes, value: Value) -> None:
+        self._room[shard] -= value.octets
         if self._room[shard] < 0:
             self.old[shard] = self.young[shard]
+            self.old[shard].pop(key, None)
             self.young[shard] = {}
-            self._room[shard] = self._share - octets - OVERHEAD
+            self._room[shard] = self._share - value.octets
         self.young[shard][key] = value
 
     def drop(self, key: bytes) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from struct import Struct
 
 from resolver.generations import MASK, Generations
-from resolver.records import Answer
+from resolver.records import Answer, Ttls
 
 _U32 = Struct(">I")
 _TRACES = 1 << 18
@@ -41,15 +41,17 @@ class Clock:
 
 
 class Entry:
-    """A reply without its ID; `answer` is what it was made of, None when we authored it."""
+    """A reply without its ID. `ttls` are its answer's, `stored` the second they are of; a reply that we authored has none."""
 
-    __slots__ = ("answer", "reply", "stamp", "until")
+    __slots__ = ("octets", "reply", "stamp", "stored", "ttls", "until")
 
     def __init__(self, reply: bytes, answer: Answer | None, stamp: int, until: int) -> None:
         self.reply = reply
-        self.answer = answer
+        self.ttls: Ttls = () if answer is None else answer.ttls
+        self.stored = 0 if answer is None else answer.stored
         self.stamp = stamp
         self.until = until
+        self.octets = 0
 
 
 class PacketCache:
@@ -80,7 +82,7 @@ class PacketCache:
         second = self.clock.second
         if entry.stamp >> GENERATION_SHIFT != stamp >> GENERATION_SHIFT or second >= entry.until:
             return None
-        entry.reply = aged(entry.reply, entry.answer, second, 2)
+        entry.reply = aged(entry.reply, entry.ttls, second - entry.stored, 2)
         entry.stamp = stamp
         return entry.reply
 
@@ -99,12 +101,8 @@ class PacketCache:
         self.map.put(key, Entry(reply, answer, stamp, until), len(reply))
 
 
-def aged(octets: bytes, answer: Answer | None, second: int, skipped: int) -> bytes:
-    """`octets`, a message of this answer without its first `skipped` octets, with every TTL as it is at `second`; as it is when we authored it."""
-    if answer is None:
-        return octets
-    age = second - answer.stored
-    ttls = answer.ttls
+def aged(octets: bytes, ttls: Ttls, age: int, skipped: int) -> bytes:
+    """`octets`, a message without its first `skipped` octets, with every TTL as it is `age` seconds after it came."""
     if len(ttls) == 1:
         offset, ttl = ttls[0]
         offset -= skipped
