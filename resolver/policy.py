@@ -13,6 +13,10 @@ from blocklists.index import Rule
 from blocklists.suffixes import registrable
 
 
+MOST_WATCHED = 4096
+"""Listed names whose chains are counted at once; beyond, the one counted for longest is forgotten, so that hostile aliases cannot fill memory."""
+
+
 class Listed(Protocol):
     """What the policy needs of an index (`blocklists.index.Index`)."""
 
@@ -68,7 +72,11 @@ class Policy:
         domain = registrable(question)
         if domain == registrable(rule.key):
             return False
-        domains = self._led_from.setdefault(rule.key, set())
+        domains = self._led_from.get(rule.key)
+        if domains is None:
+            if len(self._led_from) >= MOST_WATCHED:
+                del self._led_from[next(iter(self._led_from))]
+            domains = self._led_from[rule.key] = set()
         domains.add(hash(domain))  # salted by the process: a number, not a name that somebody looked up
         if len(domains) <= self.chain_limit:
             return False
