@@ -67,6 +67,8 @@ class Ports:
         self._slots: list[_Port | None] = [None] * SLOTS
         self._by_fd: dict[int, _Port] = {}
         self._retired: deque[tuple[float, _Port]] = deque()
+        self._failed: deque[Any] = deque()
+        self._telling = False
         self._next_sweep = 0.0
 
     def fileno(self) -> int:
@@ -93,8 +95,7 @@ class Ports:
         except BlockingIOError:
             return  # a full buffer is a lost packet: the try's time runs out
         except OSError:
-            port.waiting.pop(identifier, None)
-            self._refused(attempt)
+            self._fail(port)  # the error may be of an earlier question, and the kernel tells it once
 
     def _open(self, number: int, now: float) -> _Port | None:
         old = self._slots[number]
@@ -129,9 +130,7 @@ class Ports:
             except BlockingIOError:
                 continue
             except OSError:
-                waiting, port.waiting = port.waiting, {}
-                for attempt in waiting.values():
-                    self._refused(attempt)
+                self._fail(port)
                 continue
             if len(data) < 12:
                 continue
@@ -139,6 +138,19 @@ class Ports:
             attempt = port.waiting.get(identifier)
             if attempt is not None and self._received(data, attempt):
                 port.waiting.pop(identifier, None)
+
+    def _fail(self, port: _Port) -> None:
+        """Tells every attempt that waits on the socket. One after another, not one inside another: a refused attempt may send the next."""
+        waiting, port.waiting = port.waiting, {}
+        self._failed.extend(waiting.values())
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._failed:
+                self._refused(self._failed.popleft())
+        finally:
+            self._telling = False
 
     def retire(self, now: float) -> None:
         """Closes sockets that are past use. Cheap to call often."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from resolver import knots
 from resolver.ports import Dice
 
 IDLE_SECONDS = 5.0
@@ -84,7 +85,9 @@ class Stream(asyncio.Protocol):
                 self._received(message, attempt)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        if self._transport is not None:
+            knots.free(self._transport)
+            self._transport = None
         self._fail_all()
 
     def _fail_all(self) -> None:

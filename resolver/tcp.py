@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
+from resolver import knots
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Lookup
 from resolver.wire import Query
@@ -82,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._front: Front | None = None
         self._host = ""
         self._blocked = False
+        self._ended = False
         self.waiting = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,7 +101,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.connections.pop(self, None)
-        self._transport = None
+        if self._transport is not None:
+            knots.free(self._transport)
+            self._transport = None
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -154,6 +158,8 @@ class Connection(asyncio.Protocol):
         self._write(query.raw[:2] + reply)
         if was_full and self._transport is not None:
             asyncio.get_running_loop().call_soon(self._read)
+        elif self._ended and not self.waiting:
+            self.close()
 
     def _write(self, message: bytes) -> None:
         if self._transport is not None:
@@ -168,7 +174,8 @@ class Connection(asyncio.Protocol):
         self._read()
 
     def eof_received(self) -> bool:
-        """A client that has asked all it wants still gets its answers."""
+        """A client that has asked all it wants still gets its answers, and is then let go."""
+        self._ended = True
         return self.waiting > 0
 
     def close(self) -> None:

@@ -239,6 +239,20 @@ def test_a_port_where_nobody_listens_is_known_at_once(faults: Faults) -> None:
     assert seconds < 1.0
 
 
+def test_a_port_where_nobody_listens_is_known_at_once_to_many(faults: Faults) -> None:
+    """Several questions share a socket, and the kernel tells of a refusal once a socket: to whichever of them comes first."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE)
+        client.connect((HOST, faults.worker.port))
+        begun = time.monotonic()
+        for number in range(200):
+            client.send(query(f"n{number}.refusing.example").to_wire())
+        answers = [dns.message.from_wire(client.recv(4096)) for _ in range(200)]
+        assert time.monotonic() - begun < 1.0
+    assert {rcode(answer) for answer in answers} == {"SERVFAIL"}
+    assert all(errors(answer) == {23: ""} for answer in answers)
+
+
 def test_servfail_is_passed_on_without_a_guess_at_the_cause(faults: Faults) -> None:
     answer, seconds = timed(faults.ask, "servfail")
     assert (rcode(answer), errors(answer)) == ("SERVFAIL", {})
