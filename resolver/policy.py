@@ -12,7 +12,6 @@ from typing import Protocol
 from blocklists.index import Rule
 from blocklists.suffixes import registrable
 
-
 MOST_WATCHED = 4096
 """Listed names whose chains are counted at once; beyond, the one counted for longest is forgotten, so that hostile aliases cannot fill memory."""
 
