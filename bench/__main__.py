@@ -47,9 +47,10 @@ def run(
     except machine.BenchError as error:
         console.print(f"[red]{error}[/red]", highlight=False)
         raise typer.Exit(1) from None
+    record = report.write(outcome, out) if out is not None or not quick else None
     report.show(outcome, console)
-    if out is not None or not quick:
-        console.print(f"Record: {report.write(outcome, out)}", highlight=False)
+    if record is not None:
+        console.print(f"Record: {record}", highlight=False, soft_wrap=True)
 
 
 def _peers(text: str) -> list[servers.Kind]:
@@ -90,7 +91,7 @@ def _compare(console: Console, chosen: list[servers.Kind], keys: list[str], roun
         results = []
         for row in rows.ROWS:
             if row.key in keys:
-                console.print(f"[bold]{row.title}[/bold]: {row.asks}", highlight=False)
+                console.print(f"[bold]{row.title}[/bold]: {row.asks}", highlight=False, soft_wrap=True)
                 results.append(rows.measure(row, chosen, plan))
         big = None
         if set(keys) & set(MILLION_ROWS):

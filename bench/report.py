@@ -21,6 +21,8 @@ from bench.million import MEMORY_TARGET, Million, Swap
 from bench.rows import Result
 from bench.servers import RED_HAND
 
+NOISE_SHARE = 0.25
+"""Cores other programs may use during a load before the record says so; the generator's own noise is about half of it."""
 RECORD = Path(__file__).parent / "record"
 PROMISES = {
     "more_memory_bytes": ("more memory than with 1,000 names (PSS, all processes)", "MB", 1e-6),
@@ -157,6 +159,15 @@ def _swap_cells(swaps: list[Swap]) -> list[str]:
     return [f"{lost:,} of {sent:,}", f"{wrong:,}", f"{slowest:,.1f} ms", f"{quiet:,.1f} ms", f"{max(swap.in_force_seconds for swap in swaps):.1f} s"]
 
 
+def noise(outcome: Outcome) -> str:
+    """What is to be said of other programs' share in the figures; empty if they were quiet."""
+    loud = [figure for result in outcome.results for figure in result.figures if figure.others > NOISE_SHARE]
+    if not loud:
+        return ""
+    loads, worst = sum(len(result.figures) for result in outcome.results), max(figure.others for figure in loud)
+    return f"Not a quiet machine: in {len(loud)} of {loads} loads other programs used more than {NOISE_SHARE:.0%} of a core, at worst {worst:.0%}."
+
+
 def show(outcome: Outcome, console: Console) -> None:
     """Prints the tables."""
     for grid in grids(outcome, whole=False):
@@ -167,6 +178,8 @@ def show(outcome: Outcome, console: Console) -> None:
             style = "red" if row[-1] == "MISS" else "green" if row[-1] == "pass" else None
             table.add_row(*row, style=style)
         console.print(table)
+    if heard := noise(outcome):
+        console.print(f"[yellow]{heard}[/yellow]", highlight=False, soft_wrap=True)
     for name, reason in failures(outcome).items():
         console.print(f"[red]{name}[/red] {reason}", highlight=False)
 
@@ -189,6 +202,7 @@ def markdown(outcome: Outcome) -> str:
         f"on the other the generator, dnsperf ({load.FLOWS} flows, {load.OUTSTANDING} queries in flight), and the upstream, NSD; all on loopback.",
         "A block list of 100,000 names, each with its subdomains. Only ratios taken in one run mean anything.",
         "`python -m bench --help` and the first lines of its files say how it is measured.",
+        *([noise(outcome)] if noise(outcome) else []),
         "",
         "![Bars: each server in each row](chart.svg)",
     ]

@@ -1,6 +1,7 @@
 """Figures become ratios, ratios become verdicts, within one round and against one peer."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -84,6 +85,15 @@ def test_a_record_holds_every_figure_and_a_drawing(tmp_path: Path) -> None:
     assert "| hit, 1,000 names | 1.38 (1.25 to 1.50) | at most 1.35 of dnsdist | MISS |" in table
     assert "hit, 1,000 names" in words
     assert any("A <fast> one" in word for word in words)
+
+
+def test_a_record_says_when_other_programs_were_at_work() -> None:
+    quiet = result([4.0, 4.0], [4.0, 4.0])
+    loud = Result(HIT, [replace(figure, others=1.1) if figure.round else figure for figure in quiet.figures], {})
+    outcome = report.Outcome(date(2026, 11, 21), {}, {}, 2, 4.0, [quiet], None)
+    assert report.noise(outcome) == ""
+    assert "in 2 of 4 loads" in report.noise(replace(outcome, results=[loud]))
+    assert "at worst 110%" in report.noise(replace(outcome, results=[loud]))
 
 
 def test_records_of_one_day_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
