@@ -77,9 +77,12 @@ _FLAGS = tuple(bytes((number,)) for number in range(4))
 
 
 class Lookup:
-    """A question on its way upstream, and who waits for it. `key` is unique among those in flight of one group (name, type, DO, CD)."""
+    """A question on its way upstream, and who waits for it. `key` is unique among those in flight of one group (name, type, DO, CD).
 
-    __slots__ = ("cd", "do", "done", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
+    `generation` is the policy's at which the question was judged.
+    """
+
+    __slots__ = ("cd", "do", "done", "generation", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
 
     def __init__(self, group: Group, query: Query, key: bytes, zone: bytes, stale: Answer | None) -> None:
         self.group = group
@@ -92,6 +95,7 @@ class Lookup:
         self.stale = stale
         self.waiters: list[Query] = []
         self.done = False
+        self.generation = 0
         self.state: object = None
 
 
@@ -315,6 +319,7 @@ class Engine:
         return None
 
     def _start(self, lookup: Lookup) -> None:
+        lookup.generation = self.policy.generation
         lookup.group.in_flight[lookup.key] = lookup
         self.in_flight += 1
         self.counters.lookups += 1
@@ -338,7 +343,15 @@ class Engine:
         answer.expires = second + answer.lifetime
         if answer.lifetime:
             lookup.group.answers.put(lookup.key, answer, footprint(answer))
-        return [(query, self._answer(query, query.front, answer, lookup.key)) for query in self._finish(lookup)]
+        rule = self._listed_since(lookup)
+        waiters = self._finish(lookup)
+        if rule is not None:
+            return [(query, self._block(query, rule, of_question=True)) for query in waiters]
+        return [(query, self._answer(query, query.front, answer, lookup.key)) for query in waiters]
+
+    def _listed_since(self, lookup: Lookup) -> Rule | None:
+        """The rule that blocks the question by now, if the list has changed while the answer was on its way."""
+        return None if lookup.generation == self.policy.generation else self.policy.judge(lookup.name_key)
 
     def failed(self, lookup: Lookup, code: int | None) -> list[tuple[Query, bytes]]:
         """Every waiter's reply when no upstream gave an answer: stale if there is one, else SERVFAIL with EDE `code` (None for none).
@@ -350,7 +363,7 @@ class Engine:
         options = b"" if code is None else ede(code)
         if stale is not None and stale.rcode != SERVFAIL and second < stale.expires + self._stale_seconds:
             stale.failed_until = second + FAILURE_SECONDS
-            return [(query, self._stale(query, stale)) for query in self._finish(lookup)]
+            return self._stale_to(lookup, stale, self._finish(lookup))
         before = 0 if stale is None or stale.rcode != SERVFAIL else stale.lifetime
         seconds = min(2 * before, FAILURE_MOST_SECONDS) or FAILURE_SECONDS
         failure = Answer(SERVFAIL, b"", (0, 0), (), seconds)
@@ -366,6 +379,12 @@ class Engine:
         if stale is None or stale.rcode == SERVFAIL or self.clock.second >= stale.expires + self._stale_seconds:
             return []
         waiters, lookup.waiters = lookup.waiters, []
+        return self._stale_to(lookup, stale, waiters)
+
+    def _stale_to(self, lookup: Lookup, stale: Answer, waiters: list[Query]) -> list[tuple[Query, bytes]]:
+        rule = self._listed_since(lookup)
+        if rule is not None:
+            return [(query, self._block(query, rule, of_question=True)) for query in waiters]
         return [(query, self._stale(query, stale)) for query in waiters]
 
 

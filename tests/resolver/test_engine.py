@@ -378,6 +378,33 @@ def test_a_list_that_changes_while_an_answer_is_on_its_way() -> None:
     ]
 
 
+@pytest.mark.parametrize("how", ["answered", "failed", "overdue"])
+def test_a_name_listed_while_its_answer_is_on_its_way_is_blocked(how: str) -> None:
+    """The answer once went out, and into the packet cache under the new list's number, where it stayed for as long as it lived."""
+    rig = Rig()
+    asked = question("www.example.", edns=True)
+    if how != "answered":
+        rig.resolve(asked, ANSWER)
+        rig.advance(400)
+    for _ in range(3):
+        assert rig.ask(asked) is None
+    rig.switch([basis("directive", "XX-1", "example")])
+    lookup = rig.lookups.pop()
+    if how == "answered":
+        rig.answered(lookup, upstream_says(lookup.question, ANSWER))
+    elif how == "failed":
+        rig.failed(lookup)
+    else:
+        rig.overdue(lookup)
+    replies = [reply for _, reply in rig.mailbox.take()]
+    assert len(replies) == 3
+    for reply in (*replies, *(rig.ask(asked) for _ in range(4))):
+        assert (records(read(reply).answer), errors(read(reply))) == (["www.example. 30 a 192.0.2.80"], ["4", "16 XX-1 example"])
+    rig.switch([])
+    if how == "answered":
+        assert records(rig.cached(asked).answer) == ["www.example. 300 a 198.51.100.1"], "the answer was kept all the same"
+
+
 def test_queries_leave_nothing_for_the_collector() -> None:
     """Workers switch it off: what is in a cycle would stay for ever."""
     rig = Rig(
@@ -385,7 +412,8 @@ def test_queries_leave_nothing_for_the_collector() -> None:
     )
     kinds = [
         b"short", bytes(12), b"\x12\x34\x80" + ASKED[3:], b"\x12\x34\x20" + ASKED[3:], ASKED + b"\0", ASKED[:-3],
-        question("www.example.", of_class="CH"), question("www.example.", "AXFR"), question("www.example.", "ANY"), question("www.example.", rd=False),
+        question("www.example.", of_class="CH"),
+        question("www.example.", "AXFR"), question("www.example.", "ANY"), question("www.example.", rd=False),
         question("www.example.", edns=True)[:-4] + b"\xff\0\0\0", question("www.example.", edns=True)[:-6] + b"\0\1\0\0\0\0",
         question("a.listed.example.", edns=True), question("a.ads.example."), question("x.localhost."), question("x.invalid.", do=True),
     ]  # fmt: skip
