@@ -62,7 +62,7 @@ class Names:
         return end
 
     def _elsewhere(self, position: int, bound: int) -> bytes:
-        """The name at a place where none was read yet. Each pointer must lead back from the labels it ends, so the walk ends."""
+        """The name at a place where none was read yet. What each pointer leads to must stand wholly before the labels it ends, so the walk ends."""
         self.aliased = True
         data = self.data
         parts = []
@@ -70,16 +70,16 @@ class Names:
         for _ in range(_MOST_POINTERS):
             if not 12 <= position < bound:
                 break
-            bound = position
+            end, bound = bound, position
             while 0 < (length := data[position]) < 64:
                 parts.append(data[position : position + length + 1])
                 position += length + 1
                 size += length + 1
-                if size > 255:
+                if size > 255 or position >= end:
                     raise ValueError(position)
             if not length:
                 return b"".join(parts) + b"\0"
-            if length < 0xC0:
+            if length < 0xC0 or position + 1 >= end:
                 break
             position = (length & 0x3F) << 8 | data[position + 1]
         raise ValueError(position)

@@ -253,6 +253,16 @@ def test_a_pointer_into_a_ttl_does_not_change_with_it() -> None:
     assert checked.tail.endswith(b"\0\3\1b\0")
 
 
+def test_a_pointer_does_not_lead_through_itself() -> None:
+    """Into opaque data whose last label takes in the pointer: found by the fuzzer, because dnspython then reads on from elsewhere."""
+    opaque = record(b"\xc0\x0c", 999, b"\5other\3")
+    through = record(struct.pack(">H", 0xC000 | START + 12), 1536, b"x" * 29)
+    with pytest.raises(BadAnswer):
+        read_answer(message(2, opaque + through), ASKED, False, Limits())
+    whole = record(b"\xc0\x0c", 999, b"\5other\0")
+    assert read_answer(message(2, whole + through), ASKED, False, Limits()).counts == (1, 0)
+
+
 def test_hostile_compression_costs_no_more_than_its_octets() -> None:
     """Two overlapping pointers, and the longest chain of them that 14 bits can address, looked at again by every record."""
     hops = b"".join(struct.pack(">H", 0xC000 | target) for target in [12, *range(START + 12, 16380, 2)])
