@@ -95,9 +95,7 @@ def rollback(job: Job, serial: int, reason: str, wait_seconds: float = 0.0, prog
     Raises StoreError when that version is not on disk or not sound, Busy as `build`.
     """
     with publish.locked(job.state_dir, wait_seconds):
-        kept = store.serials(job.state_dir)
-        if serial not in kept:
-            raise StoreError(f"version {serial} is not on disk; those that are: {', '.join(map(str, kept)) or 'none'}")
+        store.require(job.state_dir, serial)
         store.open_version(job.state_dir, serial).verify()
         return _with_pin(job, {"serial": serial, "reason": reason, "at": job.as_of}, progress)
 
@@ -204,7 +202,7 @@ def _gather(job: Job, previous: store.Version | None, progress: Progress) -> _Ga
             gathered.sources[source.id] = {**known, "withdrawn": sorted(withdrawn_by[source.id])}
             gathered.refused.append({"source": source.id, "reason": str(error), "held": bool(held)})
             after = "what it last said stays in force" if held else "nothing of it is in force"
-            gathered.alarms.append(f"source {source.id} is refused, and {after}: {error}")
+            gathered.alarms.append(f"source {source.id} is refused, and {after}: {str(error).removeprefix(f'source {source.id}: ')}")
             continue
         by_source[source.id] = content.bases
         withdrawn_by[source.id] = set(content.withdrawn)

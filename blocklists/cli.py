@@ -45,7 +45,7 @@ def _job(context: typer.Context) -> builder.Job:
 
 
 def _fail(error: Exception) -> typer.Exit:
-    Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+    Console(stderr=True, soft_wrap=True).print(f"[red]redhand:[/red] {escape(str(error))}", highlight=False)
     return typer.Exit(1)
 
 
@@ -60,17 +60,17 @@ def versions(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("version", "state", "as of", "rules", "names", "refused", "identity")
+    table = Table("version", "state", "as of (UTC)", "rules", "names", "refused", "identity")
     for row in rows:
         state = "damaged" if row["error"] else "current" if row["current"] else ""
         table.add_row(
             str(row["serial"]),
             state + (" (pinned)" if row["pinned"] else ""),
-            _when(row["as_of"]) if not row["error"] else "",
+            _when(row["as_of"]).removesuffix(" UTC") if not row["error"] else "",
             str(row["rules"]),
             str(row["names"]),
             ", ".join(row["refused"]),
-            row["identity"][:16],
+            row["identity"][:12],
         )
     Console().print(table)
     if not rows:
@@ -120,9 +120,11 @@ def show_diff(
     new: Annotated[int, typer.Argument(help="Number of the later version.")],
     as_json: Json = False,
 ) -> None:
-    """Show what changed between two versions."""
+    """Show what changed between two versions. A name with a leading dot stands for itself and everything under it."""
     state_dir: Path = context.obj.state_dir
     try:
+        for serial in (old, new):
+            store.require(state_dir, serial)
         changes = diff.compare(store.open_version(state_dir, old), store.open_version(state_dir, new))
     except RedHandError as error:
         raise _fail(error) from None

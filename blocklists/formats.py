@@ -27,6 +27,9 @@ MAX_LINE = 4096
 MAX_KEPT = 1000
 """Skipped records kept with their reasons, a file; the rest is counted."""
 
+FIRST_BAD = 3
+"""Unreadable records that a refusal shows."""
+
 MAX_DEPTH = 8
 """Nesting of YAML; a directive needs four levels."""
 
@@ -64,6 +67,8 @@ class Names:
         """The first MAX_KEPT records not taken, whatever the reason."""
         self.bad = 0
         """Records that could not be read."""
+        self.first_bad: list[Bad] = []
+        """The first few of them, whatever else was skipped before."""
         self.refused = 0
         """Records that could be read but may not be blocked."""
         self.cut = False
@@ -75,7 +80,18 @@ class Names:
 
     def skip(self, line: int, raw: bytes, reason: str) -> None:
         if len(self.skipped) < MAX_KEPT:
-            self.skipped.append(Bad(line, visible(raw[:400].decode("utf-8", "backslashreplace")), reason))
+            self.skipped.append(_shown(line, raw, reason))
+
+    def spoil(self, line: int, raw: bytes, reason: str, records: int = 1) -> None:
+        """Skips what could not be read, and may be too much of the list."""
+        self.bad += records
+        if len(self.first_bad) < FIRST_BAD:
+            self.first_bad.append(_shown(line, raw, reason))
+        self.skip(line, raw, reason)
+
+
+def _shown(line: int, raw: bytes, reason: str) -> Bad:
+    return Bad(line, visible(raw[:400].decode("utf-8", "backslashreplace")), reason)
 
 
 def domains(data: bytes, judge: Judge) -> Names:
@@ -113,14 +129,13 @@ def hosts(data: bytes, judge: Judge) -> Names:
         address, given = fields[0], fields[1:]
         if address not in addresses:
             if not _is_address(address):
-                found.bad += max(1, len(given))
-                found.skip(line, raw, "does not begin with an address; write 0.0.0.0 and the name, or set format: domains for a list of names")
+                reason = "does not begin with an address; write 0.0.0.0 and the name, or set format: domains for a list of names"
+                found.spoil(line, raw, reason, max(1, len(given)))
                 continue
             if len(addresses) < MAX_KEPT:
                 addresses.add(address)
         if not given:
-            found.bad += 1
-            found.skip(line, raw, "has an address and no name; write the name after it")
+            found.spoil(line, raw, "has an address and no name; write the name after it")
         for word in given:
             name = plain_key(word)
             if word.lower() in BOILERPLATE:
@@ -163,8 +178,7 @@ def _read(found: Names, line: int, text: bytes, raw: bytes) -> bytes | None:
         reason = str(error)
         if len(text.split()) > 1 and _is_address(text.split()[0]):
             reason = "is a line of a hosts file; set format: hosts for this source"
-    found.bad += 1
-    found.skip(line, raw, reason)
+    found.spoil(line, raw, reason)
     return None
 
 

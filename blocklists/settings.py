@@ -35,7 +35,9 @@ class FileSource(Section):
     """One file, or one directory of directive files, that the operator keeps by hand."""
 
     id: Identifier = Field(description="name of the source in versions, answers and messages")
-    path: str = Field(description="file, or directory of .yaml directives; relative paths start at this file; builtin:sample is the sample")
+    path: str = Field(
+        min_length=1, description="file, or directory of .yaml directives; relative paths start at this file; builtin:sample is the sample"
+    )
     format: Literal["directives", "domains", "hosts"] = Field(
         description="directives: YAML orders; domains: one name a line, each with its subdomains; hosts: address and exact names a line"
     )

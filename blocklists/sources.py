@@ -123,7 +123,7 @@ def _read_list(source: FileSource, path: Path, guards: Guards, max_bad_share: fl
     judge = guards.refusal if source.action == "block" else _pass_all
     found = (formats.domains if source.format == "domains" else formats.hosts)(data, judge)
     skipped = [Skipped(path.name, *bad) for bad in found.skipped]
-    _refuse_bad(f"source {source.id}: {path}", found.bad, found.records, max_bad_share, skipped)
+    _refuse_bad(f"source {source.id}: {path}", found.bad, found.records, max_bad_share, [Skipped(path.name, *bad) for bad in found.first_bad])
     if found.cut and not found.listed:
         raise SourceError(f"source {source.id}: {path} holds one line and no end of it, so it may have been cut; end the line with a newline")
     more = found.bad + found.refused + found.cut - len(skipped)
@@ -205,11 +205,11 @@ def _describe(directive: Directive, source: FileSource) -> dict[str, Any]:
     return {**document, "source": source.id, "layer": LAYER, "verified": False, "digest": directive.digest()}
 
 
-def _refuse_bad(place: str, bad: int, records: int, max_bad_share: float, skipped: list[Skipped], withdrawn: tuple[str, ...] = ()) -> None:
+def _refuse_bad(place: str, bad: int, records: int, max_bad_share: float, unread: list[Skipped], withdrawn: tuple[str, ...] = ()) -> None:
     """One bad record among good ones is skipped, however short the list: it says nothing of the others."""
     if bad <= max_bad_share * records or (bad == 1 and records > 1):
         return
-    first = "; ".join(f"{one.where} line {one.line}: '{one.value}': {one.reason}" for one in skipped[:3])
+    first = "; ".join(f"{one.where} line {one.line}: '{one.value}': {one.reason}" for one in unread[: formats.FIRST_BAD])
     raise SourceError(
         f"{place}: {bad} of its {records} records are bad, a larger share than blocklists.max_bad_share allows ({max_bad_share}); it is refused "
         f"whole: mend them, or raise the share. First: {first}",

@@ -133,13 +133,22 @@ def serials(state_dir: Path) -> list[int]:
     return sorted(found)
 
 
+def require(state_dir: Path, serial: int) -> None:
+    """Raises StoreError, naming those that are, when there is no version of that number on disk."""
+    kept = serials(state_dir)
+    if serial not in kept:
+        raise StoreError(f"version {serial} is not on disk; those that are: {', '.join(map(str, kept)) or 'none'}")
+
+
 def read_current(state_dir: Path) -> tuple[int, str]:
     """The serial in force and the SHA-256 (hex) of its manifest. Raises StoreError."""
     path = state_dir / "current"
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise StoreError(f"{path} is missing: no version was ever put in force there, or it was deleted; {REBUILD}") from None
+        raise StoreError(
+            f"{path} is missing: no version was ever put in force there, or it was deleted; {REBUILD}, or name the settings in use with --config"
+        ) from None
     except OSError as error:
         raise StoreError(f"{path} cannot be read ({error.strerror}); mend its owner or mode") from None
     match = _CURRENT.fullmatch(content)
@@ -192,7 +201,7 @@ def open_current(state_dir: Path, thorough: bool = False) -> Version:
         version.notice = f"version {other} stands in, because the current one cannot be had: {first}"
         log.warning("%s", version.notice)
         return version
-    raise StoreError(f"{first}; no other version is sound")
+    raise StoreError(f"{first}; no other version is sound" if serials(state_dir) else str(first))
 
 
 def read_manifest(state_dir: Path, serial: int, digest: str | None = None) -> dict[str, Any]:
@@ -341,10 +350,16 @@ def withdraw_reader(state_dir: Path, name: str) -> None:
 
 
 def live_readers(state_dir: Path) -> dict[str, int]:
-    """The serial each living reader has in force. One whose process is gone does not count."""
-    found = {}
+    """The serial each living reader has in force. One whose process is gone does not count. Raises StoreError when it may not be known."""
+    found: dict[str, int] = {}
     directory = state_dir / "readers"
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+    try:
+        paths = sorted(directory.iterdir())
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        raise StoreError(f"{directory} cannot be read ({error.strerror}); mend its owner or mode") from None
+    for path in paths:
         if not _READER.fullmatch(path.name):
             continue
         try:

@@ -86,7 +86,7 @@ def test_diff(shell: Shell) -> None:
     shell.run("build")
     assert "-> redirect 2026-01-03 00:00:00 UTC to 2097-01-01 00:00:00 UTC" in shell.text("diff", "2", "3")
     assert "list the same" in shell.text("diff", "1", "1")
-    assert "versions/9/manifest.json cannot be read" in shell.error("diff", "1", "9")
+    assert shell.error("diff", "1", "9") == "redhand: version 9 is not on disk; those that are: 1, 2, 3"
 
 
 def test_rollback_and_unpin(shell: Shell) -> None:

@@ -292,3 +292,13 @@ def test_the_stamp_changes_with_the_source_and_never_raises(tmp_path: Path) -> N
     os.utime(replacement, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
     replacement.replace(path)
     assert len({missing, empty, one, longer, sources.stamp(tmp_path / "orders")}) == 5
+
+
+@pytest.mark.parametrize(("form", "bad", "good"), [("domains", "||ads^", "n{}.example"), ("hosts", "ads.example", "0.0.0.0 n{}.example")])
+def test_a_refusal_shows_what_is_bad_and_not_what_is_only_refused(form: Format, bad: str, good: str, tmp_path: Path) -> None:
+    protected = good.format("").replace("n.example", "kept.example")
+    text = f"{protected}\n" * 5 + "".join(good.format(number) + "\n" for number in range(5)) + f"{bad}\n" * 5
+    with pytest.raises(SourceError) as caught:
+        take(put(tmp_path, text), form)
+    _, _, first = str(caught.value).partition("First: ")
+    assert [part.partition(":")[0] for part in first.split("list.txt ")[1:]] == ["line 11", "line 12", "line 13"]
