@@ -94,12 +94,12 @@ def cores() -> int:
 
 def plan(configuration: Configuration, role: Role) -> Plan:
     """Check everything, bind every socket and write every job. Raises ConfigurationError; nothing stays bound then."""
-    crosscheck.check(configuration)
     settings = configuration.settings
+    listed = status.in_force(settings.state_dir)
+    warnings = crosscheck.check(configuration, held=listed["held"] if listed else ())
     state_dir = crosscheck.state_dir(configuration)
     bound: list[sockets.Bound] = []
     children: list[Child] = []
-    warnings: list[str] = []
     endpoints: list[tuple[str, int]] = []
     upstreams: tuple[Upstream, ...] = ()
     try:
@@ -165,4 +165,6 @@ def _program() -> str:
     """How the operator calls us: `redhand` if the shell finds it, else the path it was called by."""
     called = Path(sys.argv[0])
     found = shutil.which("redhand")
-    return "redhand" if found and Path(found).resolve() == called.resolve() else os.path.relpath(called) if called.name == "redhand" else "redhand"
+    if called.name != "redhand" or (found and Path(found).resolve() == called.resolve()):
+        return "redhand"
+    return min(os.path.relpath(called), str(called.absolute()), key=len)

@@ -163,16 +163,21 @@ def status(
     from redhand import screen
     from redhand import status as file
 
-    settings = load(ctx, config).settings
+    configuration = load(ctx, config)
+    settings = configuration.settings
     reports = [report for name in (file.MAIN, file.LANDING) if (report := file.read(settings.state_dir, name))]
     serials = live_readers(settings.state_dir)
+    listed = file.in_force(settings.state_dir)
     answers = _probe(reports) if probe else None
     if as_json:
-        typer.echo(json.dumps({"running": reports, "serials": serials} | ({} if answers is None else {"answers": answers}), indent=1))
+        found = {"running": reports, "serials": serials, "list": listed}
+        typer.echo(json.dumps(found | ({} if answers is None else {"answers": answers}), indent=1))
     elif reports:
-        typer.echo(screen.status(reports, serials, screen.Style.of(sys.stdout.isatty())))
+        typer.echo(screen.status(reports, serials, listed, screen.Style.of(sys.stdout.isatty())))
     else:
         typer.echo(f"Nothing runs with the state directory {settings.state_dir}. Start it with: redhand run")
+        if configuration.file is None:
+            typer.echo("These are the built-in defaults; if it runs with a settings file, name that one with --config.")
     if not reports:
         raise typer.Exit(NOT_RUNNING)
     healthy = all(report["state"] == "serving" and all(child["state"] == "ready" for child in report["children"]) for report in reports)

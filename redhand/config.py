@@ -91,7 +91,8 @@ def refuse(problems: Iterable[Problem]) -> None:
 
 def _text(file: Path) -> str:
     try:
-        raw = file.read_bytes()[: MAX_BYTES + 1]
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)  # no more: some files, such as devices, have no end
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror}); name a readable file with --config, or unset {VARIABLE}") from None
     if len(raw) > MAX_BYTES:
@@ -144,7 +145,7 @@ def _problems(error: ValidationError, document: Document) -> list[Problem]:
         kind, _, suffix = item["type"].rpartition("_")
         if item["type"] == "extra_forbidden":
             what, value = _unknown(str(key[-1]), model), UNSET if isinstance(value, dict) else value
-        elif item["type"] == "too_short":
+        elif item["type"] in ("too_short", "string_too_short"):
             if value:  # its items were refused one by one; that it is empty without them is no news
                 continue
             what = f"must not be empty. It means: {described}"
@@ -155,7 +156,7 @@ def _problems(error: ValidationError, document: Document) -> list[Problem]:
         elif item["type"] == "literal_error":
             what = f"must be {item['ctx']['expected'].replace(chr(39), '')}"
         elif suffix in ("type", "parsing") and kind.removesuffix("_from") in KINDS:
-            what = f"must be {KINDS[kind.removesuffix('_from')]}{', not empty' if value is None else ''}. It means: {described}"
+            what = f"must be {KINDS[kind.removesuffix('_from')]}{_example(key, value)}. It means: {described}"
         elif what.startswith("Input should be "):
             what = f"must be {what.removeprefix('Input should be ')}. It means: {described}"
         else:
@@ -165,6 +166,15 @@ def _problems(error: ValidationError, document: Document) -> list[Problem]:
             what = f"must be {KINDS['path']}. It means: {described}"
         found.append(Problem(document.place(key), key, what, value))
     return found
+
+
+def _example(key: Key, value: Any) -> str:
+    """How what was meant is written, where that is easy to see."""
+    if value is None:
+        return ", not empty"
+    model, _ = _field((*key, ""))
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    return f", such as {{{required[0]}: {value}}}" if isinstance(value, str) and len(required) == 1 and isinstance(key[-1], int) else ""
 
 
 def _unknown(name: str, model: type[BaseModel]) -> str:

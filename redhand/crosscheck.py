@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import dns.exception
@@ -31,9 +32,25 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 RESOLV_CONF = "/etc/resolv.conf"
 
 
-def check(configuration: Configuration) -> None:
-    """Raise ConfigurationError naming everything that cannot work together or on this machine."""
-    refuse([*_listeners(configuration), *_loops(configuration), *_landing(configuration), *_sources(configuration), *_groups(configuration)])
+def check(configuration: Configuration, held: Collection[str] = ()) -> list[str]:
+    """Raise ConfigurationError naming everything that cannot work together or on this machine.
+
+    `held`: sources whose last good content is in force. Their files may be gone, as at a start before a disk is mounted: that is a warning, which
+    is returned, and no reason to leave every client without an answer.
+    """
+    missing = list(_files(configuration))
+    refuse(
+        [
+            *_listeners(configuration),
+            *_loops(configuration),
+            *_landing(configuration),
+            *_sources(configuration),
+            *(problem for source, problem in missing if source not in held),
+            *_state_dir(configuration),
+            *_groups(configuration),
+        ]
+    )
+    return [f"{problem}; until then what source {source} last said stays in force" for source, problem in missing if source in held]
 
 
 def upstreams(configuration: Configuration, resolv_conf: str = RESOLV_CONF) -> tuple[Upstream, ...]:
@@ -198,8 +215,6 @@ def _sources(configuration: Configuration) -> Iterator[Problem]:
         if source.format == "directives" and source.action == "pass":
             what = "is for domains and hosts only: a directive says itself what it does; remove the line"
             yield Problem(configuration.place(*key, "action"), (*key, "action"), what, source.action)
-        if source.path != SAMPLE and (why := _unreadable(Path(source.path), source.format == "directives")):
-            yield Problem(configuration.place(*key, "path"), (*key, "path"), why, source.path)
     for number, name in enumerate(settings.protected):
         try:
             parse(name)
@@ -207,14 +222,47 @@ def _sources(configuration: Configuration) -> Iterator[Problem]:
             yield Problem(configuration.place("blocklists", "protected", number), ("blocklists", "protected", number), str(error), name)
 
 
+def _files(configuration: Configuration) -> Iterator[tuple[str, Problem]]:
+    """Sources whose files are not there or cannot be read, by their ids."""
+    for number, source in enumerate(configuration.settings.blocklists.sources):
+        key: Key = ("blocklists", "sources", number, "path")
+        if source.path != SAMPLE and (why := _unreadable(Path(source.path), source.format == "directives")):
+            yield source.id, Problem(configuration.place(*key), key, why, source.path)
+
+
 def _unreadable(path: Path, may_be_directory: bool) -> str | None:
-    if not path.exists():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
         return "does not exist; create the file, correct the path, or remove the source"
-    if path.is_dir() and not may_be_directory:
+    except OSError as error:
+        return f"cannot be reached by this user ({error.strerror}); change the permissions of its directories, or move it"
+    if stat.S_ISDIR(mode) and not may_be_directory:
         return "is a directory; name one file, or set format: directives for a directory of directives"
-    if not os.access(path, os.R_OK):
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        return "is not a plain file; name one"
+    if not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
         return "cannot be read by this user; change its permissions"
     return None
+
+
+def _state_dir(configuration: Configuration) -> Iterator[Problem]:
+    """What `state_dir` below would stumble over, seen without making anything."""
+    path = configuration.settings.state_dir
+    why = None
+    if any(part.startswith("~") for part in path.parts):
+        why = "has a ~, which only a shell turns into a home directory; write the whole path"
+    else:
+        try:
+            there = next(each for each in (path, *path.parents) if each.exists())
+            if not there.is_dir():
+                why = f"cannot be made: {there} is a file; name a directory"
+            elif not os.access(there, os.W_OK | os.X_OK):
+                why = f"cannot be written: this user may not write to {there}; change its owner, or name another directory"
+        except OSError as error:
+            why = f"cannot be reached by this user ({error.strerror}); name a directory of this user's"
+    if why:
+        yield Problem(configuration.place("state_dir"), ("state_dir",), why, str(path))
 
 
 def state_dir(configuration: Configuration) -> Path:

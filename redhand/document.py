@@ -96,6 +96,7 @@ class _Reader:
     """Turns composed nodes into values, noting the line of each."""
 
     SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))
+    COLLECTIONS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq"))
     TEXT = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("timestamp", "value"))
 
     def __init__(self, document: Document, source: str, numbered: bool, base: Key) -> None:
@@ -111,6 +112,8 @@ class _Reader:
             raise _Strange(node, key, "YAML aliases are not used here; write the value again")
         self.seen.add(id(node))
         self.document.places.setdefault(key, self.place(node))
+        if isinstance(node, yaml.CollectionNode) and node.tag not in self.COLLECTIONS:
+            raise _Strange(node, key, f"the YAML tag {node.tag!r} is not used here; remove it")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, key)
         if isinstance(node, yaml.SequenceNode):
@@ -157,6 +160,10 @@ def parse_into(document: Document, text: str, source: str, *, numbered: bool = T
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
         hint = "check indentation, and put addresses that begin with [ or hold ': ' in quotes"
+        if error.problem and "'\\t'" in error.problem:
+            hint = "YAML allows no tabs in indentation; use spaces"
+        elif error.problem and "another document" in error.problem:
+            hint = "settings are one document; remove the line ---"
         return refuse(f"is not YAML: {what}; {hint}", mark.line + 1 if mark else None)
     except yaml.YAMLError as error:
         return refuse(f"is not YAML: {' '.join(str(error).split())}; save the file as plain UTF-8 text", None)

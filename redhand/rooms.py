@@ -6,20 +6,39 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from blocklists import cli as blocklists_cli
 from blocklists import store
 from blocklists.check import check
+from blocklists.names import listed
 from redhand.assembly import build_job
 from redhand.config import Configuration, load
 
 blocklist = blocklists_cli.app
 
 
-@blocklist.callback(epilog="Example: redhand blocklist versions --json")
+class ConfigAnywhere(TyperGroup):
+    """Takes --config also after the name of a room's command, as the front door's own commands do."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments left for the command, once --config was taken from among them."""
+        end = args.index("--") if "--" in args else len(args)
+        moved: list[str] = []
+        rest: list[str] = []
+        given = iter(args[:end])
+        for argument in given:
+            if argument in ("--config", "-c"):
+                moved += [argument, *([value] if (value := next(given, None)) is not None else [])]
+            else:
+                (moved if argument.startswith("--config=") else rest).append(argument)
+        return super().parse_args(ctx, moved + rest + args[end:])
+
+
+@blocklist.callback(cls=ConfigAnywhere, epilog="Example: redhand blocklist versions --json")
 def blocklist_settings(
     ctx: typer.Context,
     config: Annotated[
@@ -32,6 +51,11 @@ def blocklist_settings(
 
 
 def check_name(configuration: Configuration, name: str, as_json: bool) -> None:
-    """Print what the version in force says of the name. Raises BadName, or StoreError when there is no version."""
+    """Print what the version in force says of the name.
+
+    Raises StoreError when there is no version, and BadName also for what is legal in the DNS but never what was meant, such as the address of a page:
+    "not blocked" would be taken for an answer about the site.
+    """
+    listed(name)
     report = check(store.open_current(configuration.settings.state_dir), name, int(time.time()))
     typer.echo(json.dumps(report.to_json(), indent=1) if as_json else report.to_text())

@@ -84,14 +84,18 @@ def _commands(report: dict[str, Any], program: str, sample: bool) -> Iterable[st
         yield f"{program} status"
 
 
-def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], style: Style) -> str:
-    """The status of what runs, one line a child."""
+def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: dict[str, Any] | None, style: Style) -> str:
+    """The status of what runs, one line a child, and what is wrong. `listed`: as `redhand.status.in_force` has it."""
     out = []
     for report in reports:
         since = ago(time.time() - report["started"])
         out.append(f"{style.bold('Red Hand')} {report['version']} is {report['state']} (process {report['pid']}, started {since} ago)")
         if report["dns"]:
-            out += [f"  DNS       {_dns(report)}", f"  Blocked   {blocked(report['list'])}", f"  Upstream  {'  '.join(report['upstreams'])}"]
+            out += [
+                f"  DNS       {_dns(report)}",
+                f"  Blocked   {blocked(listed or report['list'])}",
+                f"  Upstream  {'  '.join(report['upstreams'])}",
+            ]
         if report["landing"]:
             out.append(f"  Landing   {'  '.join(f'http://{endpoint}/' for endpoint in report['landing'])}")
         for child in report["children"]:
@@ -101,8 +105,21 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], style: St
                 details.append(f"restarted {child['restarts']}x, last end: {child['last_end']}")
             out.append(f"  {child['name']:<9} {', '.join(filter(None, details))}")
         warnings = [*report["warnings"], *([f"block list not built: {report['build_error']}"] if report["build_error"] else [])]
+        warnings += _troubles(listed) if listed and report["dns"] else []
         out += [f"  {style.red('warning')}   {warning}" for warning in warnings]
     return "\n".join(out)
+
+
+def _troubles(listed: dict[str, Any]) -> Iterable[str]:
+    """What the operator should know of the list in force."""
+    if pin := listed["pinned"]:
+        why = f"{ago(time.time() - pin['at'])} ago: {pin['reason']}"
+        yield f"pinned to version {pin['serial']} ({why}); what changes in the sources waits for: redhand blocklist unpin"
+    for refused in listed["refused"]:
+        after = "what it last said stays in force" if refused["held"] else "nothing of it is in force"
+        yield f"block list: {refused['reason']} ({after})"
+    if listed["skipped"]:
+        yield f"block list: {listed['skipped']:,} records are skipped; to see which, and why, run: redhand blocklist build"
 
 
 def ago(seconds: float) -> str:

@@ -13,7 +13,8 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from blocklists.errors import Busy
+from blocklists import store
+from blocklists.errors import Busy, StoreError
 
 MAIN = "status"
 """The resolver's supervisor, with or without landing."""
@@ -63,3 +64,25 @@ def read(state_dir: Path, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         pass
     return None
+
+
+def in_force(state_dir: Path) -> dict[str, Any] | None:
+    """What the list that `current` names says of itself, whoever built it; None when there is none that can be read.
+
+    `serial`, `identity`, `names`, `skipped` (how many records), `held` (sources whose last content stands in it); `refused` and `pinned` as in
+    the manifest.
+    """
+    try:
+        manifest = store.read_manifest(state_dir, *store.read_current(state_dir))
+    except StoreError:
+        return None
+    lost = {refused["source"] for refused in manifest["refused"] if not refused["held"]}
+    return {
+        "serial": manifest["serial"],
+        "identity": manifest["identity"],
+        "names": sum(layer["names"] for layer in manifest["layers"].values()),
+        "skipped": manifest["skipped"],
+        "held": sorted(set(manifest["sources"]) - lost),
+        "refused": manifest["refused"],
+        "pinned": manifest["pinned"],
+    }

@@ -100,9 +100,9 @@ class Supervisor:
         """Run until told to stop; the exit code: 0, or 1 when it could not begin."""
         with status.hold(self.plan.state_dir, self.plan.name):
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(SIGTERM, self.stop.set)
+            loop.add_signal_handler(SIGTERM, self._terminate)
             loop.add_signal_handler(SIGINT, self._interrupt)
-            loop.add_signal_handler(SIGHUP, self.look.set)
+            loop.add_signal_handler(SIGHUP, self._look)
             self.keepers = [Keeper(child, self.say, self._changed) for child in self.plan.children]
             self._changed()
             try:
@@ -111,6 +111,7 @@ class Supervisor:
                 self._enter("stopped")
                 for opened in self.plan.sockets:
                     opened.close()
+                self.say("stopped")
 
     async def _run(self) -> int:
         if self.plan.builder and not self.plan.has_list:
@@ -162,8 +163,9 @@ class Supervisor:
         again = 0.0
         while True:
             if build:
+                asked = self.look.is_set()
                 self.look.clear()
-                await self._build()
+                await self._build(asked)
                 again = time.monotonic() + patience.ended(0) if self.failed else math.inf
                 if not self.failed:
                     patience.forgive()
@@ -172,8 +174,8 @@ class Supervisor:
             edited = await asyncio.to_thread(self.plan.edited, time.monotonic())
             build = edited or self.look.is_set() or time.monotonic() >= again
 
-    async def _build(self) -> None:
-        """One run of the builder; on failure the last good version stays in force."""
+    async def _build(self, asked: bool = False) -> None:
+        """One run of the builder; on failure the last good version stays in force. `asked`: somebody waits to hear what came of it."""
         assert self.plan.builder is not None  # noqa: S101 - callers asked
         try:
             async with asyncio.timeout(BUILD_WITHIN):
@@ -189,12 +191,16 @@ class Supervisor:
             self.failed = ""
             if self.listed is None or self.listed["serial"] != result["serial"]:
                 self.say(f"block list: {screen.blocked(result)}, built in {result['seconds']:.1f} s")
+            elif asked:
+                self.say(f"block list: {screen.blocked(result)}, as before")
             self._tell(result)
             self.listed = result
         self._changed()
 
     def _tell(self, result: dict[str, Any]) -> None:
         """What the operator should mend: each refused source, the first records skipped."""
+        if result["pinned"] is not None:
+            self.say(f"block list: pinned to version {result['pinned']}; what changes in the sources waits for: redhand blocklist unpin")
         for alarm in result["alarms"]:
             self.say(f"block list: {alarm}")
         for row in result["first_skipped"]:
@@ -212,13 +218,27 @@ class Supervisor:
         again.cancel()
         if not everyone.done():
             late = [keeper for keeper in self.keepers if keeper.state != "stopped"]
-            self.say(f"{', '.join(keeper.child.name for keeper in late)} did not end in time and is killed")
+            why = "Ctrl-C came twice" if self.hurry.is_set() else f"not ended within {KILL_AFTER:g} s"
+            self.say(f"killed: {', '.join(keeper.child.name for keeper in late)} ({why})")
             for keeper in late:
                 keeper.signal(SIGKILL)
         await everyone
 
+    def _terminate(self) -> None:
+        if not self.stop.is_set():
+            self.say("stopping, as SIGTERM asks")
+        self.stop.set()
+
     def _interrupt(self) -> None:
-        (self.hurry if self.stop.is_set() else self.stop).set()
+        if self.stop.is_set():
+            self.hurry.set()
+        else:
+            self.say("stopping, as Ctrl-C (SIGINT) asks")
+            self.stop.set()
+
+    def _look(self) -> None:
+        self.say("building the block list again, as SIGHUP asks")
+        self.look.set()
 
     def _enter(self, state: str) -> None:
         self.state = state

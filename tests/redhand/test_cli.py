@@ -80,7 +80,10 @@ def test_the_file_may_be_named_before_or_after_the_command_or_by_variable(tmp_pa
     for arguments in (["--config", "good.yaml", "config", "show", "--json"], ["config", "show", "--json", "-c", "good.yaml"]):
         assert json.loads(redhand(*arguments, cwd=tmp_path).stdout)["resolver"]["workers"] == 7
     assert json.loads(redhand("config", "show", "--json", cwd=tmp_path, REDHAND_CONFIG="good.yaml").stdout)["resolver"]["workers"] == 7
-    assert redhand("blocklist", "--config", "missing.yaml", "versions", cwd=tmp_path).returncode == 2
+    for arguments in (["--config", "missing.yaml", "versions"], ["versions", "-c", "missing.yaml"], ["diff", "1", "2", "--config=missing.yaml"]):
+        run = redhand("blocklist", *arguments, cwd=tmp_path)
+        assert (run.returncode, "missing.yaml: cannot be read" in run.stderr) == (2, True), arguments
+    assert redhand("blocklist", "versions", "-c", cwd=tmp_path).returncode == 2
 
 
 def test_config_show_prints_what_is_in_force(tmp_path: Path) -> None:
@@ -102,14 +105,24 @@ def test_status_of_nothing(tmp_path: Path) -> None:
     run = redhand("status", cwd=tmp_path)
     assert run.returncode == 3
     assert "Start it with: redhand run" in run.stdout
+    assert "name that one with --config" in run.stdout
     run = redhand("status", "--json", "--probe", cwd=tmp_path)
     assert run.returncode == 3
-    assert json.loads(run.stdout) == {"running": [], "serials": {}, "answers": False}
+    assert json.loads(run.stdout) == {"running": [], "serials": {}, "list": None, "answers": False}
+
+
+def test_status_says_what_keeps_it_from_knowing(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "readers").write_text("no directory")
+    run = redhand("status", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr == f"redhand: {tmp_path}/var/readers cannot be read (Not a directory); mend its owner or mode\n"
 
 
 def test_check_builds_on_the_version_on_disk(tmp_path: Path) -> None:
     before = redhand("check", "blocked.redhand.example", cwd=tmp_path)
     assert before.returncode == 1
+    assert "name the settings in use with --config" in before.stderr
     assert "Traceback" not in before.stderr
     assert before.stderr.startswith("redhand: ")
     assert redhand("blocklist", "build", cwd=tmp_path).returncode == 0
@@ -117,9 +130,15 @@ def test_check_builds_on_the_version_on_disk(tmp_path: Path) -> None:
     assert (listed["verdict"], listed["decides"]["kind"]) == ("blocked", "directive")
     free = redhand("check", "anything.else.example", cwd=tmp_path)
     assert (free.returncode, "not blocked" in free.stdout) == (0, True)
-    wrong = redhand("check", "a..b", cwd=tmp_path)
-    assert wrong.returncode == 1
-    assert wrong.stderr.startswith("redhand: 'a..b' has an empty label")
+    for text, why in (
+        ("a..b", "has an empty label"),
+        ("https://blocked.redhand.example/page", "has ':', which no host name has; write the bare name"),
+        ("blocked.redhand.example:443", "has ':', which no host name has; write the bare name"),
+        ("192.0.2.1", "ends in a number, as only addresses do"),
+    ):
+        wrong = redhand("check", text, cwd=tmp_path)
+        assert (wrong.returncode, wrong.stdout) == (1, "")
+        assert wrong.stderr.startswith(f"redhand: {text!r} {why}")
 
 
 def test_a_port_in_use_is_one_message(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ MISTAKES = [
     ("blocklists:\n  max_bad_share: .nan\n", ["given.yaml:2:", "blocklists.max_bad_share"]),
     ("blocklists:\n  sources: [{id: a b, path: x, format: hosts}]\n", ["given.yaml:2:", "blocklists.sources[0].id", "1 to 64 ASCII letters"]),
     ("blocklists:\n  sources: [{id: a, path: x, format: rpz}]\n", ["given.yaml:2:", "must be directives, domains or hosts"]),
+    ("resolver:\n  upstreams: [192.0.2.1]\n", ["given.yaml:2:", "resolver.upstreams[0]", "each `name: value`, such as {address: 192.0.2.1}"]),
+    ("resolver:\n\tworkers: 1\n", ["given.yaml:2:", "is not YAML", "no tabs in indentation; use spaces"]),
+    ("resolver: {}\n---\nlanding: {}\n", ["given.yaml:2:", "is not YAML", "remove the line ---"]),
+    ("resolver: !thing {}\n", ["given.yaml:1:", "the YAML tag '!thing' is not used here"]),
+    ("blocklists:\n  sources: [{id: a, path: '', format: hosts}]\n", ["given.yaml:2:", "blocklists.sources[0].path", "must not be empty"]),
     ("resolver: 5\n", ["given.yaml:1:", "resolver = 5", "must be settings, each `name: value`"]),
     ("resolver:\n  workers: 1\n  workers: 2\n", ["given.yaml:3:", "resolver.workers", "is written twice; the first is at given.yaml:2"]),
     ("- a\n- b\n", ["given.yaml:1:", "must hold settings"]),
@@ -198,3 +203,8 @@ def test_any_plain_values_are_settings_or_a_located_refusal(value: object) -> No
 def test_any_text_is_settings_or_a_refusal_naming_the_file(text: str) -> None:
     message = refused(text)
     assert not message or "given.yaml" in message
+
+
+def test_a_file_without_an_end_is_no_configuration() -> None:
+    with pytest.raises(ConfigurationError, match="/dev/zero: is larger than 1 MiB"):
+        load(Path("/dev/zero"), {})

@@ -170,3 +170,40 @@ def test_a_state_directory_is_made_or_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"given\.yaml:1: state_dir = .*cannot be written"):
         crosscheck.state_dir(read("state_dir: file/b\n", tmp_path))
+
+
+# Paths that no list can be read from, and what the message must say.
+UNREADABLE = [
+    ("nothing", "does not exist; create the file"),
+    ("list.txt/under", "does not exist; create the file"),
+    (".", "is a directory; name one file"),
+    ("/dev/zero", "is not a plain file; name one"),
+    ("x" * 300, "cannot be reached by this user (File name too long)"),
+]
+
+
+@pytest.mark.parametrize(("path", "what"), UNREADABLE, ids=[path[:20] for path, _ in UNREADABLE])
+def test_a_file_that_cannot_be_read_is_refused_unless_its_last_content_is_held(path: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.example\n")
+    sources = f"[{{id: house, path: {path}, format: domains}}, {{id: other, path: list.txt, format: domains}}]"
+    configuration = read(f"blocklists:\n  sources: {sources}\n", tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        crosscheck.check(configuration, held=["other"])
+    assert "given.yaml:2: blocklists.sources[0].path" in str(caught.value)
+    assert what in str(caught.value)
+    [warning] = crosscheck.check(configuration, held=["house"])
+    assert what in warning
+    assert warning.endswith("until then what source house last said stays in force")
+
+
+@pytest.mark.parametrize(
+    ("state_dir", "what"),
+    [("list.txt/var", "is a file; name a directory"), ("~/var", "write the whole path"), ("x" * 300, "cannot be reached by this user")],
+)
+def test_a_state_directory_that_cannot_be_is_seen_without_making_one(state_dir: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.example\n")
+    with pytest.raises(ConfigurationError) as caught:
+        crosscheck.check(read(f"state_dir: {state_dir}\n", tmp_path))
+    assert "given.yaml:1: state_dir" in str(caught.value)
+    assert what in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["given.yaml", "list.txt"]

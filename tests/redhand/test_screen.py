@@ -77,13 +77,36 @@ def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPa
 def test_status_shows_each_child_and_what_is_wrong() -> None:
     troubled = report(warnings=["queues are short"], build_error="the disk is full")
     troubled["children"][1] |= {"state": "waiting", "pid": None, "restarts": 3, "last_end": "killed by SIGKILL"}
-    lines = status([troubled], {"worker-0": 4, "landing": 4}, PLAIN).splitlines()
+    lines = status([troubled], {"worker-0": 4, "landing": 4}, None, PLAIN).splitlines()
     assert lines[0] == "Red Hand 1.2.3 is serving (process 10, started 10 min ago)"
     assert "  worker-0  ready, process 11, list version 4" in lines
     assert "  worker-1  waiting, restarted 3x, last end: killed by SIGKILL" in lines
     assert "  landing   ready, process 13, list version 4" in lines
     assert "  warning   queues are short" in lines
     assert "  warning   block list not built: the disk is full" in lines
+
+
+def test_status_shows_the_list_in_force_and_what_is_wrong_with_it() -> None:
+    listed = {
+        "serial": 7,
+        "identity": "00",
+        "names": 3,
+        "held": ["house"],
+        "pinned": {"serial": 5, "reason": "6 names a bank", "at": int(time.time()) - 600},
+        "refused": [
+            {"source": "house", "reason": "source house: /lists/house.txt is empty", "held": True},
+            {"source": "orders", "reason": "source orders: /lists/orders cannot be read", "held": False},
+        ],
+        "skipped": 1200,
+    }
+    lines = status([report()], {}, listed, PLAIN).splitlines()
+    assert "  Blocked   3 names, version 7" in lines, "what is on disk, whoever built it, not the supervisor's own last build"
+    assert [line.removeprefix("  warning   ") for line in lines if "warning" in line] == [
+        "pinned to version 5 (10 min ago: 6 names a bank); what changes in the sources waits for: redhand blocklist unpin",
+        "block list: source house: /lists/house.txt is empty (what it last said stays in force)",
+        "block list: source orders: /lists/orders cannot be read (nothing of it is in force)",
+        "block list: 1,200 records are skipped; to see which, and why, run: redhand blocklist build",
+    ]
 
 
 def test_words() -> None:

@@ -27,7 +27,7 @@ from tests.tools import DEADLINE, wait_for
 
 HERE = Path(__file__).parent
 SCRIPT = (sys.executable, str(HERE / "child.py"))
-BUILT = {"ok": True, "serial": 1, "names": 3, "seconds": 0.1, "alarms": [], "skipped": 0, "first_skipped": []}
+BUILT = {"ok": True, "serial": 1, "names": 3, "seconds": 0.1, "alarms": [], "skipped": 0, "first_skipped": [], "pinned": None}
 
 
 def child(name: str, directory: Path, fds: tuple[int, ...] = (), **job: Any) -> Child:
@@ -168,8 +168,21 @@ def test_a_child_deaf_to_term_is_killed_within_five_seconds(tmp_path: Path) -> N
             run.supervisor.stop.set()
             await task
             assert KILL_AFTER <= time.monotonic() - began < 5
-        assert run.said == ["landing did not end in time and is killed"]
+        assert run.said == ["killed: landing (not ended within 4 s)", "stopped"]
         assert not psutil.pid_exists(lives(tmp_path, "landing")[0])
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("number", "what"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "Ctrl-C (SIGINT)")])
+def test_a_signal_that_stops_it_is_named_in_its_log(number: signal.Signals, what: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        run = Run(tmp_path, [child("worker-0", tmp_path)])
+        async with running(run) as task:
+            await run.until(run.supervisor.serving.is_set, "serving")
+            os.kill(os.getpid(), number)
+            assert await asyncio.wait_for(task, DEADLINE) == 0
+        assert run.said == [f"stopping, as {what} asks", "stopped"]
 
     asyncio.run(scenario())
 
@@ -309,6 +322,14 @@ def test_an_edited_source_or_a_hint_has_the_list_built_again(tmp_path: Path) -> 
             os.kill(os.getpid(), signal.SIGHUP)
             await run.until(lambda: (run.supervisor.listed or {}).get("serial") == 3, "version 3")
             assert builds.count == 3
+            builds.say({**BUILT, "serial": 3, "pinned": 1})
+            os.kill(os.getpid(), signal.SIGHUP)
+            await run.until(lambda: builds.count == 4 and len(run.said) >= 7, "the fourth build's result")
+            assert run.said[-3:] == [
+                "building the block list again, as SIGHUP asks",
+                "block list: 3 names, version 3, as before",
+                "block list: pinned to version 1; what changes in the sources waits for: redhand blocklist unpin",
+            ]
 
     asyncio.run(scenario())
 
