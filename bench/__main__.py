@@ -13,6 +13,8 @@ from rich.console import Console
 from bench import machine, million, report, rows, servers
 
 MILLION_ROWS = ("million", "swap")
+WIDE = 130
+"""Columns when the output goes to a file, which wraps nothing."""
 EVERY_ROW = (*(row.key for row in rows.ROWS), *MILLION_ROWS)
 
 
@@ -36,6 +38,8 @@ def run(
     machine alone meanwhile.
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
     try:
         chosen = [] if without_redhand else [servers.RED_HAND]
         chosen += _peers(peers)

@@ -173,7 +173,7 @@ def show(outcome: Outcome, console: Console) -> None:
     for grid in grids(outcome, whole=False):
         table = Table(title=grid.title, title_justify="left", header_style="bold")
         for number, head in enumerate(grid.heads):
-            table.add_column(head, justify="left" if number == 0 or head in {"server", ""} else "right")
+            table.add_column(head, justify="left" if number == 0 or head in {"server", ""} else "right", overflow="fold")
         for row in grid.rows:
             style = "red" if row[-1] == "MISS" else "green" if row[-1] == "pass" else None
             table.add_row(*row, style=style)
