@@ -21,6 +21,7 @@ from bench.million import MEMORY_TARGET, Million, Swap
 from bench.rows import Result
 from bench.servers import RED_HAND
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 NOISE_SHARE = 0.25
 """Cores other programs may use during a load before the record says so; the generator's own noise is about half of it."""
 RECORD = Path(__file__).parent / "record"
@@ -94,7 +95,7 @@ def _targets(outcome: Outcome) -> Grid:
     for result in outcome.results:
         ratios = result.ratios()
         spread = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "none"
-        rows.append([result.row.title, spread, f"at most {result.row.target:.2f} of {result.row.against}", verdict(result.passed())])
+        rows.append([result.row.title, spread, f"at most {result.row.target:.2f} {TIMES} {result.row.against}", verdict(result.passed())])
     return Grid("CPU time per query, Red Hand over its peer: median of the rounds, and their range", ["work", "ratio", "target", ""], rows)
 
 
@@ -238,7 +239,7 @@ def _panels(outcome: Outcome) -> list[chart.Panel]:
         bars = _bars(outcome, {server: [figure.cpu_us for figure in result.of(server)] for server in outcome.servers})
         peer = result.cpu_us(result.row.against)
         limit = peer * result.row.target if peer is not None else None
-        words = f"µs of CPU a query; target: at most {result.row.target:g} of {result.row.against}"
+        words = f"µs of CPU a query; target: at most {result.row.target:g} {TIMES} {result.row.against}"
         panels.append(chart.Panel(result.row.title, bars, limit, words, result.passed()))
     if outcome.million and outcome.million.memories:
         bars = _bars(outcome, {server: [memory.more / 1e6 for memory in outcome.million.memory_of(server)] for server in outcome.servers})
