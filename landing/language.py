@@ -68,7 +68,13 @@ def prefers_json(accept: str) -> bool:
 
 
 def shown_date(moment: datetime, language: str) -> str:
-    """A day as the language writes it, in UTC: 1 March 2026, 1er mars 2026."""
+    """A moment as the language writes it, in UTC: 1 March 2026, 1er mars 2026; with the time, unless it is midnight.
+
+    An order that takes effect at midnight in Paris does so the day before in UTC: without the time the page would state a wrong day.
+    """
     moment = moment.astimezone(UTC)
     day = "1er" if language == "fr" and moment.day == 1 else str(moment.day)
-    return f"{day}\u00a0{MONTHS[language][moment.month - 1]}\u00a0{moment.year}"
+    text = f"{day}\u00a0{MONTHS[language][moment.month - 1]}\u00a0{moment.year}"
+    if (moment.hour, moment.minute) == (0, 0):
+        return text
+    return f"{text}{' à ' if language == 'fr' else ', '}{moment:%H:%M}\u00a0UTC"

@@ -163,7 +163,7 @@ def _sentence(language: str, key: str, **values: object) -> Markup:
 
 
 def _date(language: str, moment: datetime) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(moment.astimezone(UTC).date().isoformat(), shown_date(moment, language))
+    return Markup('<time datetime="{}">{}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}", shown_date(moment, language))
 
 
 def _category(language: str, category: str) -> str:

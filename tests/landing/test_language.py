@@ -81,9 +81,10 @@ def test_no_field_breaks_negotiation(accept: str, accept_language: str) -> None:
 @pytest.mark.parametrize(
     ("moment", "english", "french"),
     [
-        (datetime(2026, 3, 1, 9, tzinfo=UTC), "1 March 2026", "1er mars 2026"),
-        (datetime(2026, 8, 31, 23, 59, tzinfo=UTC), "31 August 2026", "31 août 2026"),
-        (datetime(2027, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1))), "31 December 2026", "31 décembre 2026"),
+        (datetime(2026, 3, 1, 9, tzinfo=UTC), "1 March 2026, 09:00 UTC", "1er mars 2026 à 09:00 UTC"),
+        (datetime(2026, 8, 31, 23, 59, tzinfo=UTC), "31 August 2026, 23:59 UTC", "31 août 2026 à 23:59 UTC"),
+        (datetime(2028, 1, 1, tzinfo=UTC), "1 January 2028", "1er janvier 2028"),
+        (datetime(2027, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1))), "31 December 2026, 23:30 UTC", "31 décembre 2026 à 23:30 UTC"),
     ],
 )
 def test_dates_are_in_utc_and_in_words(moment: datetime, english: str, french: str) -> None:
