@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
@@ -35,7 +34,7 @@ import pytest
 import yaml
 
 from blocklists.builder import Job, write_job
-from blocklists.settings import SAMPLE, BlocklistSettings, FileSource
+from blocklists.settings import BlocklistSettings, FileSource
 from redhand.assembly import worker
 from redhand.config import Settings
 from resolver.settings import ForwardZone, ResolverSettings, Upstream
@@ -368,13 +367,6 @@ def domains(directory: Path, *names: str, **more: Any) -> Lists:
     return lists
 
 
-def sample(directory: Path) -> Lists:
-    """The sample orders."""
-    lists = Lists(directory, BlocklistSettings(sources=(FileSource(id="sample", path=SAMPLE, format="directives"),)))
-    lists.build()
-    return lists
-
-
 @dataclass
 class Resolver:
     """A worker process with sockets of its own, started as the supervisor starts one."""
@@ -489,8 +481,3 @@ def has_ipv6() -> bool:
 
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="IPv6 is switched off here: ::1 is missing")
-
-
-def copy(source: Path, target: Path) -> None:
-    """A directory's content, elsewhere."""
-    shutil.copytree(source, target)

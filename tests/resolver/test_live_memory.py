@@ -148,7 +148,7 @@ def test_an_idle_worker_and_a_replaced_version_leave_no_cycle(watched: Watched, 
         return Path(f"/proc/{worker.process.pid}/maps").read_text().count(str(lists.state_dir))
 
     before = mapped()
-    for number in range(6):
+    for number in range(4):
         lists.write("own.txt", f"blocked.example\nswap{number}.example\n")
         serial = lists.build()["serial"]
         wait_for(lambda serial=serial: f"version {serial} " in worker.said(), "the new version")

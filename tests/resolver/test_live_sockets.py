@@ -166,8 +166,6 @@ def test_a_connection_never_made_is_given_up_and_everyone_told(
 
 
 def test_a_peer_that_never_reads_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "IDLE_SECONDS", 0.05)
-
     async def scenario() -> None:
         lost: list[int] = []
         heard: list[bytes] = []
@@ -178,10 +176,12 @@ def test_a_peer_that_never_reads_is_left(monkeypatch: pytest.MonkeyPatch) -> Non
             for number in range(900):
                 stream.send(QUESTION + b"x" * 30000, number)
             first, _ = await asyncio.wait_for(loop.sock_accept(listener), 5)
-            while len(lost) < 900:
+            monkeypatch.setattr(streams, "IDLE_SECONDS", 0.05)
+            stream.send(QUESTION, 900)
+            while len(lost) < 901:
                 await asyncio.sleep(0.01)
             monkeypatch.setattr(streams, "IDLE_SECONDS", 60.0)
-            stream.send(QUESTION, 900)
+            stream.send(QUESTION, 901)
             second, _ = await asyncio.wait_for(loop.sock_accept(listener), 5)
             asked = await asyncio.wait_for(loop.sock_recv(second, 512), 5)
             await loop.sock_sendall(second, asked)
