@@ -20,13 +20,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from blocklists import delta, publish, sources, store
+from blocklists import delta, places, publish, sources, store
 from blocklists.errors import Busy, RedHandError, SourceError, StoreError
 from blocklists.guards import Guards
 from blocklists.index import list_values, pack_part, pack_rules
-from blocklists.settings import BlocklistSettings
+from blocklists.job import Job, read_job
 from blocklists.sources import Basis, Skipped
 from blocklists.version import Entries, assemble, canonical, read_line, unmark
 
@@ -34,20 +32,6 @@ NICE = 10
 SHOWN_SKIPPED = 20
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to build from, and where."""
-
-    settings: BlocklistSettings
-    state_dir: Path
-    base_dir: Path
-    """Where relative paths of sources start."""
-    own_names: tuple[str, ...]
-    """Our own landing, feed and upstream names, which nothing may block."""
-    as_of: int
-    """Unix seconds: what has ended by then is left out."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +129,7 @@ def _build(job: Job, progress: Progress) -> Built:
             "machine": {
                 "built_at": int(time.time()),
                 "marisa_trie": importlib.metadata.version("marisa-trie"),
-                "paths": {source.id: str(sources.locate(source, job.base_dir)) for source in job.settings.sources},
+                "paths": {source.id: str(places.locate(source, job.base_dir)) for source in job.settings.sources},
                 "pid": os.getpid(),
                 "python": platform.python_version(),
                 "suffixes": importlib.metadata.version("publicsuffixlist"),
@@ -190,7 +174,7 @@ def _gather(job: Job, previous: store.Version | None, progress: Progress) -> _Ga
     for source in job.settings.sources:
         progress(f"reading {source.id}")
         try:
-            content = sources.read(source, sources.locate(source, job.base_dir), guards, job.settings.max_bad_share, job.as_of)
+            content = sources.read(source, places.locate(source, job.base_dir), guards, job.settings.max_bad_share, job.as_of)
             for basis in content.bases:
                 canonical(basis.document)
         except (SourceError, ValueError) as error:
@@ -302,34 +286,6 @@ def _write(
 
 def _skipped_row(source: str, skipped: Skipped) -> dict[str, Any]:
     return {"source": source, "where": skipped.where, "line": skipped.line, "value": skipped.value, "reason": skipped.reason}
-
-
-def read_job(text: str) -> Job:
-    """The job in a JSON text: settings, state_dir, base_dir, own_names, as_of. Raises ValueError saying what is wrong with it."""
-    try:
-        found = json.loads(text)
-        return Job(
-            settings=BlocklistSettings.model_validate(found["settings"]),
-            state_dir=Path(found["state_dir"]),
-            base_dir=Path(found["base_dir"]),
-            own_names=tuple(str(name) for name in found["own_names"]),
-            as_of=int(found["as_of"]),
-        )
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"the job on standard input is not one: {error!r}; write it with write_job") from None
-
-
-def write_job(job: Job) -> str:
-    """The job as JSON, as `read_job` takes it."""
-    return json.dumps(
-        {
-            "settings": job.settings.model_dump(mode="json"),
-            "state_dir": str(job.state_dir),
-            "base_dir": str(job.base_dir),
-            "own_names": list(job.own_names),
-            "as_of": job.as_of,
-        }
-    )
 
 
 def main() -> int:

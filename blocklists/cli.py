@@ -16,6 +16,7 @@ from rich.table import Table
 
 from blocklists import builder, diff, store
 from blocklists.errors import RedHandError, StoreError
+from blocklists.job import Job
 from blocklists.settings import BlocklistSettings
 
 LOCK_WAIT_SECONDS = 30.0
@@ -39,9 +40,9 @@ class Context:
     """Our own landing, feed and upstream names, which nothing may block."""
 
 
-def _job(context: typer.Context) -> builder.Job:
+def _job(context: typer.Context) -> Job:
     given: Context = context.obj
-    return builder.Job(given.settings, given.state_dir, given.base_dir, given.own_names, int(time.time()))
+    return Job(given.settings, given.state_dir, given.base_dir, given.own_names, int(time.time()))
 
 
 def _fail(error: Exception) -> typer.Exit:

@@ -19,7 +19,8 @@ from blocklists.errors import SourceError
 from blocklists.formats import Document
 from blocklists.guards import Guards, Match
 from blocklists.names import visible
-from blocklists.settings import SAMPLE, FileSource
+from blocklists.places import files_of, identify
+from blocklists.settings import FileSource
 
 LAYER = "local"
 """The operator's own files, transcriptions of orders included; the layer of the signed log is another."""
@@ -83,21 +84,6 @@ class Content:
     """Ids of directives withdrawn, whether or not what they withdraw was met."""
 
 
-def locate(source: FileSource, base_dir: Path) -> Path:
-    """Where the source stands: `builtin:sample` in this package, a relative path under `base_dir`."""
-    if source.path == SAMPLE:
-        return Path(__file__).with_name("sample")
-    return base_dir / source.path
-
-
-def stamp(path: Path) -> tuple[object, ...]:
-    """What changes when the source is edited, by a few stat calls and no read: compare it with an earlier one; never raises."""
-    try:
-        return tuple(_stamp(file.name, file.stat()) for file in _files(path))
-    except OSError as error:
-        return ("unreadable", error.errno)
-
-
 def read(source: FileSource, path: Path, guards: Guards, max_bad_share: float, as_of: int) -> Content:
     """Everything the source at `path` (see `locate`) puts in force at `as_of` (unix seconds) or later.
 
@@ -147,7 +133,7 @@ def _read_list(source: FileSource, path: Path, guards: Guards, max_bad_share: fl
 def _read_directives(source: FileSource, path: Path, guards: Guards, max_bad_share: float, as_of: int) -> Content:
     if source.action == "pass":
         raise SourceError(f"source {source.id}: directives cannot pass names; set action: block, or format: domains or hosts")
-    files = _files(path)
+    files = files_of(path)
     if not files:
         raise SourceError(f"source {source.id}: {path} holds no .yaml file; if you mean to unlist everything leave one that has a comment line")
     digests = hashlib.sha256()
@@ -221,17 +207,6 @@ def _pass_all(_key: bytes, _match: Match) -> None:
     return None
 
 
-def _files(path: Path) -> list[Path]:
-    """The file itself, or a directory's .yaml and .yml files in the order of their names; hidden ones, and deeper ones, are left alone."""
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"} and not file.name.startswith("."))
-
-
-def _stamp(name: str, status: os.stat_result) -> tuple[str, int, int, int, int]:
-    return name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 def _load(source: FileSource, path: Path, limit: int) -> bytes:
     """The whole file as it stood at one time; one that is being written, or is no plain file, is refused."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # without O_NONBLOCK a named pipe would hold us up for ever
@@ -243,7 +218,7 @@ def _load(source: FileSource, path: Path, limit: int) -> bytes:
             raise SourceError(f"source {source.id}: {path} has {before.st_size} bytes, more than the {limit} we read; split it into several sources")
         data = file.read(limit + 1)
         after = os.fstat(descriptor)
-    if len(data) != before.st_size or _stamp("", before) != _stamp("", after):
+    if len(data) != before.st_size or identify("", before) != identify("", after):
         raise SourceError(f"source {source.id}: {path} changed while it was read; write a new file beside it and rename that over it")
     if not data.strip():
         raise SourceError(f"source {source.id}: {path} is empty; if you mean to unlist everything leave one comment line")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from blocklists import sources
+from blocklists import places
 from blocklists.settings import FileSource
 
 POLL_SECONDS = 0.25
@@ -24,14 +24,14 @@ class Sources:
     """Watches the files of some sources. What is there when it is made is taken as known: make it before they are read."""
 
     def __init__(self, watched: Sequence[FileSource], base_dir: Path) -> None:
-        self._paths = [sources.locate(source, base_dir) for source in watched]
+        self._paths = [places.locate(source, base_dir) for source in watched]
         self._known = self.snapshot()
         self._seen = self._known
         self._since: float | None = None
 
     def snapshot(self) -> Snapshot:
         """One look: equal to another exactly when no file was edited in between, as far as stat tells."""
-        return tuple(sources.stamp(path) for path in self._paths)
+        return tuple(places.stamp(path) for path in self._paths)
 
     def changed(self, now: float) -> bool:
         """Whether the files differ from what was known and have held still; what is seen then becomes what is known. `now`: monotonic seconds."""

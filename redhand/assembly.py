@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from blocklists.builder import Job, write_job
 from blocklists.endpoints import show_endpoint, split_endpoint
+from blocklists.job import Job, write_job
 from blocklists.settings import SAMPLE, FileSource
 from blocklists.watch import Sources
 from redhand import __version__, crosscheck, status

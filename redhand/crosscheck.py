@@ -13,8 +13,6 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-import dns.exception
-import dns.resolver
 from pydantic import ValidationError
 
 from blocklists.endpoints import show_endpoint, split_endpoint
@@ -58,6 +56,9 @@ def upstreams(configuration: Configuration, resolv_conf: str = RESOLV_CONF) -> t
     settings = configuration.settings.resolver
     if settings.upstreams:
         return settings.upstreams
+    import dns.exception  # noqa: PLC0415 - as the next line
+    import dns.resolver  # noqa: PLC0415 - a third of the start's time, which an operator who names upstreams need not spend
+
     place = configuration.place("resolver", "upstreams")
     key: Key = ("resolver", "upstreams")
     remedy = "list them in the configuration, such as resolver.upstreams: [{address: 192.0.2.53}]"

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from blocklists import names
-from blocklists.builder import Built, Job, build
+from blocklists.builder import Built, build
+from blocklists.job import Job
 from blocklists.settings import BlocklistSettings, FileSource
 from blocklists.store import Version
 

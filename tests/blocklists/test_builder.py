@@ -19,6 +19,7 @@ import pytest
 
 from blocklists import builder, publish, store
 from blocklists.errors import Busy, StoreError
+from blocklists.job import write_job
 from tests.blocklists.lists import AS_OF, House, blocked, documents, key, order, withdrawal
 
 SOON = "2030-01-01T00:00:00Z"
@@ -362,12 +363,12 @@ def result(run: subprocess.Popen[str], job: str) -> dict[str, Any]:
 
 
 def test_the_process_reads_a_job_and_writes_a_result(house: House) -> None:
-    found = result(process(), builder.write_job(house.job()))
+    found = result(process(), write_job(house.job()))
     assert (found["ok"], found["serial"], found["names"], found["skipped"], found["refused"], found["error"]) == (True, 1, 3, 0, [], "")
     assert found["identity"] == current(house).identity
     with publish.locked(house.state):
         run = process()
-        busy = result(run, builder.write_job(house.job()))
+        busy = result(run, write_job(house.job()))
         assert (busy["ok"], busy["busy"], run.returncode) == (False, True, os.EX_TEMPFAIL)
     assert "the job on standard input is not one" in result(process(), "{}")["error"]
 
@@ -378,7 +379,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_last_version(large: House) -> No
     large.write("own", "".join(f"n{number}.example\n" for number in range(LARGE)))
     run = process()
     resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (300_000, 300_000))
-    found = result(run, builder.write_job(large.job()))
+    found = result(run, write_job(large.job()))
     assert not found["ok"]
     assert "raise its limit" in found["error"]
     assert "the last good version stays in force" in found["error"]
@@ -452,18 +453,18 @@ def test_killed_at_random_instants_it_leaves_a_whole_version(house: House) -> No
     contents = ["".join(f"{letter}{number}.example\n" for number in range(20_000)) for letter in "ab"]
     started = time.monotonic()
     house.write("own", contents[0])
-    assert result(process(), builder.write_job(house.job()))["ok"]
+    assert result(process(), write_job(house.job()))["ok"]
     whole = time.monotonic() - started
     identities = {current(house).identity}
     house.write("own", contents[1])
-    assert result(process(), builder.write_job(house.job()))["ok"]
+    assert result(process(), write_job(house.job()))["ok"]
     identities.add(current(house).identity)
     killed = 0
     for round_number in range(12):
         house.write("own", contents[round_number % 2])
         run = process()
         assert run.stdin is not None
-        run.stdin.write(builder.write_job(house.job()))
+        run.stdin.write(write_job(house.job()))
         run.stdin.close()
         run.stdin = None
         try:

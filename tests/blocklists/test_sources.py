@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blocklists import names, sources
+from blocklists import names, places, sources
 from blocklists.directive import canonical, load
 from blocklists.errors import BadName, SourceError
 from blocklists.guards import Guards
@@ -147,7 +147,7 @@ def _same(text: str, key: bytes) -> bool:
 
 def test_the_sample_is_found_wherever_the_package_is(tmp_path: Path) -> None:
     source = FileSource(id="sample", path=SAMPLE, format="directives")
-    content = read(source, sources.locate(source, tmp_path), Guards(), 0.0, NOW)
+    content = read(source, places.locate(source, tmp_path), Guards(), 0.0, NOW)
     assert shown(content) == [("blocked.redhand.example", False), ("exact.redhand.example", True)]
     assert [basis.reference for basis in content.bases] == ["FR-2026-000123", "FR-2026-000124"]
     for basis in content.bases:
@@ -159,8 +159,8 @@ def test_the_sample_is_found_wherever_the_package_is(tmp_path: Path) -> None:
 
 
 def test_relative_paths_start_at_the_base(tmp_path: Path) -> None:
-    assert sources.locate(FileSource(id="x", path="lists/a.txt", format="domains"), tmp_path) == tmp_path / "lists/a.txt"
-    assert sources.locate(FileSource(id="x", path="/lists/a.txt", format="domains"), tmp_path) == Path("/lists/a.txt")
+    assert places.locate(FileSource(id="x", path="lists/a.txt", format="domains"), tmp_path) == tmp_path / "lists/a.txt"
+    assert places.locate(FileSource(id="x", path="/lists/a.txt", format="domains"), tmp_path) == Path("/lists/a.txt")
 
 
 def test_a_directive_gives_its_terms_without_targets_and_can_be_written_as_canonical_json(tmp_path: Path) -> None:
@@ -280,18 +280,18 @@ def test_a_file_that_is_not_what_it_was_when_it_was_opened_is_refused() -> None:
 
 
 def test_the_stamp_changes_with_the_source_and_never_raises(tmp_path: Path) -> None:
-    missing = sources.stamp(tmp_path / "orders")
+    missing = places.stamp(tmp_path / "orders")
     (tmp_path / "orders").mkdir()
-    empty = sources.stamp(tmp_path / "orders")
+    empty = places.stamp(tmp_path / "orders")
     path = put(tmp_path / "orders", ORDER, "a.yaml")
-    one = sources.stamp(tmp_path / "orders")
-    assert one == sources.stamp(tmp_path / "orders")
+    one = places.stamp(tmp_path / "orders")
+    assert one == places.stamp(tmp_path / "orders")
     path.write_text(ORDER + "# more\n", "utf-8")
-    longer = sources.stamp(tmp_path / "orders")
+    longer = places.stamp(tmp_path / "orders")
     replacement = put(tmp_path, ORDER + "# more\n", "new")
     os.utime(replacement, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
     replacement.replace(path)
-    assert len({missing, empty, one, longer, sources.stamp(tmp_path / "orders")}) == 5
+    assert len({missing, empty, one, longer, places.stamp(tmp_path / "orders")}) == 5
 
 
 @pytest.mark.parametrize(("form", "bad", "good"), [("domains", "||ads^", "n{}.example"), ("hosts", "ads.example", "0.0.0.0 n{}.example")])

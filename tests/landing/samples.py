@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blocklists import builder, names, store
+from blocklists.job import Job
 from blocklists.settings import BlocklistSettings, FileSource
 
 NOW = int(time.time())
@@ -50,7 +51,7 @@ def put_in_force(state_dir: Path, *orders: dict[str, Any], own: tuple[str, ...] 
     if passed:
         (lists / "passed.txt").write_text("\n".join(passed) + "\n", encoding="utf-8")
         sources.append(FileSource(id="pass-list", path="passed.txt", format="domains", action="pass"))
-    built = builder.build(builder.Job(BlocklistSettings(sources=tuple(sources)), state_dir, lists, (), NOW))
+    built = builder.build(Job(BlocklistSettings(sources=tuple(sources)), state_dir, lists, (), NOW))
     if built.refused or built.skipped:
         raise AssertionError(f"{built.refused} {built.first_skipped}")
     return store.open_current(state_dir)

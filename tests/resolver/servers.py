@@ -33,7 +33,7 @@ import psutil
 import pytest
 import yaml
 
-from blocklists.builder import Job, write_job
+from blocklists.job import Job, write_job
 from blocklists.settings import BlocklistSettings, FileSource
 from redhand.assembly import worker
 from redhand.config import Settings
