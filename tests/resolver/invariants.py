@@ -212,15 +212,17 @@ def _read_row(parser: dns.wire.Parser) -> Row:
 def kept_slowly(reading: Reading, name: dns.name.Name, qtype: int) -> tuple[list[Row], list[Row]]:
     """The records on the question's own chain, and of the authority section those that prove a negative."""
     answer = [row for row in reading.answer or () if row[1] == dns.rdataclass.IN and not _is_no_data(row[2])]
+    # Of several at one name, which is illegal, the last is followed; all are kept, and judged.
+    redirections = {row[0]: row[4].target for row in answer if row[2] == dns.rdatatype.DNAME}  # type: ignore[attr-defined]
     owners = {name}
     current = name
     for _ in range(MAX_CHAIN + 1):
         following = None
-        for owner, _, kind, _, data in answer:
-            if kind == dns.rdatatype.DNAME and isinstance(data, dns.rdata.Rdata) and current != owner and current.is_subdomain(owner):
+        for owner, target in redirections.items():
+            if current != owner and current.is_subdomain(owner):
                 owners.add(owner)
                 try:
-                    following = following or current.relativize(owner) + data.target  # type: ignore[attr-defined]
+                    following = following or current.relativize(owner) + target
                 except dns.name.NameTooLong:
                     continue
         if qtype != dns.rdatatype.CNAME:
