@@ -213,7 +213,9 @@ class Directive(Part):
     def _coherent(self) -> Self:
         blocks = self.action in {"block", "amend"}
         if (self.action == "block") != (self.follows is None):
-            raise ValueError("follows: a block follows nothing, every other action needs the sha256:… digest of the directive that it follows")
+            raise ValueError(
+                "follows: a block follows nothing; any other action needs the sha256:… digest of what it follows, as `redhand check` prints it"
+            )
         if blocks:
             for field in ("targets", "category", "legal_basis", "effective_at", "expires_at", "redress"):
                 if getattr(self, field) is None:
