@@ -38,10 +38,11 @@ class Policy:
         self.switch(index, serial)
 
     def switch(self, index: Listed, serial: int) -> None:
-        """Puts another version in force: one pointer and one number."""
+        """Puts another version in force: one pointer and one number. A hold ends when its name is no longer listed."""
         self._index = index
         self.serial = serial
         self._boundary = index.next_boundary(self.now)
+        self.held = {key for key in self.held if index.find(key, self.now) is not None}
         self.generation += 1
 
     def tick(self, now: int) -> None:

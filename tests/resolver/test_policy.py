@@ -81,6 +81,18 @@ def chain_blocked(policy: Policy, domain: str, target: str = "shared.example") -
     return policy.judge_chain(key(domain), [key(target)]) is not None
 
 
+def test_a_hold_ends_with_the_entry_it_is_of() -> None:
+    listed = index_of([basis("own", "list", "shared.example")])
+    policy = Policy(listed, 1, AS_OF, 1)
+    for domain in ("one.test", "two.test"):
+        policy.judge_chain(key(domain), [key("shared.example")])
+    assert policy.held == {key("shared.example")}
+    policy.switch(listed, 2)
+    assert policy.held == {key("shared.example")}
+    policy.switch(index_of([basis("own", "list", "other.example")]), 3)
+    assert policy.held == set()
+
+
 def test_an_entry_that_blocks_many_unrelated_domains_by_alias_is_held() -> None:
     policy = Policy(index_of([basis("directive", "R", "shared.example"), basis("directive", "S", "other.example")]), 1, AS_OF, 3)
     generation = policy.generation
