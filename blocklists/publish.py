@@ -128,14 +128,38 @@ def clean(state_dir: Path, current: int | None) -> None:
 
 
 def prune(state_dir: Path, current: int, keep: int, pinned: int | None) -> None:
-    """Keeps the current version, the pinned one, those that living readers have in force, and the `keep` newest others. Raises StoreError."""
+    """Keeps the current version, the pinned one, those that living readers have in force, and `keep` others. Raises StoreError.
+
+    Of these, what says the same as a later one goes first, then the oldest: a source that fails now and then makes a version each time, and must not
+    push out every one that an operator could go back to.
+    """
     held = {current, *store.live_readers(state_dir).values()}
     if pinned is not None:
         held.add(pinned)
     others = [serial for serial in store.serials(state_dir) if serial not in held]
+    surplus = len(others) - keep
+    if surplus <= 0:
+        return
+    repeated = _repeated(state_dir, others, current)
+    goes = [*repeated, *(serial for serial in others if serial not in repeated)][:surplus]
     with durable.explained(f"removing old versions in {state_dir}"):
-        for serial in others[:-keep]:
+        for serial in goes:
             _remove(store.versions_dir(state_dir), serial)
+
+
+def _repeated(state_dir: Path, serials: list[int], current: int) -> list[int]:
+    """Those of the serials, oldest first, whose entries are those of a later one or of the current; damaged ones too, which help nobody."""
+    seen: set[str] = set()
+    found = []
+    for serial in (current, *reversed(serials)):
+        try:
+            identity = store.read_manifest(state_dir, serial)["identity"]
+        except StoreError:
+            identity = ""
+        if serial != current and (not identity or identity in seen):
+            found.append(serial)
+        seen.add(identity)
+    return found[::-1]
 
 
 def _remove(versions: Path, serial: int) -> None:
