@@ -100,7 +100,7 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
             out.append(f"  Landing   {'  '.join(f'http://{endpoint}/' for endpoint in report['landing'])}")
         for child in report["children"]:
             serial = serials.get(child["name"])
-            details = [child["state"], f"process {child['pid']}" if child["pid"] else "", f"list version {serial}" if serial else ""]
+            details = [child["state"], f"process {child['pid']}" if child["pid"] else "", _listed(serial, listed)]
             if child["restarts"]:
                 details.append(f"restarted {child['restarts']}x, last end: {child['last_end']}")
             out.append(f"  {child['name']:<9} {', '.join(filter(None, details))}")
@@ -108,6 +108,12 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
         warnings += _troubles(listed) if listed and report["dns"] else []
         out += [f"  {style.red('warning')}   {warning}" for warning in warnings]
     return "\n".join(out)
+
+
+def _listed(serial: int | None, listed: dict[str, Any] | None) -> str:
+    if not serial:
+        return ""
+    return f"list version {serial}" + (f", not {listed['serial']}" if listed and serial != listed["serial"] else "")
 
 
 def _troubles(listed: dict[str, Any]) -> Iterable[str]:

@@ -154,7 +154,8 @@ class Supervisor:
         for keeper in self.keepers:
             await keeper.ready.wait()
         self._enter("serving")
-        self.show(screen.first(self.report(), screen.Style.of(sys.stdout.isatty()), self.plan.program, self.plan.sample))
+        listed = self.listed or status.in_force(self.plan.state_dir)
+        self.show(screen.first({**self.report(), "list": listed}, screen.Style.of(sys.stdout.isatty()), self.plan.program, self.plan.sample))
         self.serving.set()
 
     async def _follow(self, *, build: bool) -> None:

@@ -99,7 +99,9 @@ def test_status_shows_the_list_in_force_and_what_is_wrong_with_it() -> None:
         ],
         "skipped": 1200,
     }
-    lines = status([report()], {}, listed, PLAIN).splitlines()
+    lines = status([report()], {"worker-0": 7, "worker-1": 6}, listed, PLAIN).splitlines()
+    assert "  worker-0  ready, process 11, list version 7" in lines
+    assert "  worker-1  ready, process 12, list version 6, not 7" in lines
     assert "  Blocked   3 names, version 7" in lines, "what is on disk, whoever built it, not the supervisor's own last build"
     assert [line.removeprefix("  warning   ") for line in lines if "warning" in line] == [
         "pinned to version 5 (10 min ago: 6 names a bank); what changes in the sources waits for: redhand blocklist unpin",
