@@ -30,6 +30,6 @@ def files_of(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"} and not file.name.startswith("."))
 
 
-def identify(name: str, status: os.stat_result) -> tuple[str, int, int, int, int]:
-    """What changes when a file is edited or replaced."""
-    return name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+def identify(name: str, status: os.stat_result) -> tuple[str | int, ...]:
+    """What changes when a file is edited or replaced, or when another permission to read it is given or taken."""
+    return name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid, status.st_gid

@@ -83,3 +83,11 @@ def test_a_change_taken_back_is_none(tmp_path: Path) -> None:
     assert not sources.changed(0)
     (tmp_path / "aside").rename(tmp_path / "own")
     assert looks(sources, 1, 3) == [False] * 3
+
+
+def test_a_permission_taken_or_given_is_a_change(tmp_path: Path) -> None:
+    sources = watch(tmp_path)
+    (tmp_path / "own").chmod(0)
+    assert looks(sources, 0, 4) == [False, True, False, False]
+    (tmp_path / "own").chmod(0o644)
+    assert looks(sources, 9, 4) == [False, True, False, False]
