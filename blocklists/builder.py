@@ -173,15 +173,20 @@ def _gather(job: Job, previous: store.Version | None, progress: Progress) -> _Ga
     withdrawn_by: dict[str, set[str]] = {}
     for source in job.settings.sources:
         progress(f"reading {source.id}")
+        known = previous.manifest["sources"].get(source.id, {}) if previous is not None else {}
         try:
             content = sources.read(source, places.locate(source, job.base_dir), guards, job.settings.max_bad_share, job.as_of)
+            if content.cut and content.records < known.get("records", 0):
+                raise SourceError(
+                    f"source {source.id}: the file ends inside a line, at {content.records} records where it had {known['records']}, so it is taken "
+                    "for half-written; write it whole, and if those names are to go, end its last line with a newline"
+                )
             for basis in content.bases:
                 canonical(basis.document)
         except (SourceError, ValueError) as error:
             lifted = set(error.withdrawn) if isinstance(error, SourceError) else set()
             held = _without(_held(previous, source.id, guards), lifted)
             by_source[source.id] = held
-            known = previous.manifest["sources"].get(source.id, {}) if previous is not None else {}
             withdrawn_by[source.id] = lifted.union(known.get("withdrawn", ()))
             gathered.sources[source.id] = {**known, "withdrawn": sorted(withdrawn_by[source.id])}
             gathered.refused.append({"source": source.id, "reason": str(error), "held": bool(held)})

@@ -82,6 +82,8 @@ class Content:
     """64 hex digits over the file's bytes; for a directory, over its files' names and digests."""
     withdrawn: tuple[str, ...] = ()
     """Ids of directives withdrawn, whether or not what they withdraw was met."""
+    cut: bool = False
+    """Whether a list ends inside a line, as one that is half-written does."""
 
 
 def read(source: FileSource, path: Path, guards: Guards, max_bad_share: float, as_of: int) -> Content:
@@ -127,7 +129,7 @@ def _read_list(source: FileSource, path: Path, guards: Guards, max_bad_share: fl
         document={"source": source.id, "layer": LAYER, "list": source.action, "format": source.format},
         listed=found.listed,
     )
-    return Content(source, [basis] if found.listed else [], skipped, found.records, hashlib.sha256(data).hexdigest())
+    return Content(source, [basis] if found.listed else [], skipped, found.records, hashlib.sha256(data).hexdigest(), cut=found.cut)
 
 
 def _read_directives(source: FileSource, path: Path, guards: Guards, max_bad_share: float, as_of: int) -> Content:

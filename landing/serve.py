@@ -23,6 +23,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from blocklists import logs
 from landing.app import create_app
 from landing.settings import LandingSettings
 
@@ -156,7 +157,7 @@ def main() -> None:
     """Serves until it is told to stop. A job that is not as described is a fault of the front door and ends in a traceback."""
     job: dict[str, Any] = json.load(sys.stdin)
     settings = LandingSettings.model_validate(job["settings"])
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logs.to_stderr()
     # uvicorn warns of each malformed request: a flood would fill the log, and say nothing the operator could act on.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     _raise_descriptor_limit(2 * settings.connections + 256)

@@ -97,6 +97,8 @@ def plan(configuration: Configuration, role: Role) -> Plan:
     settings = configuration.settings
     listed = status.in_force(settings.state_dir)
     warnings = crosscheck.check(configuration, held=listed["held"] if listed else ())
+    if role != "resolver":
+        warnings += crosscheck.unnamed_operator(configuration.settings.landing)
     state_dir = crosscheck.state_dir(configuration)
     bound: list[sockets.Bound] = []
     children: list[Child] = []

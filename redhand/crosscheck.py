@@ -19,6 +19,7 @@ from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import BadName, ConfigurationError
 from blocklists.names import parse
 from blocklists.settings import SAMPLE
+from landing.settings import LandingSettings
 from redhand.config import Configuration, refuse
 from redhand.document import Key, Place, Problem
 from resolver.settings import ResolverSettings, Upstream
@@ -80,6 +81,14 @@ def upstreams(configuration: Configuration, resolv_conf: str = RESOLV_CONF) -> t
         found.append(upstream)
     refuse(problems)
     return tuple(found)
+
+
+def unnamed_operator(settings: LandingSettings) -> list[str]:
+    """A warning where visitors from elsewhere would be told to turn to nobody in particular."""
+    public = any(not ipaddress.ip_address(split_endpoint(listener)[0]).is_loopback for listener in settings.listen)
+    if not public or settings.operator_url != LandingSettings.model_fields["operator_url"].default:
+        return []
+    return [f"visitors are told to report errors to {settings.operator_url}, which is nobody's: set landing.operator and landing.operator_url"]
 
 
 def absent_ipv6(settings: ResolverSettings, address: str) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from blocklists import names, suffixes
+from blocklists import logs, names, suffixes
 from blocklists.clock import AgreedClock
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
@@ -161,7 +161,7 @@ class Worker:
         self.version = version
         self.policy.switch(version.index, version.serial)
         self._clock.set(self._clock.second, self.policy.generation)
-        log.info("version %d (%s) is in force", version.serial, version.identity[:19])
+        log.info("version %d (%s) is in force", version.serial, version.identity[:16])
 
     def _report_clock(self) -> None:
         if self._agreed.jumped and not self._jump_reported:
@@ -213,7 +213,7 @@ def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front]
 
 def main() -> int:
     """Reads the job and serves. Returns the exit code: 1 when the list or the job cannot be used, with the reason on standard error."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logs.to_stderr()
     job = json.loads(sys.stdin.read())
     _raise_file_limit()
     try:

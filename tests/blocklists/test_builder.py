@@ -139,6 +139,24 @@ def test_a_withdrawal_in_a_source_refused_whole_still_lifts(house: House) -> Non
     assert blocked(current(house), "nine.example", "ten.example") == ["ten.example"]
 
 
+def test_a_list_cut_inside_a_line_does_not_replace_a_longer_one(house: House) -> None:
+    house.source("long", "domains")
+    house.write("long", "a.example\nb.example\nc.example\nd.example\n")
+    house.build()
+    house.write("long", "a.example\nb.exa")
+    built = house.build()
+    assert [refused["source"] for refused in built.refused] == ["long"]
+    assert "half-written" in built.refused[0]["reason"]
+    assert blocked(current(house), "b.example", "d.example") == ["b.example", "d.example"]
+    # Shorter on purpose; and longer, with only its newline forgotten.
+    house.write("long", "a.example\nb.example\n")
+    assert house.build().refused == []
+    assert blocked(current(house), "b.example", "d.example") == ["b.example"]
+    house.write("long", "a.example\nb.example\nd.example\nc.example")
+    assert house.build().refused == []
+    assert blocked(current(house), "c.example", "d.example") == ["d.example"]
+
+
 def test_going_back_stays_until_unpinned(house: House) -> None:
     first = house.build()
     house.write("own", "new.example\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from blocklists.errors import ConfigurationError
+from landing.settings import LandingSettings
 from redhand import crosscheck
 from redhand.config import Configuration, load
 from resolver.settings import Upstream
@@ -207,3 +208,11 @@ def test_a_state_directory_that_cannot_be_is_seen_without_making_one(state_dir: 
     assert "given.yaml:1: state_dir" in str(caught.value)
     assert what in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given.yaml", "list.txt"]
+
+
+def test_a_public_page_of_an_unnamed_operator_is_warned_of() -> None:
+    public = ("192.0.2.1:80",)
+    (warning,) = crosscheck.unnamed_operator(LandingSettings(listen=public))
+    assert "landing.operator_url" in warning
+    assert crosscheck.unnamed_operator(LandingSettings(listen=public, operator_url="https://telecom.example/")) == []
+    assert crosscheck.unnamed_operator(LandingSettings()) == []
