@@ -20,6 +20,7 @@ import os
 import re
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -42,7 +43,8 @@ SOMETIMES = frozenset({DELTA_TRIE, DELTA_VALUES})
 REBUILD = "run: redhand blocklist build"
 
 _CHUNK = 1 << 20
-"""Octets hashed at a time: the hash runs without the interpreter's lock, and no stretch is long enough to hold up a query."""
+_SMALL_CHUNK = 1 << 16
+"""Octets hashed at a time, at once or beside a serving loop: the hash runs without the interpreter's lock, and rests between small chunks."""
 
 _MANIFEST_MOST = 16 << 20
 _CURRENT = re.compile(rb"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
@@ -157,34 +159,32 @@ def read_current(state_dir: Path) -> tuple[int, str]:
     return int(match[1]), match[2].decode()
 
 
-def open_version(state_dir: Path, serial: int, digest: str | None = None) -> Version:
-    """One version, verified; `digest` is its manifest's SHA-256 (hex) if the caller knows it. Raises StoreError naming the file and the remedy."""
-    directory = versions_dir(state_dir) / str(serial)
+def open_version(state_dir: Path, serial: int, digest: str | None = None, rest: float = 0.0) -> Version:
+    """One version, verified; `digest` is its manifest's SHA-256 (hex) if the caller knows it. Raises StoreError naming the file and the remedy.
+
+    `rest`: seconds to sleep after each 64 KiB read, so that a loop which serves on the same core is not held up.
+    """
     manifest = read_manifest(state_dir, serial, digest)
-    files: dict[str, dict[str, Any]] = manifest["files"]
-    trie = _open_trie(directory, files, TRIE)
-    base = Part(trie, _open(directory, files, VALUES))
-    delta = Part(_open_trie(directory, files, DELTA_TRIE), _open(directory, files, DELTA_VALUES)) if DELTA_TRIE in files else None
-    index = Index(base, _open(directory, files, RULES), delta)
-    entries = _Lazy(_map(directory, files, ENTRIES), files[ENTRIES]["sha256"], directory / ENTRIES)
-    skipped = _Lazy(_map(directory, files, SKIPPED), files[SKIPPED]["sha256"], directory / SKIPPED)
-    return Version(serial, manifest, index, entries, skipped)
+    files = _Files(versions_dir(state_dir) / str(serial), manifest["files"], rest)
+    base = Part(files.trie(TRIE), files.view(VALUES))
+    delta = Part(files.trie(DELTA_TRIE), files.view(DELTA_VALUES)) if DELTA_TRIE in manifest["files"] else None
+    return Version(serial, manifest, Index(base, files.view(RULES), delta), files.lazy(ENTRIES), files.lazy(SKIPPED))
 
 
-def open_current(state_dir: Path, thorough: bool = False) -> Version:
+def open_current(state_dir: Path, thorough: bool = False, rest: float = 0.0) -> Version:
     """The version in force, or the newest sound one not later than it, with a `notice` that says so. Raises StoreError when there is none.
 
-    `thorough`: only if its entries, too, are sound.
+    `thorough`: only if its entries, too, are sound. `rest` as for `open_version`.
     """
     serial: int | None = None
     try:
         serial, digest = read_current(state_dir)
         try:
-            version = open_version(state_dir, serial, digest)
+            version = open_version(state_dir, serial, digest, rest)
         except StoreError:
             # It may have been replaced, and then pruned, between the two looks.
             serial, digest = read_current(state_dir)
-            version = open_version(state_dir, serial, digest)
+            version = open_version(state_dir, serial, digest, rest)
         if thorough:
             version.verify()
         return version
@@ -243,36 +243,50 @@ def _read_small(path: Path) -> bytes:
     return content
 
 
-def _map(directory: Path, files: dict[str, dict[str, Any]], name: str) -> memoryview:
-    descriptor = _descriptor(directory / name, files[name]["size"])
-    try:
-        return _mapped(descriptor, directory / name)
-    finally:
-        os.close(descriptor)
+class _Files:
+    """The files of one version, each opened once and compared with its record before it is believed."""
 
+    def __init__(self, directory: Path, recorded: dict[str, dict[str, Any]], rest: float) -> None:
+        self._directory = directory
+        self._recorded = recorded
+        self._rest = rest
 
-def _open(directory: Path, files: dict[str, dict[str, Any]], name: str) -> memoryview:
-    view = _map(directory, files, name)
-    _compare(view, files[name]["sha256"], directory / name)
-    return view
+    def view(self, name: str) -> memoryview:
+        """A file mapped and compared."""
+        view = self._map(name)
+        self._compare(view, name)
+        return view
 
+    def lazy(self, name: str) -> _Lazy:
+        """A file mapped, to be compared when it is first used."""
+        return _Lazy(self._map(name), self._recorded[name]["sha256"], self._directory / name)
 
-def _open_trie(directory: Path, files: dict[str, dict[str, Any]], name: str) -> Any:
-    path = directory / name
-    descriptor = _descriptor(path, files[name]["size"])
-    try:
-        view = _mapped(descriptor, path)
-        _compare(view, files[name]["sha256"], path)
-        # The trie keeps a mapping of its own, of the very descriptor that was hashed: BinaryTrie.map() would borrow ours without holding it.
-        trie = marisa_trie.BinaryTrie()
-        trie.mmap(f"/proc/self/fd/{descriptor}")
-    except RuntimeError as error:
-        raise StoreError(
-            f"{path} cannot be mapped as a trie ({error}): another release of marisa-trie wrote it, or /proc is missing; {REBUILD}"
-        ) from None
-    finally:
-        os.close(descriptor)
-    return trie
+    def trie(self, name: str) -> Any:
+        """A trie compared, and mapped by the library."""
+        path = self._directory / name
+        descriptor = _descriptor(path, self._recorded[name]["size"])
+        try:
+            self._compare(_mapped(descriptor, path), name)
+            # The trie keeps a mapping of its own, of the very descriptor that was hashed: BinaryTrie.map() would borrow ours without holding it.
+            trie = marisa_trie.BinaryTrie()
+            trie.mmap(f"/proc/self/fd/{descriptor}")
+        except RuntimeError as error:
+            raise StoreError(
+                f"{path} cannot be mapped as a trie ({error}): another release of marisa-trie wrote it, or /proc is missing; {REBUILD}"
+            ) from None
+        finally:
+            os.close(descriptor)
+        return trie
+
+    def _map(self, name: str) -> memoryview:
+        descriptor = _descriptor(self._directory / name, self._recorded[name]["size"])
+        try:
+            return _mapped(descriptor, self._directory / name)
+        finally:
+            os.close(descriptor)
+
+    def _compare(self, view: memoryview, name: str) -> None:
+        _compare(view, self._recorded[name]["sha256"], self._directory / name, self._rest)
 
 
 def _descriptor(path: Path, size: int) -> int:
@@ -296,10 +310,13 @@ def _mapped(descriptor: int, path: Path) -> memoryview:
         raise StoreError(f"{path} cannot be mapped ({error}); {REBUILD}") from None
 
 
-def _compare(view: memoryview, digest: str, path: Path) -> None:
+def _compare(view: memoryview, digest: str, path: Path, rest: float = 0.0) -> None:
     found = hashlib.sha256()
-    for start in range(0, len(view), _CHUNK):
-        found.update(view[start : start + _CHUNK])
+    chunk = _SMALL_CHUNK if rest else _CHUNK
+    for start in range(0, len(view), chunk):
+        found.update(view[start : start + chunk])
+        if rest:
+            time.sleep(rest)
     if found.hexdigest() != digest:
         raise StoreError(f"{path} is not what was written: its SHA-256 is {found.hexdigest()}, and {digest} is recorded; {REBUILD}")
 
@@ -316,10 +333,10 @@ class Follower:
         """Whether `current` is another one than at the last successful load; one stat. True until a first load succeeds."""
         return self._look() != self._loaded
 
-    def load(self) -> Version:
+    def load(self, rest: float = 0.0) -> Version:
         """The version in force now, as `open_current`. Raises StoreError; then `changed` stays true, and the caller paces its next try."""
         seen = self._look()
-        version = open_current(self.state_dir)
+        version = open_current(self.state_dir, rest=rest)
         self._loaded = seen
         return version
 

@@ -15,17 +15,21 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from blocklists import logs, names, suffixes
 from blocklists.clock import AgreedClock
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
 from blocklists.store import Follower, Version, open_current, publish_reader, withdraw_reader
+from blocklists.turns import take_short_turns
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Group
 from resolver.packetcache import Clock
@@ -38,6 +42,8 @@ from resolver.upstreams import Server, Upstreams
 if TYPE_CHECKING:
     from resolver.settings import ResolverSettings, Upstream
 
+Result = TypeVar("Result")
+
 log = logging.getLogger("resolver")
 
 LOOK_SECONDS = 0.2
@@ -46,6 +52,9 @@ RETRY_SECONDS = 0.7
 """The same after a version could not be opened: opening reads all of its index."""
 DRAIN_SECONDS = 3.0
 """How long a stopping worker still delivers answers it owes."""
+REST_SECONDS = 0.001
+"""Pause of the thread that opens a version after each 64 KiB, so that it never uses up a turn on the core it may share with the loop."""
+NICEST = 19
 FILES = 16384
 """Descriptors there is room for from the start; the kernel's table of that many takes 130 KiB."""
 SWITCH_INTERVAL = 0.0005
@@ -85,6 +94,11 @@ class Worker:
         tcp_limits = (settings.tcp_connections, settings.tcp_idle_seconds)
         self._tcp = TcpListener(self.engine, tcp_clients, self.turn, self.upstreams.start, tcp_limits)
         self._follower = Follower(self.state_dir)
+        self._slow = ThreadPoolExecutor(1, "beside-the-loop", _step_back)
+
+    async def _beside(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Runs what is slow in the one thread beside the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._slow, work, *arguments)
 
     def _unix(self) -> int:
         return self._agreed.reading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
@@ -106,12 +120,12 @@ class Worker:
             self._servers.append(await loop.create_server(self._tcp.connection, sock=bound, backlog=1024))
         for listener in self._udp:
             loop.add_reader(listener.socket.fileno(), listener.drain)
-        await asyncio.to_thread(publish_reader, self.state_dir, self.name, self.version.serial)
+        await self._beside(publish_reader, self.state_dir, self.name, self.version.serial)
         gc.collect()
         gc.freeze()
         gc.disable()  # nothing on the query path makes cycles (a test holds that); a full collection would be a pause of 180 ms
         print(json.dumps({"ready": True, "serial": self.version.serial}), flush=True)
-        await asyncio.to_thread(suffixes.load)
+        await self._beside(suffixes.load)
         follow = asyncio.create_task(self._follow())
         await stop.wait()
         follow.cancel()
@@ -144,7 +158,7 @@ class Worker:
             if not self._follower.changed():
                 continue
             try:
-                version = await asyncio.to_thread(self._follower.load)
+                version = await self._beside(self._follower.load, REST_SECONDS)
             except (RedHandError, OSError) as error:
                 if said != str(error):  # once for each fault, however long it lasts
                     said = str(error)
@@ -155,7 +169,7 @@ class Worker:
                 continue
             self.switch(version)
             try:
-                await asyncio.to_thread(publish_reader, self.state_dir, self.name, version.serial)
+                await self._beside(publish_reader, self.state_dir, self.name, version.serial)
             except (RedHandError, OSError) as error:
                 log.error("version %d is in force, but that could not be published: %s", version.serial, error)
 
@@ -183,6 +197,12 @@ class Worker:
                 self.policy.chain_limit,
             )
         self._held = frozenset(self.policy.held)
+
+
+def _step_back() -> None:
+    """Gives way to the loop: what a thread reads and hashes must not share its core as an equal (on Linux a thread has a priority of its own)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICEST)
+    take_short_turns()
 
 
 def _settings(dumped: dict[str, Any]) -> ResolverSettings:
