@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from blocklists import durable, store
+from blocklists import durable, readers, store
 from blocklists.errors import Busy, StoreError
 
 _LOOK_SECONDS = 0.05
@@ -133,7 +133,7 @@ def prune(state_dir: Path, current: int, keep: int, pinned: int | None) -> None:
     Of these, what says the same as a later one goes first, then the oldest: a source that fails now and then makes a version each time, and must not
     push out every one that an operator could go back to.
     """
-    held = {current, *store.live_readers(state_dir).values()}
+    held = {current, *readers.live(state_dir).values()}
     if pinned is not None:
         held.add(pinned)
     others = [serial for serial in store.serials(state_dir) if serial not in held]

@@ -3,10 +3,9 @@
     versions/<serial>/   manifest.json · manifest.sha256 · entries · skipped · index.trie · index.values · index.rules · (delta.trie · delta.values)
     current              "<serial> <sha256 of its manifest.json>"
     pin                  the serial that builds keep to, if any
-    readers/<name>       what each serving process has in force
 
 A file is opened once; the opened descriptor is hashed and that same descriptor mapped, so that nothing which happens to the name afterwards matters.
-This module writes nothing but `readers/`; versions are written by `builder` alone. Nothing here repairs: a version that is not exactly what its
+This module writes nothing; versions are written by `builder` alone, `readers/` by `readers`. Nothing here repairs: a version that is not exactly what its
 manifest says is refused with StoreError, and an older one takes its place.
 """
 
@@ -27,7 +26,6 @@ from typing import Any, cast
 
 import marisa_trie
 
-from blocklists.durable import explained
 from blocklists.errors import StoreError
 from blocklists.index import Index, Part, Rule
 from blocklists.version import identity, read_line
@@ -49,7 +47,6 @@ _SMALL_CHUNK = 1 << 16
 _MANIFEST_MOST = 16 << 20
 _CURRENT = re.compile(rb"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
 _SERIAL = re.compile(r"[1-9][0-9]{0,17}")
-_READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 log = logging.getLogger(__name__)
 
@@ -346,56 +343,6 @@ class Follower:
         except OSError:
             return ()
         return status.st_mtime_ns, status.st_ino, status.st_size
-
-
-def publish_reader(state_dir: Path, name: str, serial: int) -> None:
-    """Says that this process has `serial` in force, under `name` (letters, digits, `-_.`, at most 64). Raises StoreError."""
-    if not _READER.fullmatch(name):
-        raise StoreError(f"{name!r} cannot name a reader; use 1 to 64 letters, digits, - _ or ., such as resolver-1")
-    path = state_dir / "readers" / name
-    with explained(f"writing {path}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{name}.{os.getpid()}")
-        # Not flushed to the disk: after a power cut no reader lives, and a serving process should not wait for one.
-        temporary.write_text(f"{serial} {os.getpid()} {_started(os.getpid())}\n", "ascii")
-        temporary.rename(path)
-
-
-def withdraw_reader(state_dir: Path, name: str) -> None:
-    """Says that this process serves no longer."""
-    (state_dir / "readers" / name).unlink(missing_ok=True)
-
-
-def live_readers(state_dir: Path) -> dict[str, int]:
-    """The serial each living reader has in force. One whose process is gone does not count. Raises StoreError when it may not be known."""
-    found: dict[str, int] = {}
-    directory = state_dir / "readers"
-    try:
-        paths = sorted(directory.iterdir())
-    except FileNotFoundError:
-        return found
-    except OSError as error:
-        raise StoreError(f"{directory} cannot be read ({error.strerror}); mend its owner or mode") from None
-    for path in paths:
-        if not _READER.fullmatch(path.name):
-            continue
-        try:
-            serial, process, started = (int(part) for part in path.read_bytes().split())
-        except (OSError, ValueError):
-            continue
-        if _started(process) == started != 0:
-            found[path.name] = serial
-    return found
-
-
-def _started(process: int) -> int:
-    """When a process started, in the kernel's ticks since boot, so that a number used again is not taken for it; 0 when there is none."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_bytes()
-    except OSError:
-        return 0
-    # The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
-    return int(status.rpartition(b")")[2].split()[19])
 
 
 def read_pin(state_dir: Path) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from blocklists import names, store
+from blocklists import names, readers, store
 from blocklists.errors import RedHandError
 from blocklists.index import Rule
 from landing import host, language, verdict
@@ -85,7 +85,7 @@ class Site:
         version = self._follower.load()
         # The texts of orders are otherwise verified when they are first read, which would be while a visitor waits.
         version.verify()
-        store.publish_reader(self._state_dir, READER, version.serial)
+        readers.publish(self._state_dir, READER, version.serial)
         return version
 
     def put_in_force(self, version: store.Version) -> None:
@@ -224,7 +224,7 @@ def create_app(settings: LandingSettings, state_dir: Path) -> FastAPI:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            store.withdraw_reader(state_dir, READER)
+            readers.withdraw(state_dir, READER)
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.router.routes.append(_Everything(site))

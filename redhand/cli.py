@@ -159,14 +159,14 @@ def status(
 
     Exit code 0 if all of it serves, 1 if something does not, 3 if nothing runs.
     """
-    from blocklists.store import live_readers
+    from blocklists import readers
     from redhand import screen
     from redhand import status as file
 
     configuration = load(ctx, config)
     settings = configuration.settings
     reports = [report for name in (file.MAIN, file.LANDING) if (report := file.read(settings.state_dir, name))]
-    serials = live_readers(settings.state_dir)
+    serials = readers.live(settings.state_dir)
     listed = file.in_force(settings.state_dir)
     answers = _probe(reports) if probe else None
     if as_json:

@@ -24,11 +24,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from blocklists import logs, names, suffixes
+from blocklists import logs, names, readers, suffixes
 from blocklists.clock import AgreedClock
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
-from blocklists.store import Follower, Version, open_current, publish_reader, withdraw_reader
+from blocklists.store import Follower, Version, open_current
 from blocklists.turns import take_short_turns
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Group
@@ -120,7 +120,7 @@ class Worker:
             self._servers.append(await loop.create_server(self._tcp.connection, sock=bound, backlog=1024))
         for listener in self._udp:
             loop.add_reader(listener.socket.fileno(), listener.drain)
-        await self._beside(publish_reader, self.state_dir, self.name, self.version.serial)
+        await self._beside(readers.publish, self.state_dir, self.name, self.version.serial)
         gc.collect()
         gc.freeze()
         gc.disable()  # nothing on the query path makes cycles (a test holds that); a full collection would be a pause of 180 ms
@@ -131,7 +131,7 @@ class Worker:
         follow.cancel()
         await self._drain()
         with suppress(RedHandError, OSError):
-            withdraw_reader(self.state_dir, self.name)
+            readers.withdraw(self.state_dir, self.name)
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -169,7 +169,7 @@ class Worker:
                 continue
             self.switch(version)
             try:
-                await self._beside(publish_reader, self.state_dir, self.name, version.serial)
+                await self._beside(readers.publish, self.state_dir, self.name, version.serial)
             except (RedHandError, OSError) as error:
                 log.error("version %d is in force, but that could not be published: %s", version.serial, error)
 

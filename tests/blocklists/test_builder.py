@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from blocklists import builder, publish, store
+from blocklists import builder, publish, readers, store
 from blocklists.errors import Busy, StoreError
 from blocklists.job import write_job
 from tests.blocklists.lists import AS_OF, House, blocked, documents, key, order, withdrawal
@@ -268,7 +268,7 @@ def test_old_versions_go_except_the_pinned_and_those_in_use(tmp_path: Path) -> N
     for number in range(1, 6):
         build(number)
     assert store.serials(house.state) == [3, 4, 5]
-    store.publish_reader(house.state, "resolver-0", 4)
+    readers.publish(house.state, "resolver-0", 4)
     for number in range(6, 9):
         build(number)
     assert store.serials(house.state) == [4, 6, 7, 8]
@@ -276,7 +276,7 @@ def test_old_versions_go_except_the_pinned_and_those_in_use(tmp_path: Path) -> N
     for at in range(3):
         builder.rollback(house.job(), 6, f"hold still, {at}")
     assert store.serials(house.state) == [4, 6, 7, 8, 12], "what says the same as a later one goes first"
-    store.withdraw_reader(house.state, "resolver-0")
+    readers.withdraw(house.state, "resolver-0")
     builder.unpin(house.job())
     assert store.serials(house.state) == [7, 12, 13]
 

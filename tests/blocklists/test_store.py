@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from blocklists import store
+from blocklists import readers, store
 from blocklists.errors import StoreError
 from tests.blocklists.lists import AS_OF, House, blocked, documents, key, order
 
@@ -244,25 +244,25 @@ def test_a_follower_that_could_not_load_says_so_again(tmp_path: Path) -> None:
 
 
 def test_only_living_readers_count(house: House) -> None:
-    assert store.live_readers(house.state) == {}
-    store.publish_reader(house.state, "resolver-0", 1)
-    store.publish_reader(house.state, "resolver-0", 2)
-    code = "import sys; from pathlib import Path; from blocklists import store; store.publish_reader(Path(sys.argv[1]), 'gone', 1)"
+    assert readers.live(house.state) == {}
+    readers.publish(house.state, "resolver-0", 1)
+    readers.publish(house.state, "resolver-0", 2)
+    code = "import sys; from pathlib import Path; from blocklists import readers; readers.publish(Path(sys.argv[1]), 'gone', 1)"
     subprocess.run([sys.executable, "-c", code, str(house.state)], check=True)
     assert (house.state / "readers/gone").exists()
-    assert store.live_readers(house.state) == {"resolver-0": 2}
+    assert readers.live(house.state) == {"resolver-0": 2}
     # The same process number with another start is another process.
     (house.state / "readers/again").write_text(f"1 {os.getpid()} 1\n")
     (house.state / "readers/torn").write_text("1")
-    assert store.live_readers(house.state) == {"resolver-0": 2}
-    store.withdraw_reader(house.state, "resolver-0")
-    assert store.live_readers(house.state) == {}
+    assert readers.live(house.state) == {"resolver-0": 2}
+    readers.withdraw(house.state, "resolver-0")
+    assert readers.live(house.state) == {}
 
 
 @pytest.mark.parametrize("name", ["", "../x", ".hidden", "a/b", "x" * 65, "a\n"])
 def test_a_reader_needs_a_plain_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(StoreError, match="cannot name a reader"):
-        store.publish_reader(tmp_path, name, 1)
+        readers.publish(tmp_path, name, 1)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"serial":"x","reason":"","at":0}'])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blocklists import store
+from blocklists import readers, store
 from landing.app import READER, Site
 from landing.settings import LandingSettings
 from tests.landing.samples import order, put_in_force
@@ -26,9 +26,9 @@ def test_it_starts_before_there_is_a_version_and_follows_every_new_one(tmp_path:
         put_in_force(tmp_path, order("other.example"))
         landing.wait_for("other.example", 451)
         assert landing.ask("blocked.example").status == 404
-        assert store.live_readers(tmp_path) == {READER: 2}
+        assert readers.live(tmp_path) == {READER: 2}
     assert landing.process.returncode == 0
-    assert store.live_readers(tmp_path) == {}
+    assert readers.live(tmp_path) == {}
 
 
 def test_a_torn_version_leaves_the_last_one_in_force(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import dns.message
 import pytest
 import yaml
 
-from blocklists import store
+from blocklists import readers, store
 from redhand import status
 from tests.resolver.servers import ENVIRONMENT, HOST, PATIENCE, Scripted, ask, data, dead_port, domains, errors, query, rcode, resolver, says, silent
 from tests.tools import DEADLINE, free_ports, wait_for
@@ -34,7 +34,7 @@ def test_questions_in_flight_are_answered_before_the_end(tmp_path: Path, number:
         names = [f"n{each}.example" for each in range(8)]
         waiting = [clients.submit(worker.ask, name, tcp=each % 2 == 0) for each, name in enumerate(names)]
         wait_for(lambda: all(upstream.of(name) for name in names), "the questions upstream")
-        assert store.live_readers(lists.state_dir) == {"worker-0": 1}
+        assert readers.live(lists.state_dir) == {"worker-0": 1}
         worker.process.send_signal(number)
         begun = time.monotonic()
         wait_for(lambda: not (lists.state_dir / "readers" / "worker-0").exists() or _is_deaf(worker.port), "the worker to stop listening")
@@ -45,7 +45,7 @@ def test_questions_in_flight_are_answered_before_the_end(tmp_path: Path, number:
         assert [data(future.result()) for future in waiting] == [[RIGHT]] * 8
         assert worker.process.wait(DEADLINE) == 0
         assert time.monotonic() - begun < 5
-        assert store.live_readers(lists.state_dir) == {}
+        assert readers.live(lists.state_dir) == {}
         assert not (lists.state_dir / "readers" / "worker-0").exists()
 
 
@@ -185,7 +185,7 @@ def test_a_killed_worker_s_questions_are_answered_by_its_successor(tmp_path: Pat
             second = wait_for(house.worker, "the successor")
             assert second != first
         assert [child["restarts"] for child in house.report()["children"]] == [2]
-        wait_for(lambda: store.live_readers(house.state_dir) == {"worker-0": 1}, "the successor to publish what it serves")
+        wait_for(lambda: readers.live(house.state_dir) == {"worker-0": 1}, "the successor to publish what it serves")
         begun = time.monotonic()
         house.process.terminate()
         assert house.process.wait(DEADLINE) == 0

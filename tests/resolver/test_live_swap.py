@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blocklists import builder, store
+from blocklists import builder, readers, store
 from blocklists.settings import BlocklistSettings, FileSource
 from tests.resolver.servers import HOST, ROOT, Asked, Lists, Resolver, Scripted, data, domains, errors, query, resolver
 from tests.tools import wait_for
@@ -103,7 +103,7 @@ def test_versions_replaced_under_load(upstream: Scripted, tmp_path: Path) -> Non
                 lists.write("own.txt", "blocked.example\n" + bulk + ("flip.example\n" if listed else ""))
                 lists.build()
                 changes.append((in_force(lists), listed))
-                wait_for(lambda: store.live_readers(lists.state_dir) == {"worker-0": lists.serial}, "the worker to take it up")
+                wait_for(lambda: readers.live(lists.state_dir) == {"worker-0": lists.serial}, "the worker to take it up")
                 mark = len(paced.heard)
                 wait_for(lambda mark=mark: len(paced.heard) > mark + 50, "some answers by the new version")
         assert len(paced.sent) > 500

@@ -1,0 +1,65 @@
+"""Which version each serving process has in force: a small file each, in `readers/`, believed only while its process lives.
+
+A version is not deleted while a living reader has it, and who waits for a list to be in force everywhere waits for these.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from blocklists.durable import explained
+from blocklists.errors import StoreError
+
+_READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def publish(state_dir: Path, name: str, serial: int) -> None:
+    """Says that this process has `serial` in force, under `name` (letters, digits, `-_.`, at most 64). Raises StoreError."""
+    if not _READER.fullmatch(name):
+        raise StoreError(f"{name!r} cannot name a reader; use 1 to 64 letters, digits, - _ or ., such as resolver-1")
+    path = state_dir / "readers" / name
+    with explained(f"writing {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{name}.{os.getpid()}")
+        # Not flushed to the disk: after a power cut no reader lives, and a serving process should not wait for one.
+        temporary.write_text(f"{serial} {os.getpid()} {_started(os.getpid())}\n", "ascii")
+        temporary.rename(path)
+
+
+def withdraw(state_dir: Path, name: str) -> None:
+    """Says that this process serves no longer."""
+    (state_dir / "readers" / name).unlink(missing_ok=True)
+
+
+def live(state_dir: Path) -> dict[str, int]:
+    """The serial each living reader has in force. One whose process is gone does not count. Raises StoreError when it may not be known."""
+    found: dict[str, int] = {}
+    directory = state_dir / "readers"
+    try:
+        paths = sorted(directory.iterdir())
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        raise StoreError(f"{directory} cannot be read ({error.strerror}); mend its owner or mode") from None
+    for path in paths:
+        if not _READER.fullmatch(path.name):
+            continue
+        try:
+            serial, process, started = (int(part) for part in path.read_bytes().split())
+        except (OSError, ValueError):
+            continue
+        if _started(process) == started != 0:
+            found[path.name] = serial
+    return found
+
+
+def _started(process: int) -> int:
+    """When a process started, in the kernel's ticks since boot, so that a number used again is not taken for it; 0 when there is none."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return 0
+    # The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+    return int(status.rpartition(b")")[2].split()[19])
