@@ -26,10 +26,8 @@ from blocklists.guards import Guards
 from blocklists.index import list_values, pack_part, pack_rules
 from blocklists.job import Job, read_job
 from blocklists.sources import Basis, Skipped
-from blocklists.turns import take_short_turns
 from blocklists.version import Entries, assemble, canonical, read_line, unmark
 
-NICE = 10
 SHOWN_SKIPPED = 20
 
 Progress = Callable[[str], None]
@@ -296,8 +294,6 @@ def _skipped_row(source: str, skipped: Skipped) -> dict[str, Any]:
 
 def main() -> int:
     """Builds the job on standard input; 0 when it is in force, 75 when another build runs, 1 when it failed."""
-    os.nice(NICE)
-    take_short_turns()
     # Millions of small tuples live until the end, and none is in a cycle: a collection would only look at them all again.
     gc.disable()
     try:

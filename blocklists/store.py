@@ -5,7 +5,7 @@
     pin                  the serial that builds keep to, if any
 
 A file is opened once; the opened descriptor is hashed and that same descriptor mapped, so that nothing which happens to the name afterwards matters.
-This module writes nothing; versions are written by `builder` alone, `readers/` by `readers`. Nothing here repairs: a version that is not exactly what its
+This module writes nothing. Nothing here repairs: a version that is not exactly what its
 manifest says is refused with StoreError, and an older one takes its place.
 """
 

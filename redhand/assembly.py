@@ -54,7 +54,7 @@ def build_job(configuration: Configuration) -> Job:
 
 def builder(configuration: Configuration) -> Child:
     """The process that builds the next version."""
-    return Child("builder", module("blocklists.builder"), json.loads(write_job(build_job(configuration))))
+    return Child("builder", module("blocklists.background"), json.loads(write_job(build_job(configuration))))
 
 
 def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound]) -> Child:

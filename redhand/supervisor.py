@@ -19,6 +19,7 @@ from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
+from blocklists.turns import take_short_turns
 from blocklists.watch import POLL_SECONDS
 from redhand import screen, status
 from redhand.children import Child, Keeper, Patience, once
@@ -98,6 +99,7 @@ class Supervisor:
 
     async def run(self) -> int:
         """Run until told to stop; the exit code: 0, or 1 when it could not begin."""
+        take_short_turns()  # every child inherits them: none is kept from answering by another's start
         with status.hold(self.plan.state_dir, self.plan.name):
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(SIGTERM, self._terminate)

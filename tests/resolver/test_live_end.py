@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import yaml
 
 from blocklists import readers, store
 from redhand import status
+from resolver.worker import FILES
 from tests.resolver.servers import ENVIRONMENT, HOST, PATIENCE, Scripted, ask, data, dead_port, domains, errors, query, rcode, resolver, says, silent
 from tests.tools import DEADLINE, free_ports, wait_for
 
@@ -79,6 +81,15 @@ def test_an_idle_worker_ends_at_once(tmp_path: Path) -> None:
     with resolver(tmp_path / "w", domains(tmp_path / "lists", "blocked.example"), dead_port()) as worker:
         assert worker.terminate() < 1
         assert worker.process.returncode == 0
+
+
+def test_there_is_room_for_sockets_before_the_first_question(tmp_path: Path) -> None:
+    """Enlarging the kernel's table of descriptors later would stop the worker for up to 16 ms."""
+    with resolver(tmp_path / "w", domains(tmp_path / "lists", "blocked.example"), dead_port()) as worker:
+        status = Path(f"/proc/{worker.process.pid}/status").read_text("ascii")
+        room = int(next(line for line in status.splitlines() if line.startswith("FDSize:")).split()[1])
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        assert room >= min(FILES, allowed if allowed != resource.RLIM_INFINITY else FILES)
 
 
 def test_what_comes_after_the_end_waits_for_the_successor(tmp_path: Path) -> None:
