@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from blocklists import formats
 from blocklists.directive import BadDirective, Directive, fold, load
+from blocklists.durable import PIECE
 from blocklists.errors import SourceError
 from blocklists.formats import Document
 from blocklists.guards import Guards, Match
@@ -218,8 +219,13 @@ def _load(source: FileSource, path: Path, limit: int) -> bytes:
             raise SourceError(f"source {source.id}: {path} is not a plain file; name one")
         if before.st_size > limit:
             raise SourceError(f"source {source.id}: {path} has {before.st_size} bytes, more than the {limit} we read; split it into several sources")
-        data = file.read(limit + 1)
+        pieces = []
+        left = before.st_size + 1  # one more shows that it has grown
+        while left and (piece := file.read(min(PIECE, left))):
+            pieces.append(piece)
+            left -= len(piece)
         after = os.fstat(descriptor)
+    data = b"".join(pieces)
     if len(data) != before.st_size or identify("", before) != identify("", after):
         raise SourceError(f"source {source.id}: {path} changed while it was read; write a new file beside it and rename that over it")
     if not data.strip():
