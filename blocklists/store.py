@@ -19,8 +19,7 @@ import os
 import re
 import stat
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,6 +48,8 @@ _CURRENT = re.compile(rb"([1-9][0-9]{0,17}) ([0-9a-f]{64})\n")
 _SERIAL = re.compile(r"[1-9][0-9]{0,17}")
 
 log = logging.getLogger(__name__)
+
+Rest = Callable[[], None]
 
 
 class _Lazy:
@@ -156,10 +157,10 @@ def read_current(state_dir: Path) -> tuple[int, str]:
     return int(match[1]), match[2].decode()
 
 
-def open_version(state_dir: Path, serial: int, digest: str | None = None, rest: float = 0.0) -> Version:
+def open_version(state_dir: Path, serial: int, digest: str | None = None, rest: Rest | None = None) -> Version:
     """One version, verified; `digest` is its manifest's SHA-256 (hex) if the caller knows it. Raises StoreError naming the file and the remedy.
 
-    `rest`: seconds to sleep after each 64 KiB read, so that a loop which serves on the same core is not held up.
+    `rest`: called after each 64 KiB read, to sleep, so that a loop which serves on the same core is not held up.
     """
     manifest = read_manifest(state_dir, serial, digest)
     files = _Files(versions_dir(state_dir) / str(serial), manifest["files"], rest)
@@ -168,7 +169,7 @@ def open_version(state_dir: Path, serial: int, digest: str | None = None, rest: 
     return Version(serial, manifest, Index(base, files.view(RULES), delta), files.lazy(ENTRIES), files.lazy(SKIPPED))
 
 
-def open_current(state_dir: Path, thorough: bool = False, rest: float = 0.0) -> Version:
+def open_current(state_dir: Path, thorough: bool = False, rest: Rest | None = None) -> Version:
     """The version in force, or the newest sound one not later than it, with a `notice` that says so. Raises StoreError when there is none.
 
     `thorough`: only if its entries, too, are sound. `rest` as for `open_version`.
@@ -243,7 +244,7 @@ def _read_small(path: Path) -> bytes:
 class _Files:
     """The files of one version, each opened once and compared with its record before it is believed."""
 
-    def __init__(self, directory: Path, recorded: dict[str, dict[str, Any]], rest: float) -> None:
+    def __init__(self, directory: Path, recorded: dict[str, dict[str, Any]], rest: Rest | None) -> None:
         self._directory = directory
         self._recorded = recorded
         self._rest = rest
@@ -307,13 +308,13 @@ def _mapped(descriptor: int, path: Path) -> memoryview:
         raise StoreError(f"{path} cannot be mapped ({error}); {REBUILD}") from None
 
 
-def _compare(view: memoryview, digest: str, path: Path, rest: float = 0.0) -> None:
+def _compare(view: memoryview, digest: str, path: Path, rest: Rest | None = None) -> None:
     found = hashlib.sha256()
     chunk = _SMALL_CHUNK if rest else _CHUNK
     for start in range(0, len(view), chunk):
         found.update(view[start : start + chunk])
         if rest:
-            time.sleep(rest)
+            rest()
     if found.hexdigest() != digest:
         raise StoreError(f"{path} is not what was written: its SHA-256 is {found.hexdigest()}, and {digest} is recorded; {REBUILD}")
 
@@ -330,7 +331,7 @@ class Follower:
         """Whether `current` is another one than at the last successful load; one stat. True until a first load succeeds."""
         return self._look() != self._loaded
 
-    def load(self, rest: float = 0.0) -> Version:
+    def load(self, rest: Rest | None = None) -> Version:
         """The version in force now, as `open_current`. Raises StoreError; then `changed` stays true, and the caller paces its next try."""
         seen = self._look()
         version = open_current(self.state_dir, rest=rest)

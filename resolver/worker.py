@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -158,7 +159,7 @@ class Worker:
             if not self._follower.changed():
                 continue
             try:
-                version = await self._beside(self._follower.load, REST_SECONDS)
+                version = await self._beside(self._follower.load, partial(time.sleep, REST_SECONDS))
             except (RedHandError, OSError) as error:
                 if said != str(error):  # once for each fault, however long it lasts
                     said = str(error)

@@ -178,7 +178,7 @@ def test_what_was_hashed_is_what_is_mapped(house: House, monkeypatch: pytest.Mon
     """Each file is replaced by another at the worst moment, between its hash and its mapping: nothing of the other is ever seen."""
     compare = store._compare
 
-    def compare_then_replace(view: memoryview, digest: str, path: Path, rest: float) -> None:
+    def compare_then_replace(view: memoryview, digest: str, path: Path, rest: store.Rest | None) -> None:
         compare(view, digest, path, rest)
         damage(path, b"\0" * len(view))
 
