@@ -63,8 +63,6 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
         "name": f"worker-{number}",
         "settings": settings.resolver.model_dump(mode="json"),
         "upstreams": [upstream.model_dump(mode="json") for upstream in upstreams],
-        "landing_port": split_endpoint(settings.landing.listen[0])[1],
-        "own_names": own_names(settings),
         "state_dir": str(settings.state_dir),
         "sockets": [each.job() for each in bound],
     }

@@ -21,7 +21,10 @@ Value = TypeVar("Value", bound=Weighed)
 SHARDS = 256
 MASK = SHARDS - 1
 OVERHEAD = 400
-"""Bytes an entry costs beside its key's and value's own octets (objects and dictionary slots), measured on CPython 3.11."""
+"""Octets counted for an entry beside its key's and value's own: an allowance for objects and dictionary slots that covers the larger kind.
+
+By tracemalloc on CPython 3.11, an answer of one record takes 512 octets in all where 566 are counted, and a ready reply 225 beside its own octets.
+"""
 
 
 class Generations(Generic[Value]):
