@@ -37,7 +37,10 @@ def send(end: socket.socket, message: dict[str, Any], files: Sequence[int] = ())
 
 
 def receive(end: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-  XX
+    """The next message and its descriptors, which are the caller's to close; None when the other side is gone.
+
+    Raises BlockingIOError when none waits.
+    """
     octets, files, _, _ = socket.recv_fds(end, MOST_OCTETS, MOST_FILES)
     if not octets:
         for file in files:
