@@ -28,6 +28,21 @@ class AgreedClock:
         self.jumped = False
         """Whether the last reading found the clocks apart, so that agreed time stands still."""
 
+    @property
+    def shown(self) -> int:
+        """Agreed time at the last reading."""
+        return self._shown
+
+    @property
+    def agreement(self) -> tuple[float, float]:
+        """The wall clock and the monotonic one when they last agreed: what another process resumes from. (floor, 0) before any reading."""
+        return (float(self._shown), 0.0) if self._agreed is None else (self._agreed, self._at)
+
+    def resume(self, agreed: float, monotonic: float) -> None:
+        """Goes on from another clock's agreement, by the same monotonic clock."""
+        self._agreed, self._at = agreed, monotonic
+        self._shown = max(self._shown, int(agreed))
+
     def reading(self, wall: float, monotonic: float) -> int:
         """Agreed time after this reading. A monotonic clock that goes back, which none does, counts as having stood still."""
         if self._agreed is None:

@@ -1,6 +1,6 @@
 """Files that are whole or not there: written, flushed to the disk and renamed, in that order, with the directory flushed after.
 
-Every failure of the disk becomes a StoreError that says what could not be written and what to do; it never leaves a half-written file under a
+Every failure of the disk becomes a DiskError that says what could not be written and what to do; it never leaves a half-written file under a
 name that a reader looks at.
 """
 
@@ -10,10 +10,10 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from blocklists.errors import StoreError
+from blocklists.errors import DiskError
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free space there",
@@ -22,6 +22,7 @@ _REMEDIES = {
     errno.EROFS: "the file system is read-only: remount it writable, or move state_dir",
     errno.EACCES: "this user may not write there: mend its owner or mode, or move state_dir",
     errno.EPERM: "this user may not write there: mend its owner or mode, or move state_dir",
+    errno.EIO: "the disk itself fails: see the kernel's messages (dmesg), and move state_dir to a sound one",
     errno.ENOTDIR: "part of the path is a file: move it away, or move state_dir",
     errno.EEXIST: "a file stands where a directory should: move it away, or move state_dir",
 }
@@ -32,14 +33,14 @@ PIECE = 1 << 16
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Turns an OSError inside into a StoreError that begins with what was being done."""
+def explained(doing: str, still: str = "the last good version stays in force") -> Iterator[None]:
+    """Turns an OSError inside into a DiskError that begins with what was being done, and ends with what holds all the same."""
     try:
         yield
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "see the system's own logs")
         where = f" ({error.filename})" if error.filename else ""
-        raise StoreError(f"{doing}{where} failed: {error.strerror or error}; {remedy}; the last good version stays in force") from error
+        raise DiskError(f"{doing}{where} failed: {error.strerror or error}", remedy, still) from error
 
 
 def write_new(path: Path, chunks: Iterable[bytes]) -> tuple[str, int]:
@@ -67,7 +68,8 @@ def replace(path: Path, data: bytes) -> None:
         write_new(temporary, (data,))
         temporary.rename(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what refused the write may refuse this too, and it is the first refusal that explains
+            temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
 

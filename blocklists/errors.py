@@ -33,5 +33,14 @@ class StoreError(RedHandError):
     """A version on disk is missing, torn or altered, and is not put in force."""
 
 
+class DiskError(StoreError):
+    """The disk refuses a change. `what` could not be done and why, `remedy` says what to do about it, `still` what holds meanwhile."""
+
+    def __init__(self, what: str, remedy: str, still: str) -> None:
+        super().__init__(f"{what}; {remedy}; {still}")
+        self.what = what
+        self.remedy = remedy
+
+
 class Busy(RedHandError):
     """Another process holds the state directory's builder lock."""

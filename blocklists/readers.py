@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from blocklists.durable import explained
@@ -16,16 +17,21 @@ _READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def publish(state_dir: Path, name: str, serial: int) -> None:
-    """Says that this process has `serial` in force, under `name` (letters, digits, `-_.`, at most 64). Raises StoreError."""
+    """Says that this process has `serial` in force, under `name` (letters, digits, `-_.`, at most 64). Raises StoreError; DiskError when the disk refuses."""
     if not _READER.fullmatch(name):
         raise StoreError(f"{name!r} cannot name a reader; use 1 to 64 letters, digits, - _ or ., such as resolver-1")
     path = state_dir / "readers" / name
-    with explained(f"writing {path}"):
+    with explained(f"writing {path}", f"version {serial} is in force in {name} all the same"):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{name}.{os.getpid()}")
-        # Not flushed to the disk: after a power cut no reader lives, and a serving process should not wait for one.
-        temporary.write_text(f"{serial} {os.getpid()} {_started(os.getpid())}\n", "ascii")
-        temporary.rename(path)
+        try:
+            # Not flushed to the disk: after a power cut no reader lives, and a serving process should not wait for one.
+            temporary.write_text(f"{serial} {os.getpid()} {_started(os.getpid())}\n", "ascii")
+            temporary.rename(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
 
 
 def withdraw(state_dir: Path, name: str) -> None:

@@ -5,12 +5,16 @@
     pin                  the serial that builds keep to, if any
 
 A file is opened once; the opened descriptor is hashed and that same descriptor mapped, so that nothing which happens to the name afterwards matters.
+What happens to the file itself would: a mapped page whose file was cut short is a SIGBUS, one on a disk that hangs is a wait in the middle of an
+answer. Whoever serves therefore opens versions `sealed`: the index is copied into memory that nobody, ourselves included, can change any more
+(memfd_create(2), F_ADD_SEALS), hashed on the way, and from then on no disk is asked.
 This module writes nothing. Nothing here repairs: a version that is not exactly what its
 manifest says is refused with StoreError, and an older one takes its place.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -157,32 +161,33 @@ def read_current(state_dir: Path) -> tuple[int, str]:
     return int(match[1]), match[2].decode()
 
 
-def open_version(state_dir: Path, serial: int, digest: str | None = None, rest: Rest | None = None) -> Version:
+def open_version(state_dir: Path, serial: int, digest: str | None = None, rest: Rest | None = None, sealed: bool = False) -> Version:
     """One version, verified; `digest` is its manifest's SHA-256 (hex) if the caller knows it. Raises StoreError naming the file and the remedy.
 
-    `rest`: called after each 64 KiB read, to sleep, so that a loop which serves on the same core is not held up.
+    `rest`: called after each 64 KiB read, to sleep, so that a loop which serves on the same core is not held up. `sealed`: the index in memory of
+    its own, about 8 octets a name, which no fault of the disk reaches; entries stay in their file.
     """
     manifest = read_manifest(state_dir, serial, digest)
-    files = _Files(versions_dir(state_dir) / str(serial), manifest["files"], rest)
+    files = _Files(versions_dir(state_dir) / str(serial), manifest["files"], rest, sealed)
     base = Part(files.trie(TRIE), files.view(VALUES))
     delta = Part(files.trie(DELTA_TRIE), files.view(DELTA_VALUES)) if DELTA_TRIE in manifest["files"] else None
     return Version(serial, manifest, Index(base, files.view(RULES), delta), files.lazy(ENTRIES), files.lazy(SKIPPED))
 
 
-def open_current(state_dir: Path, thorough: bool = False, rest: Rest | None = None) -> Version:
+def open_current(state_dir: Path, thorough: bool = False, rest: Rest | None = None, sealed: bool = False) -> Version:
     """The version in force, or the newest sound one not later than it, with a `notice` that says so. Raises StoreError when there is none.
 
-    `thorough`: only if its entries, too, are sound. `rest` as for `open_version`.
+    `thorough`: only if its entries, too, are sound. `rest` and `sealed` as for `open_version`.
     """
     serial: int | None = None
     try:
         serial, digest = read_current(state_dir)
         try:
-            version = open_version(state_dir, serial, digest, rest)
+            version = open_version(state_dir, serial, digest, rest, sealed)
         except StoreError:
             # It may have been replaced, and then pruned, between the two looks.
             serial, digest = read_current(state_dir)
-            version = open_version(state_dir, serial, digest, rest)
+            version = open_version(state_dir, serial, digest, rest, sealed)
         if thorough:
             version.verify()
         return version
@@ -191,7 +196,7 @@ def open_current(state_dir: Path, thorough: bool = False, rest: Rest | None = No
     # The named one first, in case only `current` is damaged; then older ones, newest first; a newer one only because nothing else is sound.
     for other in sorted(serials(state_dir), key=lambda other: (serial is not None and other > serial, -other)):
         try:
-            version = open_version(state_dir, other)
+            version = open_version(state_dir, other, rest=rest, sealed=sealed)
             version.verify()
         except StoreError as error:
             log.warning("version %d cannot stand in: %s", other, error)
@@ -244,27 +249,39 @@ def _read_small(path: Path) -> bytes:
 class _Files:
     """The files of one version, each opened once and compared with its record before it is believed."""
 
-    def __init__(self, directory: Path, recorded: dict[str, dict[str, Any]], rest: Rest | None) -> None:
+    def __init__(self, directory: Path, recorded: dict[str, dict[str, Any]], rest: Rest | None, sealed: bool) -> None:
         self._directory = directory
         self._recorded = recorded
         self._rest = rest
+        self._sealed = sealed
 
     def view(self, name: str) -> memoryview:
         """A file mapped and compared."""
-        view = self._map(name)
-        self._compare(view, name)
+        descriptor, compared = self._open(name)
+        try:
+            view = _mapped(descriptor, self._directory / name)
+        finally:
+            os.close(descriptor)
+        if not compared:
+            self._compare(view, name)
         return view
 
     def lazy(self, name: str) -> _Lazy:
         """A file mapped, to be compared when it is first used."""
-        return _Lazy(self._map(name), self._recorded[name]["sha256"], self._directory / name)
+        path = self._directory / name
+        descriptor = _descriptor(path, self._recorded[name]["size"])
+        try:
+            return _Lazy(_mapped(descriptor, path), self._recorded[name]["sha256"], path)
+        finally:
+            os.close(descriptor)
 
     def trie(self, name: str) -> Any:
         """A trie compared, and mapped by the library."""
         path = self._directory / name
-        descriptor = _descriptor(path, self._recorded[name]["size"])
+        descriptor, compared = self._open(name)
         try:
-            self._compare(_mapped(descriptor, path), name)
+            if not compared:
+                self._compare(_mapped(descriptor, path), name)
             # The trie keeps a mapping of its own, of the very descriptor that was hashed: BinaryTrie.map() would borrow ours without holding it.
             trie = marisa_trie.BinaryTrie()
             trie.mmap(f"/proc/self/fd/{descriptor}")
@@ -276,10 +293,14 @@ class _Files:
             os.close(descriptor)
         return trie
 
-    def _map(self, name: str) -> memoryview:
-        descriptor = _descriptor(self._directory / name, self._recorded[name]["size"])
+    def _open(self, name: str) -> tuple[int, bool]:
+        """A descriptor to map, the caller's to close, and whether its content was compared already, as it was copied."""
+        path, recorded = self._directory / name, self._recorded[name]
+        descriptor = _descriptor(path, recorded["size"])
+        if not self._sealed:
+            return descriptor, False
         try:
-            return _mapped(descriptor, self._directory / name)
+            return _sealed_copy(descriptor, recorded, path, self._rest), True
         finally:
             os.close(descriptor)
 
@@ -308,6 +329,37 @@ def _mapped(descriptor: int, path: Path) -> memoryview:
         raise StoreError(f"{path} cannot be mapped ({error}); {REBUILD}") from None
 
 
+def _sealed_copy(descriptor: int, recorded: dict[str, Any], path: Path, rest: Rest | None) -> int:
+    """The file's bytes in memory that cannot be changed, its size neither. Raises StoreError when they are not those that were written."""
+    found = hashlib.sha256()
+    left = int(recorded["size"])
+    try:
+        copy = os.memfd_create(f"redhand {path.name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be held in memory ({error.strerror}); free memory, or raise the limit of open files") from None
+    try:
+        while left and (piece := os.read(descriptor, min(left, _SMALL_CHUNK))):
+            found.update(piece)
+            left -= len(piece)
+            while piece:
+                piece = piece[os.write(copy, piece) :]
+            if rest:
+                rest()
+        if left or found.hexdigest() != recorded["sha256"]:
+            raise _altered(path, found.hexdigest(), recorded["sha256"])
+        fcntl.fcntl(copy, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        # Opened again, for reading alone: before Linux 6.7 what is sealed cannot be mapped by a descriptor that could have written.
+        return os.open(f"/proc/self/fd/{copy}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be copied into memory ({error.strerror}); see the system's own logs, or {REBUILD}") from None
+    finally:
+        os.close(copy)
+
+
+def _altered(path: Path, found: str, recorded: str) -> StoreError:
+    return StoreError(f"{path} is not what was written: its SHA-256 is {found}, and {recorded} is recorded; {REBUILD}")
+
+
 def _compare(view: memoryview, digest: str, path: Path, rest: Rest | None = None) -> None:
     found = hashlib.sha256()
     chunk = _SMALL_CHUNK if rest else _CHUNK
@@ -316,11 +368,14 @@ def _compare(view: memoryview, digest: str, path: Path, rest: Rest | None = None
         if rest:
             rest()
     if found.hexdigest() != digest:
-        raise StoreError(f"{path} is not what was written: its SHA-256 is {found.hexdigest()}, and {digest} is recorded; {REBUILD}")
+        raise _altered(path, found.hexdigest(), digest)
 
 
 class Follower:
-    """Watches `current` for one serving process: a cheap look as often as one likes, and a load in a thread when it says so."""
+    """Watches `current` for one serving process: a cheap look as often as one likes, and a load when it says so.
+
+    Both ask the disk, and a disk may hang: to be called in a thread beside whatever serves.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
@@ -334,7 +389,7 @@ class Follower:
     def load(self, rest: Rest | None = None) -> Version:
         """The version in force now, as `open_current`. Raises StoreError; then `changed` stays true, and the caller paces its next try."""
         seen = self._look()
-        version = open_current(self.state_dir, rest=rest)
+        version = open_current(self.state_dir, rest=rest, sealed=True)
         self._loaded = seen
         return version
 

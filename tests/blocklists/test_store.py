@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from blocklists import readers, store
 from blocklists.errors import StoreError
 from tests.blocklists.lists import AS_OF, House, blocked, documents, key, order
 
+ROOT = Path(__file__).parents[2]
 FILES = ["manifest.json", "manifest.sha256", "entries", "skipped", "index.trie", "index.values", "index.rules"]
 NAMES = ("one.example", "www.one.example", "two.example", "own.example", "exact.test", "www.exact.test", "other.example")
 
@@ -271,3 +273,54 @@ def test_a_damaged_pin_is_an_error_with_a_remedy(tmp_path: Path, content: str) -
     (tmp_path / "pin").write_text(content)
     with pytest.raises(StoreError, match="run: redhand blocklist unpin"):
         store.read_pin(tmp_path)
+
+
+SERVE_A_CUT_VERSION = """
+import os, sys
+from pathlib import Path
+from blocklists import store
+from tests.blocklists.lists import AS_OF, blocked, key
+state, sealed = Path(sys.argv[1]), sys.argv[2] == "sealed"
+version = store.open_current(state, sealed=sealed)
+for path in (state / "versions/2").iterdir():
+    os.chmod(path, 0o644)
+    os.truncate(path, 0)
+print(*blocked(version, "one.example", "two.example", "own.example", "other.example"), flush=True)
+"""
+
+
+@pytest.mark.parametrize(("how", "end"), [("mapped", -signal.SIGBUS), ("sealed", 0)])
+def test_what_becomes_of_the_files_reaches_no_sealed_version(house: House, how: str, end: int) -> None:
+    """Every file of the version in force is cut to nothing under its reader: a mapping of the file is the reader's death, a sealed copy is not."""
+    command = [sys.executable, "-c", SERVE_A_CUT_VERSION, str(house.state), how]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == end, done.stderr
+    if how == "sealed":
+        assert done.stdout.split() == ["one.example", "two.example", "own.example"]
+
+
+@pytest.mark.parametrize("name", FILES[4:])
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
+def test_a_sealed_version_is_compared_as_it_is_copied(house: House, name: str, how: str) -> None:
+    path = house.state / "versions/2" / name
+    whole = path.read_bytes()
+    path.unlink()
+    if how != "gone":
+        path.write_bytes(bytes((whole[0] ^ 1,)) + whole[1:] if how == "flipped" else whole[:-1])
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(StoreError, match=rf"versions/2/{name}.*run: redhand blocklist build"):
+        store.open_version(house.state, 2, sealed=True)
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_nobody_can_change_what_is_sealed(house: House) -> None:
+    version = store.open_version(house.state, 2, sealed=True)
+    maps = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if "memfd:redhand" in line]
+    assert {fields[1] for fields in maps} == {"r--s"}
+    for descriptor in os.listdir("/proc/self/fd"):
+        path = f"/proc/self/fd/{descriptor}"
+        if Path(path).exists() and "memfd:redhand" in os.readlink(path):
+            with pytest.raises(PermissionError), open(path, "r+b", buffering=0) as file:
+                file.write(b"x")
+    assert blocked(version, *NAMES) == ["one.example", "www.one.example", "two.example", "own.example", "exact.test"]
