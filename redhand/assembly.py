@@ -22,8 +22,9 @@ from blocklists.job import Job, write_job
 from blocklists.settings import SAMPLE, FileSource
 from blocklists.watch import Sources
 from redhand import __version__, crosscheck, status
-from redhand.children import Child, module
+from redhand.children import Child
 from redhand.config import Configuration, Settings
+from redhand.processes import module
 from redhand.supervisor import Plan
 from resolver import sockets
 from resolver.settings import Upstream
@@ -57,6 +58,9 @@ def builder(configuration: Configuration) -> Child:
     return Child("builder", module("blocklists.background"), json.loads(write_job(build_job(configuration))))
 
 
+WORKER = module("resolver.worker")
+
+
 def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound]) -> Child:
     """One resolver worker with its sockets."""
     job = {
@@ -64,9 +68,9 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
         "settings": settings.resolver.model_dump(mode="json"),
         "upstreams": [upstream.model_dump(mode="json") for upstream in upstreams],
         "state_dir": str(settings.state_dir),
-        "sockets": [each.job() for each in bound],
+        "sockets": [{"transport": each.transport, "address": each.address, "port": each.port} for each in bound],
     }
-    return Child(f"worker-{number}", module("resolver.worker"), job, tuple(each.socket.fileno() for each in bound))
+    return Child(f"worker-{number}", WORKER, job, tuple(each.socket.fileno() for each in bound), by_channel=True)
 
 
 def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:

@@ -1,7 +1,8 @@
-"""Child processes: started with one JSON job, watched until ready, restarted with growing patience, stopped in time.
+"""Child processes: started with one JSON job, watched until ready, restarted with growing patience, replaced without a gap, stopped in time.
 
-A child reads its job (one JSON line) from stdin, prints `{"ready": true, ...}` on stdout when it serves, logs to stderr and ends on SIGTERM.
-Nothing here knows what a child does. It refuses to guess: a line on stdout that is no JSON object is passed on to stderr and otherwise ignored.
+A child prints `{"ready": true, ...}` on stdout when it serves, logs to stderr and ends on SIGTERM. Its job is one JSON line on stdin, or comes with
+its sockets by a channel that is its stdin (resolver.channel); such a child may be started before there is a job for it. Nothing here knows what a
+child does. It refuses to guess: a line on stdout that is no JSON object is passed on to stderr and otherwise ignored.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
-import sysconfig
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Any, Literal
+
+from redhand.processes import Life, Say, Started, launch
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
@@ -25,12 +25,10 @@ HEALTHY_AFTER = 30.0
 READY_WITHIN = 60.0
 """Seconds: the first restart's delay, the longest, the time in service that forgives earlier ends, and how long a child may take to be ready."""
 
-LINE_LIMIT = 1 << 20
-
-ROOT = Path(__file__).resolve().parent.parent
+LEAVE_WITHIN = 4.5
+"""Seconds that one replaced may take to deliver what it owes, before it is killed."""
 
 State = Literal["starting", "ready", "waiting", "stopped"]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,8 @@ class Child:
     """Program (an absolute path) and its arguments."""
     job: dict[str, Any]
     fds: tuple[int, ...] = ()
-    """Sockets it inherits, under the same numbers."""
-
-
-def module(name: str) -> tuple[str, ...]:
-    """The command that runs one of our modules. -P: a directory called `resolver` where the operator stands must not be taken for ours."""
-    return (sys.executable, "-P", "-m", name)
+    """Sockets it is given: by the channel in the order of its job's "sockets", or else inherited under the same numbers."""
+    by_channel: bool = False
 
 
 @dataclass(slots=True)
@@ -71,62 +65,22 @@ class Patience:
         self.ends = 0
 
 
-def _environment() -> dict[str, str]:
-    """Children run the code their supervisor runs: from a checkout that is not installed, they are told where it stands."""
-    environment = dict(os.environ)
-    if str(ROOT) not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
-    return environment
+def start(child: Child, say: Say, hear: Callable[[str, dict[str, Any]], None], spare: Life | None = None, board: int | None = None) -> Life:
+    """The child's process, given its job; `spare` is one that waits for a job by its channel. Raises OSError when none can be started."""
+    if not child.by_channel:
+        with open(os.memfd_create(child.name), "w+b") as job:
+            job.write(json.dumps(child.job).encode() + b"\n")
+            job.seek(0)
+            return Life(child.name, Started(launch(child.command, job.fileno(), child.fds), None), say, hear)
+    if spare is not None and spare.serve(child.name, child.job, board, child.fds, hear):
+        return spare
+    life = Life(child.name, Started.waiting(child.command), say, hear)
+    life.serve(child.name, child.job, board, child.fds, hear)  # one that died at once: its exit code tells
+    return life
 
 
-async def start(child: Child) -> asyncio.subprocess.Process:
-    """Start the child and hand it its job. Raises OSError when the program cannot be started."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(ROOT / "redhand" / "lifeline.py"), str(os.getpid()), *child.command),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        pass_fds=child.fds,
-        start_new_session=True,  # Ctrl-C is the supervisor's to pass on
-        limit=LINE_LIMIT,
-        env=_environment(),
-    )
-    assert process.stdin is not None  # noqa: S101 - asked for above
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died at once: its exit code tells
-        process.stdin.write(json.dumps(child.job).encode() + b"\n")
-        await process.stdin.drain()
-    process.stdin.close()
-    return process
-
-
-async def lines(process: asyncio.subprocess.Process, name: str, say: Say) -> Any:
-    """The JSON objects the child prints, one a line, as they come."""
-    assert process.stdout is not None  # noqa: S101 - asked for in start()
-    while True:
-        try:
-            line = await process.stdout.readline()
-        except ValueError:
-            say(f"{name} printed a line longer than {LINE_LIMIT} bytes; it was dropped")
-            continue
-        if not line:
-            return
-        try:
-            message = json.loads(line)
-        except ValueError:
-            message = None
-        if isinstance(message, dict):
-            yield message
-        elif line.strip():
-            say(f"{name}: {line.decode(errors='backslashreplace').rstrip()}")
-
-
-def how(code: int) -> str:
-    """`exit code 3`, or `killed by SIGKILL`."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"killed by {Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"
+def _nothing(*_: object) -> None:
+    """For whoever does not want to know."""
 
 
 @dataclass(slots=True)
@@ -135,75 +89,179 @@ class Keeper:
 
     child: Child
     say: Say
-    changed: Callable[[], None] = lambda: None
+    changed: Callable[[], None] = _nothing
     """Called after every change of state."""
+    hear: Callable[[str, dict[str, Any]], None] = _nothing
+    """Given the child's name and each message it sends."""
+    spare: Callable[[], Life | None] = lambda: None
+    """Gives away a process that waits for a job, if there is one: its start costs no time."""
+    begun: Callable[[str], int | None] = lambda _: None
+    """Gives the memory a new life of the child writes its figures to."""
+    gone: Callable[[str, int | None], None] = _nothing
+    """Told when a life is over, with that memory."""
     state: State = "starting"
     restarts: int = 0
     last_end: str = ""
-    announced: dict[str, Any] = field(default_factory=dict)
-    """What the child said when it became ready."""
-    process: asyncio.subprocess.Process | None = None
+    life: Life | None = None
+    """The process that serves or is to."""
+    lives: set[Life] = field(default_factory=set)
+    """It, its successor while it is being replaced, and those that deliver what they owe."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the child has been ready for the first time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     patience: Patience = field(default_factory=Patience)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _turned: asyncio.Event = field(default_factory=asyncio.Event)
+    _replacing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _swapped: asyncio.Event | None = None
+    """While a successor is being made ready: set when that has succeeded or failed."""
+
+    @property
+    def announced(self) -> dict[str, Any]:
+        """What the child said when it became ready."""
+        return self.life.announced if self.life else {}
 
     async def keep(self) -> None:
-        """Start, watch and restart the child; returns when it has ended after `stop`."""
+        """Start, watch and restart the child; returns when every process of it has ended after `stop`."""
         while not self.stopping.is_set():
             served = await self._once()
             if self.stopping.is_set():
                 break
-            delay = self.patience.ended(served)
-            self.say(f"{self.child.name} ended ({self.last_end}); starting it again in {delay:g} s")
-            self._enter("waiting")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), delay)
+            await self._wait(self._delay(served))
             self.restarts += 1
+        await asyncio.gather(*(life.ended.wait() for life in self.lives))
         self._enter("stopped")
 
+    def _delay(self, served: float) -> float:
+        return self.patience.ended(served)
+
+    async def _wait(self, delay: float) -> None:
+        self.say(f"{self.child.name} ended ({self.last_end}); starting it again in {delay:g} s")
+        self._enter("waiting")
+        self._wake.clear()
+        if not self.stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), delay)
+
     async def _once(self) -> float:
-        """One life of the child; returns the seconds it was in service."""
-        self._enter("starting")
+        """From a start to an end that was not planned; returns the seconds the last process was in service."""
         try:
-            self.process = await start(self.child)
+            self.life = self._begin(self.child)
         except OSError as error:
+            self._enter("starting")
             self.last_end = f"could not be started: {error}"
             return 0
-        if self.stopping.is_set():
-            self.signal(SIGTERM)
-        began: list[float] = []
-        impatience = asyncio.get_running_loop().call_later(READY_WITHIN, self._give_up)
-        async for message in lines(self.process, self.child.name, self.say):
-            if message.get("ready") is True and not began:
-                impatience.cancel()
-                began.append(time.monotonic())
-                self.announced = message
-                self._enter("ready")
-                self.ready.set()
-        code = await self.process.wait()
-        impatience.cancel()
-        self.process = None
-        self.last_end = how(code)
-        return time.monotonic() - began[0] if began else 0
+        self._enter("starting")
+        if await self._until_ready(self.life):
+            self._enter("ready")
+            self.ready.set()
+        while True:
+            life = self.life
+            await life.ended.wait()
+            if self._swapped is not None:
+                await self._swapped.wait()
+            if life is self.life:
+                self.last_end = life.how
+                return time.monotonic() - life.ready_at if life.ready_at else 0
 
-    def _give_up(self) -> None:
+    def _begin(self, child: Child) -> Life:
+        board = self.begun(child.name)
+        try:
+            life = start(child, self.say, self.hear, self.spare() if child.by_channel else None, board)
+        except OSError:
+            self.gone(child.name, board)
+            raise
+        self.lives.add(life)
+        life.when_ended(lambda: self._forget(life, board))
+        if self.stopping.is_set():
+            life.signal(SIGTERM)
+        return life
+
+    def _forget(self, life: Life, board: int | None) -> None:
+        self.lives.discard(life)
+        self.gone(self.child.name, board)
+
+    async def _until_ready(self, life: Life) -> bool:
+        """Whether it became ready rather than ended; one that takes too long is killed."""
+        if await life.first_of(life.ready, READY_WITHIN):
+            return life.ready.is_set()
         self.say(f"{self.child.name} was not ready within {READY_WITHIN:g} s; ending it")
-        self.signal(SIGKILL)
+        life.signal(SIGKILL)
+        await life.ended.wait()
+        return False
+
+    async def replace(self, child: Child) -> bool:
+        """Put a successor with another job in its place without a gap: it reads the same sockets before the old one leaves them and drains.
+
+        False if the successor did not become ready: then the old one and its job stay. A child that is not ready itself is given the new job at its
+        next start, which is now.
+        """
+        async with self._replacing:
+            while self.state == "starting":
+                await self._turned.wait()
+            if self.stopping.is_set():
+                return False
+            if self.state == "waiting":
+                return await self._hasten(child)
+            self._swapped = asyncio.Event()
+            try:
+                old = await self._swap(child)
+            finally:
+                self._swapped.set()
+                self._swapped = None
+            if old is None:
+                return False
+            self.changed()
+            old.signal(SIGTERM)
+            if not await old.first_of(old.ended, LEAVE_WITHIN):
+                self.say(f"{self.child.name}: process {old.pid}, which was replaced, did not end within {LEAVE_WITHIN:g} s and is killed")
+                old.signal(SIGKILL)
+                await old.ended.wait()
+            return True
+
+    async def _hasten(self, child: Child) -> bool:
+        self.child = child
+        self.patience.forgive()
+        self._wake.set()
+        while self.state == "waiting":
+            await self._turned.wait()
+        while self.state == "starting":
+            await self._turned.wait()
+        return self.state == "ready"
+
+    async def _swap(self, child: Child) -> Life | None:
+        """The process that was replaced; None if its successor did not become ready."""
+        old = self.life
+        try:
+            successor = self._begin(child)
+        except OSError as error:
+            self.say(f"{child.name}: its successor could not be started: {error}")
+            return None
+        if not await self._until_ready(successor):
+            self.say(f"{child.name}: its successor ended before it was ready ({successor.how}); it serves on as before")
+            return None
+        self.life, self.child = successor, child
+        return old
 
     def _enter(self, state: State) -> None:
         self.state = state
+        turned, self._turned = self._turned, asyncio.Event()
+        turned.set()
         self.changed()
 
+    def tell(self, message: dict[str, Any], files: tuple[int, ...] = ()) -> bool:
+        """Say something to the process that serves; whether it went out."""
+        return self.state == "ready" and self.life is not None and self.life.tell(message, files)
+
     def signal(self, number: Signals) -> None:
-        """Send the child a signal, if it runs."""
-        if self.process and self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(number)
+        """Send every process of the child a signal."""
+        for life in self.lives:
+            life.signal(number)
 
     def stop(self) -> None:
         """Ask the child to end, and start it no more."""
         self.stopping.set()
+        self._wake.set()
         self.signal(SIGTERM)
 
     def report(self) -> dict[str, Any]:
@@ -211,7 +269,7 @@ class Keeper:
         return {
             "name": self.child.name,
             "state": self.state,
-            "pid": self.process.pid if self.process else None,
+            "pid": self.life.pid if self.life and not self.life.ended.is_set() else None,
             "restarts": self.restarts,
             "last_end": self.last_end or None,
         }
@@ -219,14 +277,12 @@ class Keeper:
 
 async def once(child: Child, say: Say) -> tuple[dict[str, Any] | None, str]:
     """Run a child that does one thing: the last JSON object it printed, if any, and how it ended. A cancelled caller leaves no child behind."""
-    process = await start(child)
-    result: dict[str, Any] | None = None
+    said: list[dict[str, Any]] = []
+    life = start(child, say, lambda _, message: said.append(message))
     try:
-        async for message in lines(process, child.name, say):
-            result = message
-        return result, how(await process.wait())
+        await life.ended.wait()
+        return said[-1] if said else None, life.how
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if not life.ended.is_set():
+            life.signal(SIGKILL)
+            await life.ended.wait()

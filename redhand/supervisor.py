@@ -105,7 +105,7 @@ class Supervisor:
             loop.add_signal_handler(SIGTERM, self._terminate)
             loop.add_signal_handler(SIGINT, self._interrupt)
             loop.add_signal_handler(SIGHUP, self._look)
-            self.keepers = [Keeper(child, self.say, self._changed) for child in self.plan.children]
+            self.keepers = [Keeper(child, self.say, self._changed, self.heard) for child in self.plan.children]
             self._changed()
             try:
                 return await self._run()
@@ -226,6 +226,9 @@ class Supervisor:
             for keeper in late:
                 keeper.signal(SIGKILL)
         await everyone
+
+    def heard(self, child: str, message: dict[str, Any]) -> None:
+        """Takes what a child says, besides that it is ready (see blocklists.tell)."""
 
     def _terminate(self) -> None:
         if not self.stop.is_set():

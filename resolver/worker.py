@@ -1,7 +1,8 @@
 """One resolver process: inherits its sockets, maps the list, serves until told to stop.
 
-Started by the supervisor as `python -m resolver.worker` with a JSON job on standard input; says `{"ready": true, ...}` on standard output once it
-serves. Everything slow (opening a version, publishing which one is in force) happens in a thread beside the loop; the loop is only told the result.
+Started by the supervisor as `python -m resolver.worker`, with its end of a channel (resolver.channel) as standard input. It says `{"warm": true}` on
+standard output once it only waits for a job, and `{"ready": true, ...}` once it serves; from then on messages come by the channel. Everything slow
+(opening a version, publishing which one is in force) happens in a thread beside the loop; the loop is only told the result.
 """
 
 from __future__ import annotations
@@ -20,17 +21,21 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from blocklists import logs, names, readers, suffixes
+from blocklists.alarms import Alarms
 from blocklists.clock import AgreedClock
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
 from blocklists.store import Follower, Version, open_current
+from blocklists.tell import tell
 from blocklists.turns import take_short_turns
+from resolver import channel
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Group
 from resolver.packetcache import Clock
@@ -65,11 +70,18 @@ SWITCH_INTERVAL = 0.0005
 class Worker:
     """The parts of one process, put together. Must be made inside the running loop."""
 
-    def __init__(self, job: dict[str, Any], version: Version) -> None:
+    def __init__(self, given: Given, end: socket.socket, version: Version) -> None:
+        job = given.job
         settings = _settings(job["settings"])
         self.name = str(job["name"])
         self.state_dir = Path(job["state_dir"])
         self.version = version
+        self.alarms = Alarms(tell)
+        self.board = given.board
+        """Descriptor of the memory that the supervisor reads this worker's figures from."""
+        self.on: dict[str, Callable[[dict[str, Any], list[int]], None]] = {}
+        """What does what the supervisor says, by its "do"; the descriptors that come with a message are then the callee's to close."""
+        self._end = end
         self._agreed = AgreedClock()
         self._jump_reported = False
         self._held: frozenset[bytes] = frozenset()
@@ -85,8 +97,7 @@ class Worker:
         self._udp: list[UdpListener] = []
         self._tcp_sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
-        for each in job["sockets"]:
-            bound = socket.socket(fileno=each["fd"])
+        for each, bound in zip(job["sockets"], given.sockets, strict=True):
             bound.setblocking(False)
             if each["transport"] == "udp":
                 self._udp.append(UdpListener(bound, self.engine, udp_clients, self.turn, self.upstreams.start))
@@ -125,7 +136,9 @@ class Worker:
         gc.collect()
         gc.freeze()
         gc.disable()  # nothing on the query path makes cycles (a test holds that); a full collection would be a pause of 180 ms
-        print(json.dumps({"ready": True, "serial": self.version.serial}), flush=True)
+        self._end.setblocking(False)
+        loop.add_reader(self._end.fileno(), self._hear)
+        tell({"ready": True, "serial": self.version.serial})
         await self._beside(suffixes.load)
         follow = asyncio.create_task(self._follow())
         await stop.wait()
@@ -133,6 +146,22 @@ class Worker:
         await self._drain()
         with suppress(RedHandError, OSError):
             readers.withdraw(self.state_dir, self.name)
+
+    def _hear(self) -> None:
+        """Does what the supervisor says."""
+        while True:
+            try:
+                heard = channel.receive(self._end)
+            except BlockingIOError:
+                return
+            if heard is None:
+                asyncio.get_running_loop().remove_reader(self._end.fileno())
+                return
+            message, files = heard
+            if act := self.on.get(message.get("do", "")):
+                act(message, files)
+            else:
+                _ignore(message, files)
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -156,6 +185,7 @@ class Worker:
             self.turn()  # with no query to turn it, an answer that took seconds would be dated back to when it was asked for
             self._report_holds()
             self._report_clock()
+            self.alarms.retell()
             if not self._follower.changed():
                 continue
             try:
@@ -235,22 +265,58 @@ def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front]
     return Clients(settings.allow, udp, fronts[0][1]), Clients(settings.allow, tcp, fronts[0][2])
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the supervisor gives a worker to serve with."""
+
+    job: dict[str, Any]
+    board: int
+    sockets: list[socket.socket]
+    """In the order of the job's "sockets"."""
+
+
+def _ignore(message: dict[str, Any], files: list[int]) -> None:
+    for file in files:
+        os.close(file)
+    log.warning("the supervisor said %r, which this worker does not know", message.get("do"))
+
+
+def wait_for_job(end: socket.socket) -> Given | None:
+    """What to serve, once the supervisor says so; None when it has gone or needs no worker any more."""
+    while (heard := channel.receive(end)) is not None:
+        message, files = heard
+        if message.get("do") == "serve":
+            job, board, *sockets = files
+            while len(sockets) < message["sockets"]:  # more than the kernel passes with one message
+                if (heard := channel.receive(end)) is None:
+                    return None
+                sockets += heard[1]
+            with open(job, "rb") as text:
+                return Given(json.load(text), board, [socket.socket(fileno=each) for each in sockets])
+        _ignore(message, files)
+    return None
+
+
 def main() -> int:
-    """Reads the job and serves. Returns the exit code: 1 when the list or the job cannot be used, with the reason on standard error."""
+    """Waits for a job and serves. Returns the exit code: 1 when the list or the job cannot be used, with the reason on standard error."""
     logs.to_stderr()
-    job = json.loads(sys.stdin.read())
     _make_room_for_files()
+    end = socket.socket(fileno=sys.stdin.fileno())
+    tell({"warm": True})
+    given = wait_for_job(end)
+    if given is None:
+        return 0
     try:
-        version = open_current(Path(job["state_dir"]))
-        asyncio.run(_serve(job, version))
+        version = open_current(Path(given.job["state_dir"]))
+        asyncio.run(_serve(given, end, version))
     except RedHandError as error:
         log.error("%s", error)
         return 1
     return 0
 
 
-async def _serve(job: dict[str, Any], version: Version) -> None:
-    await Worker(job, version).serve()
+async def _serve(given: Given, end: socket.socket, version: Version) -> None:
+    await Worker(given, end, version).serve()
 
 
 def _make_room_for_files() -> None:

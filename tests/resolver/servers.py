@@ -37,6 +37,7 @@ from blocklists.job import Job, write_job
 from blocklists.settings import BlocklistSettings, FileSource
 from redhand.assembly import worker
 from redhand.config import Settings
+from resolver import channel
 from resolver.settings import ForwardZone, ResolverSettings, Upstream
 from resolver.sockets import bind
 from tests.tools import DEADLINE, free_ports, require, wait_for
@@ -377,8 +378,14 @@ class Resolver:
     log: Path
     program: tuple[str, ...] = ()
     """What runs instead of the worker's own command, given the same job."""
+    board: int = field(init=False)
+    """Descriptor of the memory that the process writes its figures to; a fresh one each start."""
     process: subprocess.Popen[bytes] = field(init=False)
     ready: dict[str, Any] = field(init=False)
+    heard: list[dict[str, Any]] = field(init=False)
+    """What the process said upward so far, oldest first (see blocklists.tell)."""
+    _end: socket.socket = field(init=False)
+    _reader: threading.Thread | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         addresses = tuple(dict.fromkeys(text.rpartition(":")[0].strip("[]") for text in self.settings.listen))
@@ -389,23 +396,50 @@ class Resolver:
         """Starts a process over the sockets; returns once it serves."""
         settings = Settings(resolver=self.settings, state_dir=self.lists.state_dir)
         child = worker(0, settings, self.settings.upstreams, self._listening.workers[0])
-        with self.log.open("ab") as log:
+        self._forget()
+        self._end, theirs = channel.pair()
+        with self.log.open("ab") as log, theirs:
             self.process = subprocess.Popen(
-                self.program or child.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                pass_fds=child.fds,
-                env=ENVIRONMENT,
-                cwd=self.log.parent,
+                self.program or child.command, stdin=theirs, stdout=subprocess.PIPE, stderr=log, env=ENVIRONMENT, cwd=self.log.parent
             )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(child.job).encode() + b"\n")
-        self.process.stdin.close()
-        line = self.process.stdout.readline()
-        assert line, self.said()
-        self.ready = json.loads(line)
+        self.heard = []
+        self._reader = threading.Thread(target=self._listen, args=(self.process, self.heard), daemon=True)
+        self._reader.start()
+        job, self.board = channel.in_memory(json.dumps(child.job).encode(), "job"), channel.in_memory(bytes(1 << 16), "board")
+        assert self.tell({"do": "serve", "sockets": len(child.fds)}, [job, self.board, *child.fds])
+        os.close(job)
+        wait_for(lambda: self._said_ready() or not self._hears, "the worker to be ready")
+        assert self._said_ready(), self.said()
+        self.ready = next(message for message in self.heard if "ready" in message)
+
+    @staticmethod
+    def _listen(process: subprocess.Popen[bytes], heard: list[dict[str, Any]]) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                heard.append(json.loads(line))
+
+    @property
+    def _hears(self) -> bool:
+        return self._reader is not None and self._reader.is_alive()
+
+    def _said_ready(self) -> bool:
+        return any("ready" in message for message in self.heard)
+
+    def _forget(self) -> None:
+        """Lets go of what belonged to the process before."""
+        if self._reader is not None:
+            self._reader.join(DEADLINE)
+            self._end.close()
+            os.close(self.board)
+
+    def tell(self, message: dict[str, Any], files: Iterable[int] = ()) -> bool:
+        """Says something to the process, as the supervisor does (see resolver.channel)."""
+        return channel.send(self._end, message, list(files))
+
+    def wait_to_hear(self, key: str) -> dict[str, Any]:
+        """The first upward message so far, or soon, that has the key."""
+        return wait_for(lambda: next((message for message in self.heard if key in message), None), f"the worker to say {key}")  # type: ignore[return-value]
 
     def said(self) -> str:
         """All it logged."""
@@ -429,8 +463,7 @@ class Resolver:
         """Ends the process, if need be, and closes its sockets. Fails if it logged a fault of its own."""
         if self.process.poll() is None:
             self.terminate()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._forget()
         self._listening.close()
         assert "Traceback" not in self.said(), self.said()
 
