@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from blocklists import delta, places, publish, sources, store
+from blocklists import confine, delta, places, publish, sources, store
 from blocklists.errors import Busy, RedHandError, SourceError, StoreError
 from blocklists.guards import Guards
 from blocklists.index import list_values, pack_part, pack_rules
@@ -297,7 +297,10 @@ def main() -> int:
     # Millions of small tuples live until the end, and none is in a cycle: a collection would only look at them all again.
     gc.disable()
     try:
-        built = build(read_job(sys.stdin.read()))
+        job = read_job(sys.stdin.read())
+        if job.confined:
+            confine.confine([job.state_dir], connects=False)
+        built = build(job)
     except Busy as error:
         print(json.dumps({"ok": False, "busy": True, "error": str(error)}), flush=True)
         return os.EX_TEMPFAIL

@@ -26,6 +26,8 @@ class Job:
     """Our own landing, feed and upstream names, which nothing may block."""
     as_of: int
     """Unix seconds: what has ended by then is left out."""
+    confined: bool = False
+    """Whether the builder gives up every right but to read, and to write in `state_dir` (`blocklists.confine`)."""
 
 
 def read_job(text: str) -> Job:
@@ -38,6 +40,7 @@ def read_job(text: str) -> Job:
             base_dir=Path(found["base_dir"]),
             own_names=tuple(str(name) for name in found["own_names"]),
             as_of=int(found["as_of"]),
+            confined=found.get("confined") is True,
         )
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"the job on standard input is not one: {error!r}; write it with write_job") from None
@@ -52,5 +55,6 @@ def write_job(job: Job) -> str:
             "base_dir": str(job.base_dir),
             "own_names": list(job.own_names),
             "as_of": job.as_of,
+            "confined": job.confined,
         }
     )

@@ -17,7 +17,10 @@ _READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def publish(state_dir: Path, name: str, serial: int) -> None:
-    """Says that this process has `serial` in force, under `name` (letters, digits, `-_.`, at most 64). Raises StoreError; DiskError when the disk refuses."""
+    """Says that this process has `serial` in force, under `name` (letters, digits, `-_.`, at most 64).
+
+    Raises StoreError when the name is not one, and DiskError when the disk refuses.
+    """
     if not _READER.fullmatch(name):
         raise StoreError(f"{name!r} cannot name a reader; use 1 to 64 letters, digits, - _ or ., such as resolver-1")
     path = state_dir / "readers" / name
@@ -34,9 +37,20 @@ def publish(state_dir: Path, name: str, serial: int) -> None:
             raise
 
 
+def prepare(state_dir: Path) -> Path:
+    """The directory that readers publish in, made if it can be: a process that confines itself can make it only before."""
+    path = state_dir / "readers"
+    with suppress(OSError):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def withdraw(state_dir: Path, name: str) -> None:
-    """Says that this process serves no longer."""
-    (state_dir / "readers" / name).unlink(missing_ok=True)
+    """Says that this process serves no longer; a successor that has taken over the name keeps it. Raises OSError."""
+    path = state_dir / "readers" / name
+    with suppress(FileNotFoundError, ValueError):
+        if int(path.read_bytes().split()[1]) == os.getpid():
+            path.unlink(missing_ok=True)
 
 
 def live(state_dir: Path) -> dict[str, int]:

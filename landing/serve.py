@@ -1,7 +1,7 @@
 """The landing process: `python -m landing.serve`, started by the front door with listening sockets already open.
 
-One JSON job comes on standard input, `{"settings": {…}, "state_dir": "…", "sockets": [3, 4]}`; one JSON line, `{"ready": true}`, goes out on
-standard output when the page is served. SIGTERM stops it in less than 3 s. It binds nothing itself and keeps no access log.
+One JSON job comes on standard input, `{"settings": {…}, "state_dir": "…", "sockets": [3, 4], "confined": true}`; one JSON line, `{"ready": true}`,
+goes out on standard output when the page is served. SIGTERM stops it in less than 3 s. It binds nothing itself and keeps no access log.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from blocklists import logs
+from blocklists import confine, logs, readers
 from landing.app import create_app
 from landing.settings import LandingSettings
 
@@ -158,6 +158,8 @@ def main() -> None:
     job: dict[str, Any] = json.load(sys.stdin)
     settings = LandingSettings.model_validate(job["settings"])
     logs.to_stderr()
+    if job.get("confined") is True:
+        confine.confine([readers.prepare(Path(job["state_dir"]))])
     # uvicorn warns of each malformed request: a flood would fill the log, and say nothing the operator could act on.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     _raise_descriptor_limit(2 * settings.connections + 256)

@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,7 @@ def build_job(configuration: Configuration) -> Job:
 
 def builder(configuration: Configuration) -> Child:
     """The process that builds the next version."""
-    return Child("builder", module("blocklists.background"), json.loads(write_job(build_job(configuration))))
+    return Child("builder", module("blocklists.background"), json.loads(write_job(replace(build_job(configuration), confined=True))))
 
 
 WORKER = module("resolver.worker")
@@ -68,6 +69,7 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
         "settings": settings.resolver.model_dump(mode="json"),
         "upstreams": [upstream.model_dump(mode="json") for upstream in upstreams],
         "state_dir": str(settings.state_dir),
+        "confined": True,
         "sockets": [{"transport": each.transport, "address": each.address, "port": each.port} for each in bound],
     }
     return Child(f"worker-{number}", WORKER, job, tuple(each.socket.fileno() for each in bound), by_channel=True)
@@ -78,7 +80,9 @@ def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
     section = settings.landing.model_dump(mode="json")
     section["resolver"] = section["resolver"] or first_listener(settings)
     fds = tuple(each.socket.fileno() for each in bound)
-    return Child("landing", module("landing.serve"), {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds)}, fds)
+    return Child(
+        "landing", module("landing.serve"), {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds), "confined": True}, fds
+    )
 
 
 def first_listener(settings: Settings) -> str:

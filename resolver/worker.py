@@ -22,22 +22,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from blocklists import logs, names, readers, suffixes
+from blocklists import confine, logs, names, readers, suffixes
+from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
-from blocklists.clock import AgreedClock
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
-from blocklists.store import Follower, Version, open_current
+from blocklists.store import Version, open_current
 from blocklists.tell import tell
 from blocklists.turns import take_short_turns
 from resolver import channel
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Group
+from resolver.following import Following
 from resolver.packetcache import Clock
 from resolver.policy import Policy
 from resolver.records import Limits
@@ -52,14 +52,12 @@ Result = TypeVar("Result")
 
 log = logging.getLogger("resolver")
 
-LOOK_SECONDS = 0.2
-"""How often a worker looks whether another version is current: one stat."""
-RETRY_SECONDS = 0.7
-"""The same after a version could not be opened: opening reads all of its index."""
+TEND_SECONDS = 0.2
+"""How often a worker looks after itself."""
+PUBLISH_SECONDS = 1.0
+"""How long a worker that serves waits for the disk to take note of it before it says that it is ready."""
 DRAIN_SECONDS = 3.0
 """How long a stopping worker still delivers answers it owes."""
-REST_SECONDS = 0.001
-"""Pause of the thread that opens a version after each 64 KiB, so that it never uses up a turn on the core it may share with the loop."""
 NICEST = 19
 FILES = 16384
 """Descriptors there is room for from the start; the kernel's table of that many takes 130 KiB."""
@@ -82,8 +80,7 @@ class Worker:
         self.on: dict[str, Callable[[dict[str, Any], list[int]], None]] = {}
         """What does what the supervisor says, by its "do"; the descriptors that come with a message are then the callee's to close."""
         self._end = end
-        self._agreed = AgreedClock()
-        self._jump_reported = False
+        self._time = Timekeeper(self.state_dir)
         self._held: frozenset[bytes] = frozenset()
         self._clock = Clock()
         self.policy = Policy(version.index, version.serial, self._unix(), settings.chain_limit)
@@ -105,7 +102,7 @@ class Worker:
                 self._tcp_sockets.append(bound)
         tcp_limits = (settings.tcp_connections, settings.tcp_idle_seconds)
         self._tcp = TcpListener(self.engine, tcp_clients, self.turn, self.upstreams.start, tcp_limits)
-        self._follower = Follower(self.state_dir)
+        self._following = Following(self.state_dir, self.name, version, self.switch, self._beside, self.alarms)
         self._slow = ThreadPoolExecutor(1, "beside-the-loop", _step_back)
 
     async def _beside(self, work: Callable[..., Result], *arguments: object) -> Result:
@@ -113,7 +110,7 @@ class Worker:
         return await asyncio.get_running_loop().run_in_executor(self._slow, work, *arguments)
 
     def _unix(self) -> int:
-        return self._agreed.reading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
+        return self._time.now()
 
     def turn(self) -> None:
         """Sets the engine's clock when the second has turned."""
@@ -132,7 +129,8 @@ class Worker:
             self._servers.append(await loop.create_server(self._tcp.connection, sock=bound, backlog=1024))
         for listener in self._udp:
             loop.add_reader(listener.socket.fileno(), listener.drain)
-        await self._beside(readers.publish, self.state_dir, self.name, self.version.serial)
+        follow = asyncio.create_task(self._following.follow())
+        await self._following.first_look(PUBLISH_SECONDS)
         gc.collect()
         gc.freeze()
         gc.disable()  # nothing on the query path makes cycles (a test holds that); a full collection would be a pause of 180 ms
@@ -140,8 +138,9 @@ class Worker:
         loop.add_reader(self._end.fileno(), self._hear)
         tell({"ready": True, "serial": self.version.serial})
         await self._beside(suffixes.load)
-        follow = asyncio.create_task(self._follow())
+        tend = asyncio.create_task(self._tend())
         await stop.wait()
+        tend.cancel()
         follow.cancel()
         await self._drain()
         with suppress(RedHandError, OSError):
@@ -176,33 +175,16 @@ class Worker:
         self.upstreams.close()
         await asyncio.sleep(0)
 
-    async def _follow(self) -> None:
-        """Puts each new version in force: opened and verified in a thread, then one pointer and one generation number."""
+    async def _tend(self) -> None:
+        """Looks after what nobody asks for; never waits for a disk."""
         sys.setswitchinterval(SWITCH_INTERVAL)
-        said = ""
         while True:
-            await asyncio.sleep(RETRY_SECONDS if said else LOOK_SECONDS)
+            await asyncio.sleep(TEND_SECONDS)
             self.turn()  # with no query to turn it, an answer that took seconds would be dated back to when it was asked for
+            self._time.watch(self.alarms)
+            self._following.watch()
             self._report_holds()
-            self._report_clock()
             self.alarms.retell()
-            if not self._follower.changed():
-                continue
-            try:
-                version = await self._beside(self._follower.load, partial(time.sleep, REST_SECONDS))
-            except (RedHandError, OSError) as error:
-                if said != str(error):  # once for each fault, however long it lasts
-                    said = str(error)
-                    log.error("version %d stays in force: %s", self.version.serial, error)
-                continue
-            said = ""
-            if version.serial == self.version.serial:
-                continue
-            self.switch(version)
-            try:
-                await self._beside(readers.publish, self.state_dir, self.name, version.serial)
-            except (RedHandError, OSError) as error:
-                log.error("version %d is in force, but that could not be published: %s", version.serial, error)
 
     def switch(self, version: Version) -> None:
         """Puts a verified version in force between two queries."""
@@ -210,14 +192,6 @@ class Worker:
         self.policy.switch(version.index, version.serial)
         self._clock.set(self._clock.second, self.policy.generation)
         log.info("version %d (%s) is in force", version.serial, version.identity[:16])
-
-    def _report_clock(self) -> None:
-        if self._agreed.jumped and not self._jump_reported:
-            log.error(
-                "ALARM the system's clock jumped by more than five minutes: no directive starts or ends until it is right again; what is lifted is "
-                "lifted. Check the clock and its NTP service; if the clock is right now, restart Red Hand."
-            )
-        self._jump_reported = self._agreed.jumped
 
     def _report_holds(self) -> None:
         for key in self.policy.held - self._held:
@@ -306,8 +280,11 @@ def main() -> int:
     given = wait_for_job(end)
     if given is None:
         return 0
+    state_dir = Path(given.job["state_dir"])
+    if given.job.get("confined") is True:
+        confine.confine([readers.prepare(state_dir)])
     try:
-        version = open_current(Path(given.job["state_dir"]))
+        version = open_current(state_dir)
         asyncio.run(_serve(given, end, version))
     except RedHandError as error:
         log.error("%s", error)
