@@ -69,8 +69,8 @@ class Timekeeper:
                 ALARM,
                 f"the system's clock is more than {TOLERANCE // 60} minutes away from where it should be; orders neither begin nor end meanwhile, "
                 "what is withdrawn is lifted",
-                "check the clock and its NTP service; if it is right now and was wrong before, restart Red Hand; if that does not help, the clock was "
-                f"ahead before: remove {self._path} and restart",
+                "check the clock and its NTP service; if it is right now and was wrong before, restart Red Hand; if that does not help, the clock "
+                f"was ahead before: remove {self._path} and restart",
             )
         elif self._right_since is None:
             self._right_since = time.monotonic()

@@ -31,7 +31,7 @@ from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
-from blocklists.store import Version, open_current
+from blocklists.store import Follower, Version
 from blocklists.tell import tell
 from blocklists.turns import take_short_turns
 from resolver import channel
@@ -68,7 +68,7 @@ SWITCH_INTERVAL = 0.0005
 class Worker:
     """The parts of one process, put together. Must be made inside the running loop."""
 
-    def __init__(self, given: Given, end: socket.socket, version: Version) -> None:
+    def __init__(self, given: Given, end: socket.socket, follower: Follower, version: Version) -> None:
         job = given.job
         settings = _settings(job["settings"])
         self.name = str(job["name"])
@@ -102,7 +102,7 @@ class Worker:
                 self._tcp_sockets.append(bound)
         tcp_limits = (settings.tcp_connections, settings.tcp_idle_seconds)
         self._tcp = TcpListener(self.engine, tcp_clients, self.turn, self.upstreams.start, tcp_limits)
-        self._following = Following(self.state_dir, self.name, version, self.switch, self._beside, self.alarms)
+        self._following = Following(follower, self.name, version, self.switch, self._beside, self.alarms)
         self._slow = ThreadPoolExecutor(1, "beside-the-loop", _step_back)
 
     async def _beside(self, work: Callable[..., Result], *arguments: object) -> Result:
@@ -137,8 +137,8 @@ class Worker:
         self._end.setblocking(False)
         loop.add_reader(self._end.fileno(), self._hear)
         tell({"ready": True, "serial": self.version.serial})
-        await self._beside(suffixes.load)
         tend = asyncio.create_task(self._tend())
+        await self._beside(suffixes.load)
         await stop.wait()
         tend.cancel()
         follow.cancel()
@@ -284,16 +284,16 @@ def main() -> int:
     if given.job.get("confined") is True:
         confine.confine([readers.prepare(state_dir)])
     try:
-        version = open_current(state_dir)
-        asyncio.run(_serve(given, end, version))
+        follower = Follower(state_dir)
+        asyncio.run(_serve(given, end, follower, follower.load()))
     except RedHandError as error:
         log.error("%s", error)
         return 1
     return 0
 
 
-async def _serve(given: Given, end: socket.socket, version: Version) -> None:
-    await Worker(given, end, version).serve()
+async def _serve(given: Given, end: socket.socket, follower: Follower, version: Version) -> None:
+    await Worker(given, end, follower, version).serve()
 
 
 def _make_room_for_files() -> None:
