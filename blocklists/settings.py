@@ -65,3 +65,6 @@ class SharedSettings(Section):
     """Settings more than one room reads."""
 
     state_dir: Path = Field(default=Path("./var"), description="where versions and state are kept; relative paths start at this file")
+    logs: Literal["text", "json"] = Field(
+        default="text", description="how each line on standard error is written: text for people, json for machines"
+    )

@@ -42,6 +42,8 @@ class Child:
     fds: tuple[int, ...] = ()
     """Sockets it is given: by the channel in the order of its job's "sockets", or else inherited under the same numbers."""
     by_channel: bool = False
+    awaited: bool = True
+    """Whether the first screen waits until it is ready."""
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ class Keeper:
     """Given the child's name and each message it sends."""
     spare: Callable[[], Life | None] = lambda: None
     """Gives away a process that waits for a job, if there is one: its start costs no time."""
-    begun: Callable[[str], int | None] = lambda _: None
+    begun: Callable[[Child], int | None] = lambda _: None
     """Gives the memory a new life of the child writes its figures to."""
     gone: Callable[[str, int | None], None] = _nothing
     """Told when a life is over, with that memory."""
@@ -165,7 +167,7 @@ class Keeper:
                 return time.monotonic() - life.ready_at if life.ready_at else 0
 
     def _begin(self, child: Child) -> Life:
-        board = self.begun(child.name)
+        board = self.begun(child)
         try:
             life = start(child, self.say, self.hear, self.spare() if child.by_channel else None, board)
         except OSError:

@@ -23,6 +23,7 @@ from blocklists.turns import take_short_turns
 from blocklists.watch import POLL_SECONDS
 from redhand import screen, status
 from redhand.children import Child, Keeper, Patience, once
+from redhand.seen import Seen
 
 KILL_AFTER = 4.0
 """Seconds between asking children to end and ending them: together with our own end, under the 5 s promised."""
@@ -83,6 +84,13 @@ class Supervisor:
     look: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to have the list built again at once (SIGHUP)."""
     serving: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: Seen = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = Seen(self.plan.state_dir, self.plan.name, self.say, self._changed, self.report, self._workers)
+
+    def _workers(self) -> list[Keeper]:
+        return [keeper for keeper in self.keepers if keeper.child.by_channel]
 
     def report(self) -> dict[str, Any]:
         """How everything stands."""
@@ -94,6 +102,7 @@ class Supervisor:
             "list": self.listed,
             "build_error": self.failed or None,
             "children": [keeper.report() for keeper in self.keepers],
+            "alarms": self.seen.alarms.report(),
             **self.plan.facts,
         }
 
@@ -105,11 +114,15 @@ class Supervisor:
             loop.add_signal_handler(SIGTERM, self._terminate)
             loop.add_signal_handler(SIGINT, self._interrupt)
             loop.add_signal_handler(SIGHUP, self._look)
-            self.keepers = [Keeper(child, self.say, self._changed, self.heard) for child in self.plan.children]
+            self.keepers = [
+                Keeper(child, self.say, self._changed, self.heard, begun=self.seen.begun, gone=self.seen.gone) for child in self.plan.children
+            ]
             self._changed()
+            await self.seen.open()
             try:
                 return await self._run()
             finally:
+                await self.seen.close()
                 self._enter("stopped")
                 for opened in self.plan.sockets:
                     opened.close()
@@ -123,7 +136,7 @@ class Supervisor:
             if self.failed:
                 self.say("there is no list to serve yet, neither a new one nor one of an earlier run; mend what is named above and start again")
                 return 1
-        lives = [asyncio.create_task(keeper.keep()) for keeper in self.keepers]
+        lives = [asyncio.create_task(self._keep(keeper)) for keeper in self.keepers]
         others = [asyncio.create_task(self._unless_stopped(self._greet()))]
         if self.plan.builder:
             others.append(asyncio.create_task(self._unless_stopped(self._follow(build=self.plan.has_list))))
@@ -151,10 +164,20 @@ class Supervisor:
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
+    async def _keep(self, keeper: Keeper) -> None:
+        """Keep a child; one that nobody waits for only once all the others serve, so that its start takes nothing from theirs."""
+        if not keeper.child.awaited:
+            waits = [asyncio.ensure_future(event.wait()) for event in (self.serving, keeper.stopping)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for each in waits:
+                each.cancel()
+        await keeper.keep()
+
     async def _greet(self) -> None:
         """Print the first screen when every child has been ready once."""
         for keeper in self.keepers:
-            await keeper.ready.wait()
+            if keeper.child.awaited:
+                await keeper.ready.wait()
         self._enter("serving")
         listed = self.listed or status.in_force(self.plan.state_dir)
         self.show(screen.first({**self.report(), "list": listed}, screen.Style.of(sys.stdout.isatty()), self.plan.program, self.plan.sample))
@@ -229,6 +252,7 @@ class Supervisor:
 
     def heard(self, child: str, message: dict[str, Any]) -> None:
         """Takes what a child says, besides that it is ready (see blocklists.tell)."""
+        self.seen.heard(child, message)
 
     def _terminate(self) -> None:
         if not self.stop.is_set():

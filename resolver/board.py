@@ -135,14 +135,13 @@ def make(series: Sequence[Series]) -> int:
     size = _HEAD.size + 8 * len(series)
     file = os.memfd_create("redhand-board", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.truncate(file, size)
-    os.pwrite(file, _HEAD.pack(_MAGIC, len(series)), 0)
     # A worker gone wrong may write nonsense on its board, but not make it vanish.
     fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
     return file
 
 
 def read(file: int, series: Sequence[Series]) -> list[float]:
-    """The numbers now. What no figure can be (not finite, or negative) counts as 0, as does the whole of a board that is not of this layout."""
+    """The numbers now. What no figure can be (not finite, or negative) counts as 0, as does the whole of a board that nobody has written yet."""
     count = len(series)
     octets = os.pread(file, _HEAD.size + 8 * count, 0)
     if len(octets) != _HEAD.size + 8 * count or _HEAD.unpack_from(octets) != (_MAGIC, count):
@@ -154,11 +153,12 @@ class Board:
     """The worker's end. Writing is one copy of all numbers: no call to the kernel, nothing that could wait."""
 
     def __init__(self, file: int, series: Sequence[Series]) -> None:
-        """Raises ValueError when the file is no board for these numbers."""
+        """Raises ValueError when the file is too small for these numbers."""
         self._numbers = struct.Struct(f"@{len(series)}d")
         self._map = mmap.mmap(file, 0)
-        if len(self._map) != _HEAD.size + self._numbers.size or _HEAD.unpack_from(self._map) != (_MAGIC, len(series)):
-            raise ValueError(f"descriptor {file} is no board for {len(series)} numbers")
+        if len(self._map) < _HEAD.size + self._numbers.size:
+            raise ValueError(f"a board of {len(self._map)} octets has no room for {len(series)} numbers")
+        _HEAD.pack_into(self._map, 0, _MAGIC, len(series))
 
     def write(self, values: Sequence[float]) -> None:
         """Puts all numbers there, in the order of the layout."""

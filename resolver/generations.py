@@ -30,13 +30,14 @@ By tracemalloc on CPython 3.11, an answer of one record takes 512 octets in all 
 class Generations(Generic[Value]):
     """`young` and `old` are read directly by the one loop that cannot afford a call: `young[hash(key) & MASK].get(key)`."""
 
-    __slots__ = ("_room", "_share", "old", "young")
+    __slots__ = ("_aged", "_room", "_share", "old", "young")
 
     def __init__(self, most_bytes: int) -> None:
         self.young: list[dict[bytes, Value]] = [{} for _ in range(SHARDS)]
         self.old: list[dict[bytes, Value]] = [{} for _ in range(SHARDS)]
         self._share = most_bytes // (2 * SHARDS)
         self._room = [self._share] * SHARDS
+        self._aged = [0] * SHARDS
 
     def get(self, key: bytes) -> Value | None:
         """The value, or None. A value of the old generation is young again."""
@@ -51,6 +52,7 @@ class Generations(Generic[Value]):
             return None
         value = old.pop(key, None)
         if value is not None:
+            self._aged[shard] -= value.octets
             self._keep(shard, key, value)
         return value
 
@@ -67,6 +69,7 @@ class Generations(Generic[Value]):
     def _keep(self, shard: int, key: bytes, value: Value) -> None:
         self._room[shard] -= value.octets
         if self._room[shard] < 0:
+            self._aged[shard] = self._share - self._room[shard] - value.octets
             self.old[shard] = self.young[shard]
             self.old[shard].pop(key, None)
             self.young[shard] = {}
@@ -78,6 +81,10 @@ class Generations(Generic[Value]):
         shard = hash(key) & MASK
         self.young[shard].pop(key, None)
         self.old[shard].pop(key, None)
+
+    def octets(self) -> int:
+        """What its entries count for: at least what they do, because a place given up is counted until its generation is dropped."""
+        return self._share * SHARDS - sum(self._room) + sum(self._aged)
 
     def __len__(self) -> int:
         return sum(map(len, self.young)) + sum(map(len, self.old))
