@@ -9,38 +9,38 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import resource
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from blocklists import confine, logs, names, readers, suffixes
+from blocklists import logs, names, readers, suffixes
 from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
 from blocklists.store import Follower, Version
 from blocklists.tell import tell
-from blocklists.turns import take_short_turns
 from resolver import channel
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Group
 from resolver.following import Following
+from resolver.gentle import step_back
+from resolver.listening import Listening
 from resolver.packetcache import Clock
 from resolver.policy import Policy
+from resolver.rates import Rates
 from resolver.records import Limits
+from resolver.standby import Given, Standby, ignore
 from resolver.tcp import TcpListener
 from resolver.udp import UdpListener
 from resolver.upstreams import Server, Upstreams
@@ -77,33 +77,28 @@ class Worker:
         self.alarms = Alarms(tell)
         self.board = given.board
         """Descriptor of the memory that the supervisor reads this worker's figures from."""
-        self.on: dict[str, Callable[[dict[str, Any], list[int]], None]] = {}
-        """What does what the supervisor says, by its "do"; the descriptors that come with a message are then the callee's to close."""
         self._end = end
         self._time = Timekeeper(self.state_dir)
         self._held: frozenset[bytes] = frozenset()
         self._clock = Clock()
         self.policy = Policy(version.index, version.serial, self._unix(), settings.chain_limit)
         zones = {names.key(names.parse(zone.zone)): zone.upstreams for zone in settings.zones}
-        self.engine = Engine(self.policy, self._clock, tuple(zones), settings.stale_seconds)
+        caps = (settings.most_lookups_per_client, settings.most_lookups_per_domain)
+        self.engine = Engine(self.policy, self._clock, tuple(zones), settings.stale_seconds, caps)
         limits = Limits(settings.min_ttl_seconds, settings.max_ttl_seconds, settings.max_negative_ttl_seconds)
         usual = [_server(each) for each in _upstreams(job["upstreams"])]
         of_zones = {zone: [_server(upstream) for upstream in upstreams] for zone, upstreams in zones.items()}
         self.upstreams = Upstreams(self.engine, usual, of_zones, limits, settings.strategy == "fastest")
         udp_clients, tcp_clients = _entrances(settings, self._clock)
-        self._udp: list[UdpListener] = []
-        self._tcp_sockets: list[socket.socket] = []
-        self._servers: list[asyncio.Server] = []
-        for each, bound in zip(job["sockets"], given.sockets, strict=True):
-            bound.setblocking(False)
-            if each["transport"] == "udp":
-                self._udp.append(UdpListener(bound, self.engine, udp_clients, self.turn, self.upstreams.start))
-            else:
-                self._tcp_sockets.append(bound)
-        tcp_limits = (settings.tcp_connections, settings.tcp_idle_seconds)
+        rates = Rates(settings.queries_per_second, settings.identical_answers_per_second, settings.unlimited)
+        tcp_limits = (settings.tcp_connections, settings.tcp_per_client, settings.tcp_idle_seconds)
         self._tcp = TcpListener(self.engine, tcp_clients, self.turn, self.upstreams.start, tcp_limits)
+        self.listening = Listening(lambda bound: UdpListener(bound, self.engine, udp_clients, self.turn, self.upstreams.start, rates), self._tcp)
+        self.listening.prepare(job["sockets"], given.sockets)
+        self.on = {"adopt": self.listening.adopt, "release": self.listening.release}
+        """What does what the supervisor says, by its "do"; the descriptors that come with a message are then the callee's to close."""
         self._following = Following(follower, self.name, version, self.switch, self._beside, self.alarms)
-        self._slow = ThreadPoolExecutor(1, "beside-the-loop", _step_back)
+        self._slow = ThreadPoolExecutor(1, "beside-the-loop", step_back)
 
     async def _beside(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Runs what is slow in the one thread beside the loop."""
@@ -112,11 +107,13 @@ class Worker:
     def _unix(self) -> int:
         return self._time.now()
 
-    def turn(self) -> None:
-        """Sets the engine's clock when the second has turned."""
-        second = int(time.monotonic())
+    def turn(self) -> float:
+        """Sets the engine's clock when the second has turned; the monotonic time, by which it did."""
+        now = time.monotonic()
+        second = int(now)
         if second != self._clock.second:
             self.engine.turn(second, self._unix())
+        return now
 
     async def serve(self) -> None:
         """Serves until SIGTERM or SIGINT, then delivers what is owed and returns."""
@@ -125,10 +122,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         self.turn()
-        for bound in self._tcp_sockets:
-            self._servers.append(await loop.create_server(self._tcp.connection, sock=bound, backlog=1024))
-        for listener in self._udp:
-            loop.add_reader(listener.socket.fileno(), listener.drain)
+        await self.listening.start()
         follow = asyncio.create_task(self._following.follow())
         await self._following.first_look(PUBLISH_SECONDS)
         gc.collect()
@@ -160,14 +154,11 @@ class Worker:
             if act := self.on.get(message.get("do", "")):
                 act(message, files)
             else:
-                _ignore(message, files)
+                ignore(message, files)
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
-        for listener in self._udp:
-            loop.remove_reader(listener.socket.fileno())
-        for server in self._servers:
-            server.close()
+        self.listening.stop()
         deadline = loop.time() + DRAIN_SECONDS
         while self.engine.in_flight and loop.time() < deadline:
             await asyncio.sleep(0.01)
@@ -204,12 +195,6 @@ class Worker:
         self._held = frozenset(self.policy.held)
 
 
-def _step_back() -> None:
-    """Gives way to the loop: what a thread reads and hashes must not share its core as an equal (on Linux a thread has a priority of its own)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICEST)
-    take_short_turns()
-
-
 def _settings(dumped: dict[str, Any]) -> ResolverSettings:
     """The settings of a job, which the supervisor has validated: not validated again, because loading pydantic takes longer than opening a list."""
     zones = [SimpleNamespace(zone=each["zone"], upstreams=_upstreams(each["upstreams"])) for each in dumped["zones"]]
@@ -239,53 +224,18 @@ def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front]
     return Clients(settings.allow, udp, fronts[0][1]), Clients(settings.allow, tcp, fronts[0][2])
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the supervisor gives a worker to serve with."""
-
-    job: dict[str, Any]
-    board: int
-    sockets: list[socket.socket]
-    """In the order of the job's "sockets"."""
-
-
-def _ignore(message: dict[str, Any], files: list[int]) -> None:
-    for file in files:
-        os.close(file)
-    log.warning("the supervisor said %r, which this worker does not know", message.get("do"))
-
-
-def wait_for_job(end: socket.socket) -> Given | None:
-    """What to serve, once the supervisor says so; None when it has gone or needs no worker any more."""
-    while (heard := channel.receive(end)) is not None:
-        message, files = heard
-        if message.get("do") == "serve":
-            job, board, *sockets = files
-            while len(sockets) < message["sockets"]:  # more than the kernel passes with one message
-                if (heard := channel.receive(end)) is None:
-                    return None
-                sockets += heard[1]
-            with open(job, "rb") as text:
-                return Given(json.load(text), board, [socket.socket(fileno=each) for each in sockets])
-        _ignore(message, files)
-    return None
-
-
 def main() -> int:
     """Waits for a job and serves. Returns the exit code: 1 when the list or the job cannot be used, with the reason on standard error."""
     logs.to_stderr()
     _make_room_for_files()
     end = socket.socket(fileno=sys.stdin.fileno())
+    standby = Standby(end)
     tell({"warm": True})
-    given = wait_for_job(end)
+    given = standby.wait()
     if given is None:
         return 0
-    state_dir = Path(given.job["state_dir"])
-    if given.job.get("confined") is True:
-        confine.confine([readers.prepare(state_dir)])
     try:
-        follower = Follower(state_dir)
-        asyncio.run(_serve(given, end, follower, follower.load()))
+        asyncio.run(_serve(given, end, *standby.version(given.job)))
     except RedHandError as error:
         log.error("%s", error)
         return 1
