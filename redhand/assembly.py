@@ -19,6 +19,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from blocklists.endpoints import show_endpoint, split_endpoint
+from blocklists.errors import ConfigurationError
 from blocklists.job import Job, write_job
 from blocklists.settings import SAMPLE, FileSource
 from blocklists.watch import Sources
@@ -70,6 +71,7 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
         "upstreams": [upstream.model_dump(mode="json") for upstream in upstreams],
         "state_dir": str(settings.state_dir),
         "confined": True,
+        "logs": settings.logs,
         "sockets": [{"transport": each.transport, "address": each.address, "port": each.port} for each in bound],
     }
     return Child(f"worker-{number}", WORKER, job, tuple(each.socket.fileno() for each in bound), by_channel=True)
@@ -81,8 +83,25 @@ def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
     section["resolver"] = section["resolver"] or first_listener(settings)
     fds = tuple(each.socket.fileno() for each in bound)
     return Child(
-        "landing", module("landing.serve"), {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds), "confined": True}, fds
+        "landing", module("landing.serve"), {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds), "confined": True, "logs": settings.logs}, fds
     )
+
+
+def metrics(settings: Settings, bound: sockets.Bound) -> Child:
+    """The process that shows the supervisor's figures to Prometheus. Nothing waits for it."""
+    fd = bound.socket.fileno()
+    job = {"name": status.MAIN, "state_dir": str(settings.state_dir), "sockets": [fd], "logs": settings.logs, "confined": True}
+    return Child("metrics", module("redhand.metrics"), job, (fd,), awaited=False)
+
+
+def _metrics_socket(settings: Settings, warnings: list[str]) -> sockets.Bound | None:
+    """Where metrics are shown; without a free port the rest serves all the same, with a warning."""
+    if settings.metrics.listen:
+        try:
+            return sockets.bind_tcp(*split_endpoint(settings.metrics.listen), "metrics.listen")
+        except ConfigurationError as error:
+            warnings.append(f"no metrics are shown: {error}")
+    return None
 
 
 def first_listener(settings: Settings) -> str:
@@ -125,6 +144,9 @@ def plan(configuration: Configuration, role: Role) -> Plan:
                 page.append(sockets.bind_tcp(*split_endpoint(text), "landing.listen"))
                 bound.append(page[-1])
             children.append(landing(settings, page))
+        if role != "landing" and (shown := _metrics_socket(settings, warnings)):
+            bound.append(shown)
+            children.append(metrics(settings, shown))
     except BaseException:
         for each in bound:
             each.socket.close()
