@@ -13,12 +13,13 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
-from blocklists.settings import SAMPLE, BlocklistSettings, SharedSettings
+from blocklists.settings import SAMPLE, BlocklistSettings, Section, SharedSettings
 from landing.settings import LandingSettings
 from redhand.document import UNSET, Document, Key, Place, Problem, overlay, read_file
 from resolver.settings import ResolverSettings
@@ -28,12 +29,27 @@ VARIABLE = "REDHAND_CONFIG"
 MAX_BYTES = 1 << 20
 
 
+def _metrics_listen(text: str) -> str:
+    return show_endpoint(*split_endpoint(text)) if text else ""
+
+
+class MetricsSettings(Section):
+    """Figures for Prometheus."""
+
+    # Prometheus' own range for exporters, 9100 to 9999, is given out whole; this is beside it, and below the ports Linux gives to clients.
+    listen: Annotated[str, AfterValidator(_metrics_listen)] = Field(
+        default="127.0.0.1:10451", description="address and port of the metrics, plain HTTP at /metrics; empty: none"
+    )
+
+
 class Settings(SharedSettings):
     """All settings: those shared, then a section for each room."""
 
+    user: str = Field(default="", description="user to become once the ports are open, when started as root; empty: stay who started it")
     resolver: ResolverSettings = Field(default=ResolverSettings(), description="the DNS side: where it listens, whom it serves, whom it asks")
     landing: LandingSettings = Field(default=LandingSettings(), description="the page that tells a redirected visitor why")
     blocklists: BlocklistSettings = Field(default=BlocklistSettings(), description="what is blocked, and how versions of it are kept")
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="figures for Prometheus: of the program, never of a client")
 
 
 @dataclass(frozen=True, slots=True)

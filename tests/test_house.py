@@ -95,6 +95,7 @@ def test_only_declared_dependencies_are_imported() -> None:
         "jinja2",
         "marisa-trie",
         "markupsafe",
+        "prometheus-client",
         "psutil",
         "publicsuffixlist",
         "pydantic",

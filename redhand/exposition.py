@@ -1,0 +1,103 @@
+"""The report as Prometheus metrics (prometheus.io/docs/instrumenting/exposition_formats). Pure: a report in, families of samples out.
+
+No label is ever a client or a name one asked for; orders are shown by their public reference, the MOST_ORDERS with the most blocks each, the rest as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from resolver.board import FAMILIES
+
+MOST_ORDERS = 1000
+OTHER = "other"
+
+
+def families(report: Mapping[str, Any]) -> Iterator[Metric]:
+    """Every metric of a running supervisor; of none (an empty report) only that there is none."""
+    yield GaugeMetricFamily("redhand_up", "1 while the supervisor answers.", value=1 if report else 0)
+    if not report:
+        return
+    yield _gauges("build_info", "Constantly 1; the version runs.", ("version",), [((report["version"],), 1)])
+    yield GaugeMetricFamily("redhand_start_time_seconds", "When the supervisor started, in unix seconds.", value=report["started"])
+    yield from _children(report["children"], report["memory"])
+    yield from _list(report["list"])
+    yield from _alarms(report["alarms"])
+    yield _orders(report["orders"])
+    yield from _workers(report["figures"])
+
+
+def _gauges(name: str, about: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    family = GaugeMetricFamily(f"redhand_{name}", about, labels=labels)
+    for having, number in rows:
+        family.add_metric(having, number)
+    return family
+
+
+def _children(children: Iterable[Mapping[str, Any]], memory: Mapping[str, int]) -> Iterator[Metric]:
+    yield _gauges("process_ready", "1 while a process serves.", ("process",), [((child["name"],), child["state"] == "ready") for child in children])
+    restarts = CounterMetricFamily("redhand_process_restarts", "Starts of a process after its first.", labels=("process",))
+    for child in children:
+        restarts.add_metric((child["name"],), child["restarts"])
+    yield restarts
+    yield _gauges("resident_memory_bytes", "Memory a process has in use.", ("process",), [((name,), octets) for name, octets in memory.items()])
+
+
+def _list(listed: Mapping[str, Any] | None) -> Iterator[Metric]:
+    if listed:
+        yield GaugeMetricFamily("redhand_built_list_serial", "Version of the block list last built.", value=listed["serial"])
+        yield GaugeMetricFamily("redhand_built_list_names", "Names in the block list last built.", value=listed["names"])
+
+
+def _alarms(alarms: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    rows = [((alarm["name"], alarm["source"]), alarm["since"]) for alarm in alarms]
+    yield _gauges("alarm", "1 for each alarm that is on.", ("name", "source"), [(labels, 1) for labels, _ in rows])
+    yield _gauges("alarm_since_time_seconds", "When an alarm began, in unix seconds.", ("name", "source"), rows)
+
+
+def _orders(orders: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily("redhand_order_blocks", "Blocks by the order or list that asks for them.", labels=("order",))
+    most = sorted(orders.items(), key=lambda item: (-item[1], item[0]))
+    for reference, count in most[:MOST_ORDERS]:
+        family.add_metric((reference,), count)
+    if rest := sum(count for _, count in most[MOST_ORDERS:]):
+        family.add_metric((OTHER,), rest)
+    return family
+
+
+def _workers(figures: Mapping[str, Iterable[tuple[str, Mapping[str, str], float]]]) -> Iterator[Metric]:
+    rows: dict[str, list[tuple[str, Mapping[str, str], float]]] = {}
+    for worker, found in figures.items():
+        for name, labels, number in found:
+            rows.setdefault(name, []).append((worker, labels, number))
+    for name, (kind, about) in FAMILIES.items():
+        if name not in rows:
+            continue
+        if kind == "histogram":
+            yield _histogram(name, about, rows[name])
+            continue
+        labels = ("worker", *next(iter(rows[name]))[1])
+        family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(f"redhand_{name}", about, labels=labels)
+        for worker, having, number in rows[name]:
+            family.add_metric((worker, *having.values()), number)
+        yield family
+
+
+def _histogram(name: str, about: str, rows: Iterable[tuple[str, Mapping[str, str], float]]) -> Metric:
+    family = HistogramMetricFamily(f"redhand_{name}", about, labels=("worker",))
+    by_worker: dict[str, dict[str, float]] = {}
+    for worker, having, number in rows:
+        by_worker.setdefault(worker, {})[having["le"]] = number
+    for worker, counts in by_worker.items():
+        seconds = counts.pop("sum", 0.0)
+        so_far = 0.0
+        buckets = []
+        for bound, number in sorted(counts.items(), key=lambda item: float(item[0])):
+            so_far += number
+            buckets.append((bound, so_far))
+        family.add_metric((worker,), buckets, sum_value=seconds)
+    return family
