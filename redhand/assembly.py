@@ -82,9 +82,8 @@ def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
     section = settings.landing.model_dump(mode="json")
     section["resolver"] = section["resolver"] or first_listener(settings)
     fds = tuple(each.socket.fileno() for each in bound)
-    return Child(
-        "landing", module("landing.serve"), {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds), "confined": True, "logs": settings.logs}, fds
-    )
+    job = {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds), "confined": True, "logs": settings.logs}
+    return Child("landing", module("landing.serve"), job, fds)
 
 
 def metrics(settings: Settings, bound: sockets.Bound) -> Child:
