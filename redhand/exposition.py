@@ -1,6 +1,7 @@
 """The report as Prometheus metrics (prometheus.io/docs/instrumenting/exposition_formats). Pure: a report in, families of samples out.
 
-No label is ever a client or a name one asked for; orders are shown by their public reference, the MOST_ORDERS with the most blocks each, the rest as one.
+No label is ever a client or a name one asked for. Orders are shown by their public reference: the MOST_ORDERS with the most blocks one by one, the rest
+as one.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def _workers(figures: Mapping[str, Iterable[tuple[str, Mapping[str, str], float]
             continue
         labels = ("worker", *next(iter(rows[name]))[1])
         family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(f"redhand_{name}", about, labels=labels)
-        for worker, having, number in rows[name]:
-            family.add_metric((worker, *having.values()), number)
+        for worker, of_series, number in rows[name]:
+            family.add_metric((worker, *of_series.values()), number)
         yield family
 
 
