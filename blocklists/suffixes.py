@@ -19,9 +19,20 @@ def load() -> None:
     _list()
 
 
+def owned(key: bytes) -> bytes | None:
+    """The index key of the registrable domain that a name belongs to; None when the name is a public suffix or the root. Any labels will do."""
+    labels = []
+    position = 0
+    while position < len(key):
+        end = position + key[position] + 1
+        labels.append(key[position + 1 : end])
+        position = end
+    labels.reverse()
+    private = _list().privatesuffix(tuple(labels)) if labels else None
+    return key[: len(private) + sum(map(len, private))] if private else None
+
+
 def registrable(key: bytes) -> bytes:
     """The index key of the registrable domain that a name belongs to; the key itself when the name is a public suffix or the root."""
-    if not key:
-        return key
-    private = _list().privatesuffix(names.key_text(key))
-    return names.key(names.parse(private)) if private else key
+    domain = owned(key)
+    return key if domain is None else domain

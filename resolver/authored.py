@@ -66,10 +66,13 @@ class BlockAnswers:
             found[kind].append(_QUESTION_OWNER + _record(kind, ttl, data))
         self._addresses = {kind: (b"".join(found[of]), len(found[of])) for kind, of in ((A, A), (AAAA, AAAA), (ANY, A)) if found[of]}
 
-    def answer(self, query: Query, rule: Rule) -> bytes:
-        """The block answer of this rule, for the question itself or for an alias that led to the listed name."""
+    def answer(self, query: Query, rule: Rule, *, explained: bool = True) -> bytes:
+        """The block answer of this rule, for the question itself or for an alias that led to the listed name.
+
+        With `explained` false its EDE has no text: for clients whose limit the text would pass.
+        """
         mode = rule.mode
-        options = explain(rule) if query.edns else b""
+        options = explain(rule, with_text=explained) if query.edns else b""
         if mode == "redirect":
             addresses = self._addresses.get(query.qtype)
             if addresses is not None:
@@ -87,9 +90,11 @@ class BlockAnswers:
         return _POINTER.pack(0xC000 | owner) + self._soa
 
 
-def explain(rule: Rule) -> bytes:
+def explain(rule: Rule, *, with_text: bool = True) -> bytes:
     """The EDE option of a rule: 16 for a directive, 15 for the operator's own list, with `REFERENCE listed.name` as its text."""
     code = EDE_CENSORED if rule.kind == "directive" else EDE_BLOCKED
+    if not with_text:
+        return ede(code)
     return ede(code, rule.reference.encode() + b" " + _text(rule.key))
 
 

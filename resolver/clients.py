@@ -1,49 +1,64 @@
 """Who may ask, and as which group: decided once an address, before any cache is consulted.
 
-Addresses are remembered in memory only, for speed, in two generations of bounded size; none is ever stored or logged.
+Addresses are remembered in memory only, for speed, in generations of bounded size; none is ever stored or logged. Those that may not ask are not
+remembered: a flood from forged addresses must not push out the clients.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from resolver.prefixes import Networks, as_address
+
 Entrance = TypeVar("Entrance")
 
-MOST_REMEMBERED = 50_000
+MOST_REMEMBERED = 16_384
+"""Of each generation. A dictionary grows by being written anew: 0.2 ms at 10,923 entries, 1.0 ms at 43,691, while nobody is answered (CPython 3.11)."""
+GENERATIONS = 4
 
 
 class Clients(Generic[Entrance]):
     """Maps a client's address to where it enters, or to None when it may not ask.
 
     `allow` are the networks that may; `groups` maps networks to entrances, the most specific wins; everyone else allowed gets `usual`.
+    `known` is read directly by the UDP loop.
     """
 
     def __init__(self, allow: Iterable[str], groups: Mapping[str, Entrance], usual: Entrance) -> None:
-        self._allow: Sequence[Network] = [ipaddress.ip_network(text) for text in allow]
-        by_network = [(ipaddress.ip_network(text), entrance) for text, entrance in groups.items()]
-        self._groups = sorted(by_network, key=lambda pair: pair[0].prefixlen, reverse=True)
+        self._allow = Networks(dict.fromkeys(allow, True))
+        self._groups = Networks(dict(groups))
         self._usual = usual
         self.known: dict[str, Entrance | None] = {}
-        self._before: dict[str, Entrance | None] = {}
+        self._before: list[dict[str, Entrance | None]] = []
 
     def classify(self, address: str) -> Entrance | None:
-        """The entrance for an address as the socket gives it; remembers the answer in `known`, which the UDP loop reads directly."""
-        found = self._before[address] if address in self._before else self._decide(address)
-        if len(self.known) >= MOST_REMEMBERED:
-            self._before, self.known = self.known, {}
-        self.known[address] = found
+        """The entrance for an address as the socket gives it; remembered in `known` unless it may not ask."""
+        for generation in self._before:
+            if address in generation:
+                found = generation[address]
+                break
+        else:
+            found = self.decide(address)
+        if found is not None:
+            self.remember(address, found)
         return found
 
-    def _decide(self, text: str) -> Entrance | None:
-        address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(text.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if not any(address in network for network in self._allow):
+    def remember(self, address: str, entrance: Entrance | None) -> None:
+        """Has an address enter here until it is forgotten or remembered anew."""
+        if len(self.known) >= MOST_REMEMBERED:
+            self.set_aside()
+        self.known[address] = entrance
+
+    def set_aside(self) -> None:
+        """Begins a generation: every address is met by `classify` once more, the oldest generation is forgotten."""
+        self._before = [self.known, *self._before[: GENERATIONS - 2]]
+        self.known = {}
+
+    def decide(self, address: str) -> Entrance | None:
+        """The entrance for an address, by the settings alone."""
+        plain = as_address(address)
+        if self._allow.find(plain) is None:
             return None
-        for network, entrance in self._groups:
-            if address in network:
-                return entrance
-        return self._usual
+        found = self._groups.find(plain)
+        return self._usual if found is None else found

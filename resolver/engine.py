@@ -12,11 +12,14 @@ from struct import Struct
 
 from blocklists.index import Rule
 from resolver.authored import BlockAnswers, any_reply
+from resolver.fairness import MOST_LOOKUPS, MOST_WAITING, Share, domain_of
 from resolver.generations import Generations
 from resolver.packetcache import Clock, PacketCache, aged
 from resolver.policy import Policy
+from resolver.prefixes import client_of
 from resolver.records import Answer
 from resolver.special import special_reply
+from resolver.tally import Tally
 from resolver.wire import (
     AD,
     ANY,
@@ -35,7 +38,6 @@ from resolver.wire import (
     RD,
     REFUSED,
     SERVFAIL,
-    TC,
     TKEY,
     TSIG,
     Query,
@@ -45,13 +47,14 @@ from resolver.wire import (
     error_reply,
     opt_record,
     read_query,
+    truncated_reply,
 )
 
 _HEAD = Struct(">HHHHH")
 """A header without its ID."""
 _U32 = Struct(">I")
 
-EDE_STALE, EDE_PROHIBITED, EDE_STALE_NXDOMAIN = 3, 18, 19
+EDE_OTHER, EDE_STALE, EDE_PROHIBITED, EDE_STALE_NXDOMAIN = 0, 3, 18, 19
 EDE_NO_REACHABLE_AUTHORITY, EDE_NETWORK_ERROR = 22, 23
 
 STALE_TTL = 30
@@ -65,13 +68,17 @@ PREFETCH_LEAST_SECONDS = 20
 """... if its life is at least this long."""
 MAX_WAITERS = 256
 """Clients that wait for one lookup; one more is told SERVFAIL."""
-MAX_LOOKUPS = 16384
-"""Questions in flight in one worker; one more is told SERVFAIL."""
+
+TALLIES_AT_ONCE = 2000
+"""References whose blocks are taken at once: 0.1 ms."""
 
 _NOT_DATA = {AXFR: REFUSED, IXFR: REFUSED, OPT: NOTIMP, TKEY: NOTIMP, TSIG: NOTIMP, MAILA: NOTIMP, MAILB: NOTIMP}
 """Question types that no name has data of, and what is said of them."""
 _RD_AND_CD = RD | CD
 _PROHIBITED = ede(EDE_PROHIBITED)
+_CLIENT_HAS_TOO_MANY = ede(EDE_OTHER, b"too many questions in flight from this client")
+_DOMAIN_HAS_TOO_MANY = ede(EDE_OTHER, b"too many questions in flight for this domain")
+_TOO_MANY = ede(EDE_OTHER, b"too many questions in flight")
 _STALE = {NOERROR: ede(EDE_STALE), NXDOMAIN: ede(EDE_STALE_NXDOMAIN)}
 _FLAGS = tuple(bytes((number,)) for number in range(4))
 
@@ -79,13 +86,14 @@ _FLAGS = tuple(bytes((number,)) for number in range(4))
 class Lookup:
     """A question on its way upstream, and who waits for it. `key` is unique among those in flight of one group (name, type, DO, CD).
 
-    `generation` is the policy's at which the question was judged.
+    `generation` is the policy's at which the question was judged; `domain` whose share of the lookups in flight it takes up.
     """
 
-    __slots__ = ("cd", "do", "done", "generation", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
+    __slots__ = ("cd", "do", "domain", "done", "generation", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
 
-    def __init__(self, group: Group, query: Query, key: bytes, zone: bytes, stale: Answer | None) -> None:
+    def __init__(self, group: Group, query: Query, key: bytes, zone: bytes, stale: Answer | None, domain: bytes) -> None:
         self.group = group
+        self.domain = domain
         self.key = key
         self.name_key = query.key
         self.question = query.name + query.question[-4:]
@@ -130,26 +138,64 @@ class Front:
 class Counters:
     """What the engine did, in plain integers."""
 
-    __slots__ = ("answered", "blocked", "failed", "local", "lookups", "malformed", "prefetched", "prohibited", "stale", "truncated", "waited")
+    __slots__ = (
+        "answered", "blocked", "capped_client", "capped_domain", "capped_total", "failed", "local", "lookups", "malformed", "prefetched",
+        "prohibited", "stale", "truncated", "waited",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.answered = self.blocked = self.local = self.stale = self.failed = 0
         self.malformed = self.prohibited = self.truncated = 0
         self.lookups = self.prefetched = self.waited = 0
+        self.capped_client = self.capped_domain = self.capped_total = 0
 
 
 class Engine:
     """One worker's decisions. Call `ask` for each query the packet cache did not answer, then carry out `take_lookups`."""
 
-    def __init__(self, policy: Policy, clock: Clock, zones: Sequence[bytes] = (), stale_seconds: int = 86400) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        clock: Clock,
+        zones: Sequence[bytes] = (),
+        stale_seconds: int = 86400,
+        caps: tuple[int, int] = (MOST_WAITING, MOST_LOOKUPS),
+    ) -> None:
+        """`caps`: queries that one client, and lookups that one registrable domain, may have in flight."""
         self.policy = policy
+        self.clients = Share(MOST_WAITING, caps[0])
+        self.domains = Share(MOST_LOOKUPS, caps[1])
+        self.tallies: dict[str, Tally] = {}
+        """Blocks carried out, by reference. One is kept for ever, because ready replies may count on it: as many as orders were ever carried out."""
+        self.blocks = 0
+        """Blocks carried out in all, so far as `take_tallies` has seen them."""
+        self._references: list[str] = []
+        self._taken_up_to = 0
         self.clock = clock
         self.counters = Counters()
         self._zones = frozenset(zones)
         self._stale_seconds = stale_seconds
         self._new: list[Lookup] = []
-        self.in_flight = 0
         self.turn(0, policy.now)
+
+    @property
+    def in_flight(self) -> int:
+        """Lookups that are on their way."""
+        return self.domains.total
+
+    def take_tallies(self) -> dict[str, int]:
+        """Blocks by reference since they were last taken. With very many references, a part of them each time, in turn."""
+        taken = {}
+        references = self._references
+        begin = self._taken_up_to if self._taken_up_to < len(references) else 0
+        self._taken_up_to = begin + TALLIES_AT_ONCE
+        for reference in references[begin : self._taken_up_to]:
+            tally = self.tallies[reference]
+            if tally.count:
+                taken[reference] = tally.count
+                self.blocks += tally.count
+                tally.count = 0
+        return taken
 
     def turn(self, second: int, now: int) -> None:
         """The time: `second` of the monotonic clock, `now` in agreed unix seconds. To be called when the second turns and after a switch."""
@@ -166,7 +212,7 @@ class Engine:
     def ask(self, data: bytes, front: Front | None, via: object, address: object) -> bytes | None:
         """All of the reply but its ID; None when there is none, or when it will come through `via` once a lookup is answered.
 
-        `front` is None for a client that may not ask.
+        `front` is None for a client that may not ask; `address` is the client's as its socket gives it, its host first.
         """
         try:
             query = read_query(data)
@@ -225,11 +271,18 @@ class Engine:
         """The block answer. One for the question itself is kept until the list changes; one for an alias holds only as long as the alias."""
         front = query.front
         self.counters.blocked += 1
+        tally = self.tallies.get(rule.reference)
+        if tally is None:
+            tally = self.tallies[rule.reference] = Tally()
+            self._references.append(rule.reference)
+        tally.count += 1
         reply: bytes = front.group.blocks.answer(query, rule)
         if len(reply) + 2 > query.limit:
-            return self._truncated(query)
+            reply = front.group.blocks.answer(query, rule, explained=False)
+            if len(reply) + 2 > query.limit:
+                return self._truncated(query)
         if of_question and query.constant and rule.mode != "refused":
-            front.packets.put(query.raw[2:], reply)
+            front.packets.put(query.raw[2:], reply, tally=tally)
         return reply
 
     def _local(self, query: Query, front: Front, reply: bytes) -> bytes:
@@ -249,15 +302,20 @@ class Engine:
         until = answer.expires
         if answer.lifetime >= PREFETCH_LEAST_SECONDS and answer.rcode != SERVFAIL:
             until -= answer.lifetime // PREFETCH_SHARE
-            if second >= until and second >= answer.failed_until and key not in front.group.in_flight and self.in_flight < MAX_LOOKUPS:
-                self.counters.prefetched += 1
-                self._start(Lookup(front.group, query, key, self._zone_of(query.key), answer))
+            if second >= until and second >= answer.failed_until and key not in front.group.in_flight:
+                self._prefetch(query, key, answer)
         reply = self._compose(query, answer)
         if len(reply) + 2 > query.limit:
             return self._truncated(query)
         if query.constant and second < until and answer.rcode != SERVFAIL:
             front.packets.put(query.raw[2:], reply, answer, until)
         return reply
+
+    def _prefetch(self, query: Query, key: bytes, answer: Answer) -> None:
+        domain = domain_of(query.key)
+        if self.domains.has_room(domain):
+            self.counters.prefetched += 1
+            self._start(Lookup(query.front.group, query, key, self._zone_of(query.key), answer, domain))
 
     def _chain_verdict(self, question: bytes, answer: Answer) -> Rule | None:
         policy = self.policy
@@ -286,8 +344,7 @@ class Engine:
 
     def _truncated(self, query: Query) -> bytes:
         self.counters.truncated += 1
-        opt = PLAIN_OPT[query.do] if query.edns else b""
-        return _HEAD.pack(QR | TC | RA | query.flags & _RD_AND_CD, 1, 0, 0, 1 if opt else 0) + query.question + opt
+        return truncated_reply(query)
 
     def _stale(self, query: Query, answer: Answer) -> bytes:
         """An expired answer while no upstream answers (RFC 8767), unless its chain is blocked."""
@@ -306,22 +363,38 @@ class Engine:
         return reply if len(reply) + 2 <= query.limit else self._truncated(query)
 
     def _look_up(self, query: Query, group: Group, key: bytes, zone: bytes, stale: Answer | None) -> bytes | None:
+        counters = self.counters
+        client = query.client = client_of(query.address[0]) if query.address else ""
+        if not self.clients.has_room(client):
+            if self.clients.is_full():
+                return self._no_room(query)
+            counters.capped_client += 1
+            return self._failure(query, _CLIENT_HAS_TOO_MANY)
         lookup = group.in_flight.get(key)
         if lookup is None:
-            if self.in_flight >= MAX_LOOKUPS:
-                return self._failure(query, b"")
-            lookup = Lookup(group, query, key, zone, stale)
+            domain = domain_of(query.key)
+            if not self.domains.has_room(domain):
+                if self.domains.is_full():
+                    return self._no_room(query)
+                counters.capped_domain += 1
+                return self._failure(query, _DOMAIN_HAS_TOO_MANY)
+            lookup = Lookup(group, query, key, zone, stale, domain)
             self._start(lookup)
         elif len(lookup.waiters) >= MAX_WAITERS:
-            return self._failure(query, b"")
+            return self._no_room(query)
         lookup.waiters.append(query)
-        self.counters.waited += 1
+        self.clients.enter(client)
+        counters.waited += 1
         return None
+
+    def _no_room(self, query: Query) -> bytes:
+        self.counters.capped_total += 1
+        return self._failure(query, _TOO_MANY)
 
     def _start(self, lookup: Lookup) -> None:
         lookup.generation = self.policy.generation
         lookup.group.in_flight[lookup.key] = lookup
-        self.in_flight += 1
+        self.domains.enter(lookup.domain)
         self.counters.lookups += 1
         self._new.append(lookup)
 
@@ -332,8 +405,14 @@ class Engine:
     def _finish(self, lookup: Lookup) -> list[Query]:
         lookup.done = True
         if lookup.group.in_flight.pop(lookup.key, None) is not None:
-            self.in_flight -= 1
+            self.domains.leave(lookup.domain)
+        return self._let_go(lookup)
+
+    def _let_go(self, lookup: Lookup) -> list[Query]:
+        """Those who waited, who do so no more."""
         waiters, lookup.waiters = lookup.waiters, []
+        for query in waiters:
+            self.clients.leave(query.client)
         return waiters
 
     def answered(self, lookup: Lookup, answer: Answer) -> list[tuple[Query, bytes]]:
@@ -378,8 +457,7 @@ class Engine:
         stale = lookup.stale
         if stale is None or stale.rcode == SERVFAIL or self.clock.second >= stale.expires + self._stale_seconds:
             return []
-        waiters, lookup.waiters = lookup.waiters, []
-        return self._stale_to(lookup, stale, waiters)
+        return self._stale_to(lookup, stale, self._let_go(lookup))
 
     def _stale_to(self, lookup: Lookup, stale: Answer, waiters: list[Query]) -> list[tuple[Query, bytes]]:
         rule = self._listed_since(lookup)

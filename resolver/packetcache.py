@@ -14,6 +14,7 @@ from struct import Struct
 
 from resolver.generations import MASK, Generations
 from resolver.records import Answer, Ttls
+from resolver.tally import NOBODYS, Tally
 
 _U32 = Struct(">I")
 _TRACES = 1 << 18
@@ -41,12 +42,16 @@ class Clock:
 
 
 class Entry:
-    """A reply without its ID. `ttls` are its answer's, `stored` the second they are of; a reply that we authored has none."""
+    """A reply without its ID. `ttls` are its answer's, `stored` the second they are of; a reply that we authored has none.
 
-    __slots__ = ("octets", "reply", "stamp", "stored", "ttls", "until")
+    `tally` counts the uses of one that we authored.
+    """
 
-    def __init__(self, reply: bytes, answer: Answer | None, stamp: int, until: int) -> None:
+    __slots__ = ("octets", "reply", "stamp", "stored", "tally", "ttls", "until")
+
+    def __init__(self, reply: bytes, answer: Answer | None, stamp: int, until: int, tally: Tally = NOBODYS) -> None:
         self.reply = reply
+        self.tally = tally
         self.ttls: Ttls = () if answer is None else answer.ttls
         self.stored = 0 if answer is None else answer.stored
         self.stamp = stamp
@@ -77,7 +82,10 @@ class PacketCache:
     def refresh(self, entry: Entry) -> bytes | None:
         """The reply of an entry, its TTLs aged to this second; None when it must be judged or fetched again."""
         stamp = self.clock.stamp
-        if entry.stamp == stamp or entry.stamp == self.clock.authored:  # noqa: PLR1714 - no tuple for each query
+        if entry.stamp == stamp:
+            return entry.reply
+        if entry.stamp == self.clock.authored:
+            entry.tally.count += 1
             return entry.reply
         second = self.clock.second
         if entry.stamp >> GENERATION_SHIFT != stamp >> GENERATION_SHIFT or second >= entry.until:
@@ -86,10 +94,10 @@ class PacketCache:
         entry.stamp = stamp
         return entry.reply
 
-    def put(self, key: bytes, reply: bytes, answer: Answer | None = None, until: int = 0) -> None:
+    def put(self, key: bytes, reply: bytes, answer: Answer | None = None, until: int = 0, tally: Tally = NOBODYS) -> None:
         """Keeps a reply (all but its ID) until the generation changes, if its query was met before.
 
-        With `answer`, what the reply was made of, also no longer than the clock's second `until`.
+        With `answer`, what the reply was made of, also no longer than the clock's second `until`; without, its uses are counted on `tally`.
         """
         trace = hash(key)
         place = trace & _TRACES - 1
@@ -98,7 +106,7 @@ class PacketCache:
             self._met[place] = mark
             return
         stamp = self.clock.authored if answer is None else self.clock.stamp
-        self.map.put(key, Entry(reply, answer, stamp, until), len(reply))
+        self.map.put(key, Entry(reply, answer, stamp, until, tally), len(reply))
 
 
 def aged(octets: bytes, ttls: Ttls, age: int, skipped: int) -> bytes:

@@ -1,7 +1,8 @@
 """The TCP listener: queries pipelined, answers in any order, every resource bounded (RFC 7766).
 
 A connection may have MOST_OPEN questions waiting and MOST_UNSENT octets unread; beyond either it is not read from. It is closed after `idle_seconds`
-without a whole query while nothing is owed to it, and the longest idle one makes room when there are too many.
+without a whole query while nothing is owed to it. A client (an IPv4 address, an IPv6 /64) may have so many connections and one more is turned away;
+when there are too many in all, the longest idle one makes room.
 """
 
 from __future__ import annotations
@@ -9,31 +10,45 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 
 from resolver import knots
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Lookup
+from resolver.prefixes import client_of
 from resolver.wire import Query
 
 MOST_OPEN = 64
 """Questions of one connection that wait for lookups."""
 MOST_UNSENT = 65536
 """Octets of replies a client has not taken yet."""
+ACCEPTED_AT_ONCE = 16
+"""Connections accepted before the event loop may do something else; each costs about 0.1 ms."""
+CLOSED_AT_ONCE = 32
+"""Idle connections closed before it may."""
+_LOOKED_AT = 64
+"""Connections looked at to find an idle one."""
 
 
 class TcpListener:
     """What the connections of one worker share. `connection` makes a protocol for each accepted socket."""
 
     def __init__(
-        self, engine: Engine, clients: Clients[Front], turn: Callable[[], None], start: Callable[[list[Lookup]], None], limits: tuple[int, int]
+        self, engine: Engine, clients: Clients[Front], turn: Callable[[], float], start: Callable[[list[Lookup]], None], limits: tuple[int, int, int]
     ) -> None:
+        """`limits`: connections in all, of one client, and seconds that one may be idle."""
         self.engine = engine
         self.clients = clients
         self.turn = turn
         self.start = start
-        self.most_connections, self.idle_seconds = limits
+        self.most_connections, self.most_of_client, self.idle_seconds = limits
         self.connections: OrderedDict[Connection, float] = OrderedDict()
+        """Since when each is idle, the longest idle first."""
+        self.of_client: dict[str, int] = {}
         self.received = 0
+        self.asked = 0
+        self.accepted = 0
+        self.turned_away = 0
         self._loop = asyncio.get_running_loop()
         self._sweep = self._loop.call_later(1.0, self._close_idle)
 
@@ -46,25 +61,51 @@ class TcpListener:
         self.connections[connection] = self._loop.time()
         self.connections.move_to_end(connection)
 
-    def joined(self, connection: Connection) -> None:
-        """A connection was accepted; the longest idle one makes room."""
-        if len(self.connections) >= self.most_connections:
-            oldest = next((other for other in self.connections if not other.waiting), None)
-            if oldest is None:
-                connection.abort()
-                return
-            del self.connections[oldest]
-            oldest.abort()
+    def joined(self, connection: Connection, client: str) -> bool:
+        """A connection was accepted. False when it is turned away: its client has enough, or all there are are owed answers."""
+        if self.of_client.get(client, 0) >= self.most_of_client or not self._has_room():
+            self.turned_away += 1
+            return False
+        self.accepted += 1
+        self.of_client[client] = self.of_client.get(client, 0) + 1
         self.touched(connection)
+        return True
+
+    def _has_room(self) -> bool:
+        """Whether there is room for one more, after the longest idle one has made it if need be."""
+        if len(self.connections) < self.most_connections:
+            return True
+        oldest = next((other for other in islice(self.connections, _LOOKED_AT) if not other.waiting), None)
+        if oldest is None:
+            return False
+        del self.connections[oldest]
+        oldest.abort()
+        return True
+
+    def left(self, connection: Connection, client: str) -> None:
+        """A connection that had joined is gone."""
+        self.connections.pop(connection, None)
+        others = self.of_client[client] - 1
+        if others:
+            self.of_client[client] = others
+        else:
+            del self.of_client[client]
 
     def _close_idle(self) -> None:
+        """Closes a few of those that are idle for too long; soon again while there may be more."""
         deadline = self._loop.time() - self.idle_seconds
-        for connection, since in list(self.connections.items()):
-            if since > deadline:
+        looked_at = 0
+        while self.connections and looked_at < CLOSED_AT_ONCE:
+            connection = next(iter(self.connections))
+            if self.connections[connection] > deadline:
                 break
-            if not connection.waiting:
+            looked_at += 1
+            if connection.waiting:
+                self.touched(connection)  # what is owed an answer is not idle
+            else:
+                del self.connections[connection]
                 connection.abort()
-        self._sweep = self._loop.call_later(1.0, self._close_idle)
+        self._sweep = self._loop.call_later(0.01 if looked_at == CLOSED_AT_ONCE else 1.0, self._close_idle)
 
     def close(self) -> None:
         """Closes every connection, sending what is already written."""
@@ -76,12 +117,15 @@ class TcpListener:
 class Connection(asyncio.Protocol):
     """One client's connection. `send` is where replies that waited come back."""
 
+    __slots__ = ("_address", "_blocked", "_buffer", "_client", "_ended", "_front", "_listener", "_transport", "waiting")
+
     def __init__(self, listener: TcpListener) -> None:
         self._listener = listener
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._front: Front | None = None
-        self._host = ""
+        self._address: tuple[str, ...] = ()
+        self._client: str | None = None
         self._blocked = False
         self._ended = False
         self.waiting = 0
@@ -94,13 +138,20 @@ class Connection(asyncio.Protocol):
         if peer is None:
             transport.abort()
             return
-        self._host = peer[0]
+        host = peer[0]
+        client = client_of(host)
+        if not self._listener.joined(self, client):
+            transport.abort()
+            return
+        self._client = client
+        self._address = (host,)
         known = self._listener.clients.known
-        self._front = known[self._host] if self._host in known else self._listener.clients.classify(self._host)
-        self._listener.joined(self)
+        self._front = known[host] if host in known else self._listener.clients.classify(host)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._listener.connections.pop(self, None)
+        if self._client is not None:
+            self._listener.left(self, self._client)
+            self._client = None
         if self._transport is not None:
             knots.free(self._transport)
             self._transport = None
@@ -135,9 +186,10 @@ class Connection(asyncio.Protocol):
         if front is not None:
             reply = front.packets.get(data[2:])
         if reply is None:
+            listener.asked += 1
             counters = listener.engine.counters
             before = counters.waited
-            reply = listener.engine.ask(data, front, self, None)
+            reply = listener.engine.ask(data, front, self, self._address)
             self.waiting += counters.waited - before
         if reply is not None:
             self._write(data[:2] + reply)

@@ -51,10 +51,11 @@ class Query:
 
     `id` 0..65535 and `flags` as received; `question` the question section's octets in the client's case; `name` the canonical wire name; `key` its
     labels in reverse (see `blocklists.names`); `qtype` 0..65535; `do`, `edns`; `limit` the largest reply in octets; `constant` whether the
-    octets after the ID may be a cache key. The listener adds `via` (whom to hand the reply to), `address` (opaque to all others) and `front`.
+    octets after the ID may be a cache key. The engine adds `front`, `via` (whom to hand the reply to), `address` (as the socket gave it) and, for one
+    that waits, `client` (see `prefixes`).
     """
 
-    __slots__ = ("address", "constant", "do", "edns", "flags", "front", "id", "key", "limit", "name", "qtype", "question", "raw", "via")
+    __slots__ = ("address", "client", "constant", "do", "edns", "flags", "front", "id", "key", "limit", "name", "qtype", "question", "raw", "via")
 
     id: int
     flags: int
@@ -69,6 +70,7 @@ class Query:
     raw: bytes
     via: Any
     address: Any
+    client: str
     front: Any
 
 
@@ -172,29 +174,17 @@ def _options_are_constant(flags: int, data: bytes, position: int, end: int) -> b
     return constant
 
 
-def skip_name(data: bytes, position: int) -> int:
-    """Where the name at `position` ends, following no pointer.
+def skip_name(data: bytes, position: int, *, compressed: bool = True) -> int:
+    """Where the name at `position` ends, following no pointer; with `compressed` false there may be none.
 
     Raises IndexError (cut off) or ValueError (a pointer that does not point back past the header, a reserved label type, too long).
     """
     start = position
     while length := data[position]:
-        if length >= 0xC0:
+        if length >= 0xC0 and compressed:
             if not 12 <= (length & 0x3F) << 8 | data[position + 1] < start:
                 raise ValueError(position)
             return position + 2
-        if length > 63:
-            raise ValueError(position)
-        position += length + 1
-    if position - start > 254:
-        raise ValueError(start)
-    return position + 1
-
-
-def skip_whole_name(data: bytes, position: int) -> int:
-    """Where the name at `position` ends, which must not be compressed. Raises IndexError (cut off) or ValueError (compressed, reserved, too long)."""
-    start = position
-    while length := data[position]:
         if length > 63:
             raise ValueError(position)
         position += length + 1
@@ -229,11 +219,17 @@ def error_reply(query: Query, rcode: int, options: bytes = b"") -> bytes:
     return head[2:] + query.question + opt
 
 
+def truncated_reply(query: Query) -> bytes:
+    """A reply without records and with TC, all but its ID: come back over TCP."""
+    opt = PLAIN_OPT[query.do] if query.edns else b""
+    return HEADER.pack(0, QR | TC | RA | query.flags & (RD | CD), 1, 0, 0, 1 if opt else 0)[2:] + query.question + opt
+
+
 def _unknown_key(query: Query, data: bytes, owner: int, rdata: int, end: int) -> bytes:
     """NOTAUTH with an unsigned TSIG whose error is BADKEY, all but the ID (RFC 8945 sections 5.2.1 and 5.3.2); FORMERR is for a TSIG that is none."""
-    if skip_whole_name(data, owner) != rdata - 10:  # section 4.2: the names of a TSIG are not compressed
+    if skip_name(data, owner, compressed=False) != rdata - 10:  # section 4.2: the names of a TSIG are not compressed
         raise ValueError(owner)
-    fixed = skip_whole_name(data, rdata)
+    fixed = skip_name(data, rdata, compressed=False)
     signed_at = data[fixed : fixed + 8]  # time signed (48 bits) and fudge, as the client gave them
     other = fixed + 10 + int.from_bytes(data[fixed + 8 : fixed + 10], "big") + 4  # behind the MAC, original ID and error
     if other + 2 > end or other + 2 + int.from_bytes(data[other : other + 2], "big") != end:

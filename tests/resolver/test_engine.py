@@ -10,7 +10,6 @@ import dns.message
 import dns.rcode
 import pytest
 
-from resolver import engine as engine_module
 from resolver.engine import FAILURE_MOST_SECONDS, FAILURE_SECONDS, MAX_WAITERS, STALE_TTL
 from resolver.records import BadAnswer, Limits
 from tests.resolver.rig import AS_OF, Rig, basis, errors, key, question, read, records, upstream_says
@@ -328,14 +327,17 @@ def test_waiters_of_one_lookup_are_bounded() -> None:
     assert rig.lookups == []
 
 
-def test_questions_in_flight_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "MAX_LOOKUPS", 10)
+def test_questions_in_flight_are_bounded() -> None:
+    """Ten clients, a domain each, share all the room there is; when it is full, nobody finds more until a lookup ends."""
     rig = Rig()
+    rig.engine.domains.room = 10
     for number in range(10):
-        assert rig.ask(question(f"n{number}.example.")) is None
-    assert read(rig.ask(question("n10.example."))).rcode() == dns.rcode.SERVFAIL
+        assert rig.ask(question(f"www.n{number}.example."), address=(f"192.0.2.{number}",)) is None
+    reply = read(rig.ask(question("www.n10.example.", edns=True), address=("192.0.2.10",)))
+    assert (reply.rcode(), errors(reply)) == (dns.rcode.SERVFAIL, ["0 too many questions in flight"])
+    assert rig.engine.counters.capped_total == 1
     rig.failed(rig.lookups.pop())
-    assert rig.ask(question("n10.example.")) is None
+    assert rig.ask(question("www.n10.example."), address=("192.0.2.10",)) is None
     assert rig.engine.in_flight == 10
 
 
@@ -470,3 +472,110 @@ def test_queries_leave_nothing_for_the_collector() -> None:
         if enabled:
             gc.enable()
     assert found == 0, f"{found} objects were in cycles"
+
+
+def test_blocks_are_counted_by_order_also_those_from_the_packet_cache() -> None:
+    rig = Rig([basis("directive", "XX-1", "listed.example"), basis("own", "house", "other.example", mode="nxdomain")])
+    for _ in range(5):
+        rig.cached(question("www.listed.example."))
+    for front in (rig.udp, rig.tcp):
+        for _ in range(3):
+            rig.cached(question("other.example."), front)
+    rig.resolve(question("alias.example."), ["alias.example. 300 CNAME www.listed.example.", "www.listed.example. 300 A 198.51.100.1"])
+    for _ in range(9):
+        rig.cached(question("localhost."))
+    assert rig.hits > 9
+    assert rig.engine.take_tallies() == {"XX-1": 6, "house": 6}
+    assert rig.engine.take_tallies() == {}
+    rig.switch([])
+    rig.resolve(question("www.listed.example."), ["www.listed.example. 300 A 198.51.100.1"])
+    rig.switch([basis("directive", "XX-1", "listed.example")])
+    rig.cached(question("www.listed.example."))
+    assert rig.engine.take_tallies() == {"XX-1": 1}
+    assert rig.engine.blocks == 13
+
+
+def test_with_very_many_orders_blocks_are_taken_in_turns() -> None:
+    rig = Rig([basis("directive", f"XX-{number}", f"n{number}.example") for number in range(2500)])
+    for number in range(2500):
+        rig.cached(question(f"n{number}.example."))
+    first, second, third = (rig.engine.take_tallies() for _ in range(3))
+    assert (len(first), len(second), len(third)) == (2000, 500, 0)
+    assert len(first | second) == 2500
+
+
+@pytest.mark.parametrize("of_alias", [False, True])
+def test_a_block_answer_loses_its_text_before_it_is_cut(of_alias: bool) -> None:
+    """What a client can take decides how much it is told, and at 512 octets the longest names leave no room for the reason."""
+    label = "x" * 60
+    listed = f"{label}.{label}.{label}.example."
+    rig = Rig([basis("directive", "FR-2026-" + "9" * 80, listed)], landing=[f"192.0.2.{number}" for number in range(10)])
+    asked = question("alias.example." if of_alias else listed, edns=True, size=512)
+    answer = ["alias.example. 300 CNAME " + listed, listed + " 300 A 198.51.100.1"] if of_alias else ()
+    reply = rig.resolve(asked, answer) if of_alias else rig.cached(asked)
+    long = rig.cached(question("alias.example." if of_alias else listed, edns=True, size=1232))
+    assert len(long.to_wire()) > 512 or of_alias
+    assert not reply.flags & dns.flags.TC
+    assert len(reply.answer) == 10
+    assert errors(reply) == (["4", f"16 FR-2026-{'9' * 80} {listed[:-1]}"] if of_alias else ["4", "16"])
+
+
+def test_one_client_cannot_take_up_all_the_room_and_a_new_one_finds_some() -> None:
+    rig = Rig()
+    engine = rig.engine
+    engine.clients.room = engine.domains.room = 100
+    heavy = {"flood": 0, "other": 0, "third": 0}
+    for number in range(200):  # three clients ask for as much as they get, each of many domains
+        for client in heavy:
+            reply = rig.ask(question(f"www.{client}-{number}.example.", edns=True), address=(client,))
+            heavy[client] += reply is None
+            assert reply is None or errors(read(reply)) == ["0 too many questions in flight from this client"]
+    assert all(23 <= held <= 26 for held in heavy.values()), heavy
+    for number in range(5):
+        assert rig.ask(question(f"www.light-{number}.example."), address=(f"192.0.2.{number}",)) is None
+    assert engine.counters.capped_client == 600 - sum(heavy.values())
+    assert engine.counters.capped_total == engine.counters.capped_domain == 0
+
+
+def test_one_domain_cannot_take_up_all_the_room() -> None:
+    rig = Rig()
+    rig.engine.domains.most = 10
+    refused = 0
+    for number in range(50):  # each from a client of its own, as forged sources are
+        reply = rig.ask(question(f"{number}.a.b.flooded.example.", edns=True), address=(f"2001:db8:0:{number:x}::1",))
+        if reply is not None:
+            assert read(reply).rcode() == dns.rcode.SERVFAIL
+            assert errors(read(reply)) == ["0 too many questions in flight for this domain"]
+            refused += 1
+    assert refused == rig.engine.counters.capped_domain == 40
+    assert rig.ask(question("www.other.example."), address=("192.0.2.1",)) is None
+    for lookup in rig.lookups[:10]:
+        rig.failed(lookup)
+    rig.mailbox.take()
+    assert rig.ask(question("49.a.b.flooded.example."), address=("192.0.2.1",)) is None, "the refusal was kept"
+
+
+def test_whoever_joins_a_lookup_counts_for_its_client() -> None:
+    rig = Rig()
+    rig.engine.clients.most = 3
+    asked = question("www.example.", edns=True)
+    for host in ("2001:db8::1", "2001:db8::2", "2001:db8::ffff:3"):  # one /64
+        assert rig.ask(asked, address=(host,)) is None
+    assert errors(read(rig.ask(asked, address=("2001:db8::4",)))) == ["0 too many questions in flight from this client"]
+    assert rig.ask(asked, address=("2001:db8:0:1::1",)) is None
+    (lookup,) = rig.lookups
+    rig.answered(lookup, upstream_says(ASKED[12:], ANSWER))
+    assert len(rig.mailbox.take()) == 4
+    assert (rig.engine.clients.total, len(rig.engine.clients), rig.engine.domains.total, len(rig.engine.domains)) == (0, 0, 0, 0)
+
+
+def test_stale_answers_give_the_room_back_while_the_lookup_goes_on() -> None:
+    rig = Rig()
+    rig.resolve(ASKED, ANSWER)
+    rig.advance(400)
+    assert rig.ask(ASKED, address=("192.0.2.1",)) is None
+    (lookup,) = rig.lookups
+    rig.overdue(lookup)
+    assert (len(rig.engine.clients), len(rig.engine.domains)) == (0, 1)
+    rig.failed(lookup)
+    assert (len(rig.engine.clients), len(rig.engine.domains)) == (0, 0)
