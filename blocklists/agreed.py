@@ -26,18 +26,16 @@ _FLOOR = re.compile(r"(\d{1,12})(?: (\d{1,12}(?:\.\d{1,9})?) ([0-9a-f-]{36}))?\n
 
 
 class Timekeeper:
-    """Agreed time for one process. `resume`: go on from what the supervisor agreed on in this boot; without it the floor alone is believed."""
+    """Agreed time for one process, begun from what is on disk."""
 
-    def __init__(self, state_dir: Path, resume: bool = True) -> None:
-        self._path = state_dir / "trust" / "floor"
-        self._clock = AgreedClock()
+    def __init__(self, state_dir: Path) -> None:
+        self._path = _path(state_dir)
         self._boot = _boot_id()
         self._right_since: float | None = None
         floor, at = _read(self._path, self._boot)
-        if resume and at is not None:
+        self._clock = AgreedClock(int(floor))
+        if at is not None:
             self._clock.resume(floor, at)
-        else:
-            self._clock = AgreedClock(int(floor))
 
     def now(self) -> int:
         """Agreed time in unix seconds: never goes back, and stands still while the wall clock is off by more than five minutes."""
@@ -48,17 +46,13 @@ class Timekeeper:
         """Whether time stood still at the last `now`."""
         return self._clock.jumped
 
-    def keep(self, final: bool = False) -> None:
-        """Writes what is agreed now; `final`: as a floor for a later start. Raises DiskError."""
-        self.now()
-        with durable.explained(f"writing {self._path}", "the agreed time goes on in memory"):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if final or not self._boot:
-                text = f"{self._clock.shown}\n"
-            else:
-                agreed, at = self._clock.agreement
-                text = f"{int(agreed)} {at - agreed % 1:.6f} {self._boot}\n"
-            durable.replace(self._path, text.encode())
+    def record(self, final: bool = False) -> bytes:
+        """What `keep` should write, as of now; `final`: as a floor for a later start."""
+        shown = self.now()
+        if final or not self._boot:
+            return f"{shown}\n".encode()
+        wall, at = self._clock.agreement
+        return f"{int(wall)} {max(0.0, at - wall % 1):.6f} {self._boot}\n".encode()
 
     def watch(self, alarms: Alarms) -> None:
         """Raises the alarm while the clock is wrong, and ends it once it has been right for some seconds. To be called every second or so."""
@@ -70,12 +64,24 @@ class Timekeeper:
                 f"the system's clock is more than {TOLERANCE // 60} minutes away from where it should be; orders neither begin nor end meanwhile, "
                 "what is withdrawn is lifted",
                 "check the clock and its NTP service; if it is right now and was wrong before, restart Red Hand; if that does not help, the clock "
-                f"was ahead before: remove {self._path} and restart",
+                f"was ahead before: remove {self._path} before that",
             )
         elif self._right_since is None:
             self._right_since = time.monotonic()
         elif time.monotonic() - self._right_since >= CALM_SECONDS:
             alarms.clear(ALARM)
+
+
+def keep(state_dir: Path, record: bytes) -> None:
+    """Writes a `Timekeeper.record`; only the supervisor that builds the list does. Raises DiskError."""
+    path = _path(state_dir)
+    with durable.explained(f"writing {path}", "the agreed time goes on in memory"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.replace(path, record)
+
+
+def _path(state_dir: Path) -> Path:
+    return state_dir / "trust" / "floor"
 
 
 def _since_boot() -> float:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from blocklists import confine, delta, places, publish, sources, store
-from blocklists.errors import Busy, RedHandError, SourceError, StoreError
+from blocklists.errors import Busy, DiskError, RedHandError, SourceError, StoreError
 from blocklists.guards import Guards
 from blocklists.index import list_values, pack_part, pack_rules
 from blocklists.job import Job, read_job
@@ -304,6 +304,9 @@ def main() -> int:
     except Busy as error:
         print(json.dumps({"ok": False, "busy": True, "error": str(error)}), flush=True)
         return os.EX_TEMPFAIL
+    except DiskError as error:
+        print(json.dumps({"ok": False, "busy": False, "error": str(error), "disk": [error.what, error.remedy]}), flush=True)
+        return 1
     except (RedHandError, ValueError) as error:
         print(json.dumps({"ok": False, "busy": False, "error": str(error)}), flush=True)
         return 1

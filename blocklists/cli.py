@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocklists import builder, diff, store
+from blocklists.agreed import Timekeeper
 from blocklists.errors import RedHandError, StoreError
 from blocklists.job import Job
 from blocklists.settings import BlocklistSettings
@@ -42,7 +42,7 @@ class Context:
 
 def _job(context: typer.Context) -> Job:
     given: Context = context.obj
-    return Job(given.settings, given.state_dir, given.base_dir, given.own_names, int(time.time()))
+    return Job(given.settings, given.state_dir, given.base_dir, given.own_names, Timekeeper(given.state_dir).now())
 
 
 def _fail(error: Exception) -> typer.Exit:

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI
@@ -21,7 +21,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from blocklists import names, readers, store
-from blocklists.errors import RedHandError
+from blocklists.agreed import Timekeeper
+from blocklists.alarms import Alarms
+from blocklists.errors import DiskError, RedHandError
 from blocklists.index import Rule
 from landing import host, language, verdict
 from landing.alias import Aliases
@@ -47,11 +49,14 @@ _log = logging.getLogger("redhand.landing")
 class Site:
     """What the page answers from: the version in force, the resolver's word on aliases, and a bounded cache of rendered pages."""
 
-    def __init__(self, settings: LandingSettings, state_dir: Path) -> None:
+    def __init__(self, settings: LandingSettings, state_dir: Path, alarms: Alarms) -> None:
         self._settings = settings
         self._state_dir = state_dir
         self._follower = store.Follower(state_dir)
         self._version: store.Version | None = None
+        self._time = Timekeeper(state_dir)
+        self._alarms = alarms
+        self._published: int | None = None
         self._pages = Pages(settings.operator, settings.operator_url)
         self._aliases = Aliases(settings.resolver)
         self._rendered: OrderedDict[tuple[object, ...], Page] = OrderedDict()
@@ -70,23 +75,42 @@ class Site:
         failed = ""
         while True:
             pause = LOOK_SECONDS
-            if self._follower.changed():
-                try:
+            try:
+                if await asyncio.to_thread(self._follower.changed):
                     self.put_in_force(await asyncio.to_thread(self._load))
-                    failed = ""
-                except (RedHandError, OSError) as error:
-                    if str(error) != failed:
-                        _log.warning("the landing page keeps the version it has: %s", error)
-                        failed = str(error)
-                    pause = RETRY_SECONDS
+                failed = ""
+                self._alarms.clear("list unreadable")
+            except (RedHandError, OSError) as error:
+                if str(error) != failed:
+                    _log.warning("the landing page keeps the version it has: %s", error)
+                    failed = str(error)
+                    self._alarms.sound("list unreadable", f"the landing page keeps the version it has: {error}", store.REBUILD)
+                pause = RETRY_SECONDS
+            if not await self._publish():
+                pause = RETRY_SECONDS
+            self._time.watch(self._alarms)
+            self._alarms.retell()
             await asyncio.sleep(pause)
 
     def _load(self) -> store.Version:
         version = self._follower.load()
         # The texts of orders are otherwise verified when they are first read, which would be while a visitor waits.
         version.verify()
-        readers.publish(self._state_dir, READER, version.serial)
         return version
+
+    async def _publish(self) -> bool:
+        """Says on disk which version is in force here, if that is not said yet; False when the disk refuses, which stops nothing else."""
+        version = self._version
+        if version is None or version.serial == self._published:
+            return True
+        try:
+            await asyncio.to_thread(readers.publish, self._state_dir, READER, version.serial)
+        except DiskError as error:
+            self._alarms.sound("disk readers", error.what, error.remedy)
+            return False
+        self._published = version.serial
+        self._alarms.clear("disk readers")
+        return True
 
     def put_in_force(self, version: store.Version) -> None:
         """Answers from this version from now on."""
@@ -133,7 +157,7 @@ class Site:
         version = self._version
         if version is None:
             return self._plain("unready", 503, chosen, as_json)
-        now = int(time.time())
+        now = self._time.now()
         rules, alias = await self._rules(version, asked, now)
         if not rules:
             return self._plain("unknown", 404, chosen, as_json)
@@ -211,9 +235,12 @@ class _Everything(BaseRoute):
         await self._site(scope, receive, send)
 
 
-def create_app(settings: LandingSettings, state_dir: Path) -> FastAPI:
-    """The landing application over the versions in `state_dir`; `settings.resolver` empty: aliases are not looked up."""
-    site = Site(settings, state_dir)
+def create_app(settings: LandingSettings, state_dir: Path, tell: Callable[[dict[str, Any]], bool] = lambda _: True) -> FastAPI:
+    """The landing application over the versions in `state_dir`; `settings.resolver` empty: aliases are not looked up.
+
+    `tell` takes what the supervisor should know (`blocklists.tell`).
+    """
+    site = Site(settings, state_dir, Alarms(tell))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -224,7 +251,8 @@ def create_app(settings: LandingSettings, state_dir: Path) -> FastAPI:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            readers.withdraw(state_dir, READER)
+            with contextlib.suppress(OSError):
+                readers.withdraw(state_dir, READER)
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.router.routes.append(_Everything(site))

@@ -24,6 +24,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from blocklists import confine, logs, readers
+from blocklists.tell import tell
 from landing.app import create_app
 from landing.settings import LandingSettings
 
@@ -127,7 +128,7 @@ class Server(uvicorn.Server):
 def configuration(settings: LandingSettings, state_dir: Path) -> uvicorn.Config:
     """How uvicorn serves the page."""
     return uvicorn.Config(
-        create_app(settings, state_dir),
+        create_app(settings, state_dir, tell),
         http=guarded(settings),
         ws="none",
         lifespan="on",

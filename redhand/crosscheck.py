@@ -275,14 +275,17 @@ def _state_dir(configuration: Configuration) -> Iterator[Problem]:
         yield Problem(configuration.place("state_dir"), ("state_dir",), why, str(path))
 
 
-def state_dir(configuration: Configuration) -> Path:
-    """The state directory, made if it is missing. Raises ConfigurationError when it cannot be written."""
+def state_dir(configuration: Configuration, warnings: list[str]) -> Path:
+    """The state directory, made if it is missing. Raises ConfigurationError when it cannot be written and holds no list to serve."""
     path = configuration.settings.state_dir
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
+        if os.access(path / "current", os.R_OK):
+            warnings.append(f"state_dir {path} cannot be written ({error.strerror}); its list is served, and does not change until that is mended")
+            return path
         refuse(
             [
                 Problem(

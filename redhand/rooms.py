@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,10 @@ from typer.core import TyperGroup
 
 from blocklists import cli as blocklists_cli
 from blocklists import store
+from blocklists.agreed import Timekeeper
 from blocklists.check import check
 from blocklists.names import listed
+from redhand import privileges
 from redhand.assembly import build_job
 from redhand.config import Configuration, load
 
@@ -46,7 +47,9 @@ def blocklist_settings(
     ] = None,
 ) -> None:
     """Versions of the block list: what they are, what changed, going back."""
-    job = build_job(load(config or ctx.find_root().obj, os.environ))
+    configuration = load(config or ctx.find_root().obj, os.environ)
+    privileges.step_down(configuration)
+    job = build_job(configuration, Timekeeper(configuration.settings.state_dir))
     ctx.obj = blocklists_cli.Context(job.settings, job.state_dir, job.base_dir, job.own_names)
 
 
@@ -57,5 +60,5 @@ def check_name(configuration: Configuration, name: str, as_json: bool) -> None:
     "not blocked" would be taken for an answer about the site.
     """
     listed(name)
-    report = check(store.open_current(configuration.settings.state_dir), name, int(time.time()))
+    report = check(store.open_current(configuration.settings.state_dir), name, Timekeeper(configuration.settings.state_dir).now())
     typer.echo(json.dumps(report.to_json(), indent=1) if as_json else report.to_text())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from blocklists import store
+from blocklists.durable import explained
 from blocklists.errors import Busy, StoreError
 
 MAIN = "status"
@@ -27,9 +28,19 @@ def _folder(state_dir: Path) -> Path:
 
 
 def hold(state_dir: Path, name: str) -> IO[str]:
-    """Take the lock for as long as the returned file stays open. Raises Busy when another process has it."""
-    _folder(state_dir).mkdir(parents=True, exist_ok=True)
-    file = (_folder(state_dir) / f"{name}.lock").open("a+", encoding="ascii")
+    """Take the lock for as long as the returned file stays open. Raises Busy when another process has it, DiskError when there can be no lock.
+
+    A disk that is full or read-only does not keep us from starting: a lock that is there from before is enough, whatever number stands in it.
+    """
+    path = _folder(state_dir) / f"{name}.lock"
+    with explained(f"making {path}", "nothing was started"):
+        _folder(state_dir).mkdir(parents=True, exist_ok=True)
+        try:
+            file = path.open("a+", encoding="ascii")
+        except OSError:
+            if not path.exists():
+                raise
+            file = path.open(encoding="ascii")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -37,16 +48,17 @@ def hold(state_dir: Path, name: str) -> IO[str]:
         holder = file.read().strip() or "unknown"
         file.close()
         raise Busy(f"{state_dir} is in use by another Red Hand (process {holder}); stop it, or give this one a state_dir of its own") from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    if file.writable():
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+            os.write(file.fileno(), str(os.getpid()).encode())
     return file
 
 
 def write(state_dir: Path, name: str, report: dict[str, Any]) -> None:
-    """Replace the status file. A full disk must not stop anything that serves: it is silently left as it was."""
+    """Replace the status file. Raises DiskError, and leaves it as it was."""
     path = _folder(state_dir) / f"{name}.json"
-    with contextlib.suppress(OSError):
+    with explained(f"writing {path}", "what is not written can still be asked while it runs"):
         temporary = path.with_suffix(".new")
         temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from blocklists import readers, store
+from blocklists.alarms import Alarms
 from landing.app import READER, Site
 from landing.settings import LandingSettings
 from tests.landing.samples import order, put_in_force
@@ -148,7 +149,7 @@ class _Broken:
 
 
 def test_a_fault_is_a_plain_page_without_details(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    site = Site(LandingSettings(), tmp_path)
+    site = Site(LandingSettings(), tmp_path, Alarms(lambda _: True))
 
     def ask() -> tuple[dict[str, Any], bytes]:
         sent: list[dict[str, Any]] = []

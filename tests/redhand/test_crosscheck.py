@@ -167,10 +167,10 @@ def test_only_a_default_listener_may_be_missing(tmp_path: Path) -> None:
 
 
 def test_a_state_directory_is_made_or_refused(tmp_path: Path) -> None:
-    assert crosscheck.state_dir(read("state_dir: a/b\n", tmp_path)).is_dir()
+    assert crosscheck.state_dir(read("state_dir: a/b\n", tmp_path), []).is_dir()
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"given\.yaml:1: state_dir = .*cannot be written"):
-        crosscheck.state_dir(read("state_dir: file/b\n", tmp_path))
+        crosscheck.state_dir(read("state_dir: file/b\n", tmp_path), [])
 
 
 # Paths that no list can be read from, and what the message must say.
