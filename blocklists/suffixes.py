@@ -6,8 +6,6 @@ from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-from blocklists import names
-
 
 @cache
 def _list() -> PublicSuffixList:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import BadName
@@ -61,6 +61,7 @@ class Upstream(Section):
 
     address: Endpoint = Field(description="address, or address:port, of the recursor; port 53 unless given")
     trusted_ad: bool = Field(default=False, description="true if it validates DNSSEC and the path to it is safe: its AD flag is then passed on")
+    weight: int = Field(default=1, ge=1, le=100, description="its share of first questions if the strategy is weighted, beside the others'")
 
 
 class ForwardZone(Section):
@@ -99,12 +100,13 @@ class ResolverSettings(Section):
             "fc00::/7",
             "fe80::/10",
         ),
+        min_length=1,
         description="networks that may ask; everyone else is refused",
     )
     groups: tuple[Group, ...] = Field(default=(), description="clients with caches, and if need be landing addresses, of their own")
     upstreams: tuple[Upstream, ...] = Field(default=(), description="recursors to ask; empty: those of the system's resolver configuration")
-    strategy: Literal["ordered", "fastest"] = Field(
-        default="fastest", description="which upstream is asked first: the first listed, or the fastest lately"
+    strategy: Literal["fastest", "ordered", "parallel", "weighted"] = Field(
+        default="fastest", description="which upstream is asked first: the fastest lately, the first listed, three at once, or each by its weight"
     )
     zones: tuple[ForwardZone, ...] = Field(default=(), description="zones that other servers answer")
     landing_addresses: tuple[Address, ...] = Field(
@@ -123,3 +125,29 @@ class ResolverSettings(Section):
     )
     tcp_connections: int = Field(default=256, ge=1, le=65536, description="open TCP connections from clients, each worker")
     tcp_idle_seconds: int = Field(default=10, ge=1, le=600, description="silence after which a client's TCP connection is closed")
+    tcp_per_client: int = Field(
+        default=32, ge=1, le=65536, description="of these, connections of one client (an IPv4 address, an IPv6 /64); one more is turned away"
+    )
+    most_lookups_per_client: int = Field(
+        default=4000, ge=1, le=32768, description="queries of one client that may wait for upstreams at a time, each worker; one more gets SERVFAIL"
+    )
+    most_lookups_per_domain: int = Field(
+        default=1000, ge=1, le=16384, description="names of one registrable domain asked of upstreams at a time, each worker; one more gets SERVFAIL"
+    )
+    queries_per_second: int = Field(
+        default=2000, ge=1, le=1000000, description="UDP queries of one client answered in a second, each worker; half of the rest is sent to TCP"
+    )
+    identical_answers_per_second: int = Field(
+        default=500, ge=1, le=1000000, description="UDP answers that say the same sent to one client in a second, each worker; as above beyond"
+    )
+    unlimited: tuple[Network, ...] = Field(
+        default=("127.0.0.0/8", "::1/128"), description="networks without the two limits before, such as forwarders that ask for many"
+    )
+
+    @model_validator(mode="after")
+    def _ttls_in_order(self) -> ResolverSettings:
+        if self.min_ttl_seconds > self.max_ttl_seconds:
+            raise ValueError(
+                f"min_ttl_seconds ({self.min_ttl_seconds}) is more than max_ttl_seconds ({self.max_ttl_seconds}); lower the first or raise the second"
+            )
+        return self
