@@ -203,3 +203,17 @@ def _replies(lines: Any) -> Iterator[dict[str, Any]]:
 def last(replies: Iterator[dict[str, Any]]) -> dict[str, Any]:
     """The reply that ends an answer."""
     return list(replies)[-1]
+
+
+def report(state_dir: Path, name: str = status.MAIN) -> dict[str, Any]:
+    """How everything stands, with all figures. Raises NothingRuns or Unanswered."""
+    found: dict[str, Any] = last(ask(state_dir, {"do": "report"}, name=name))["report"]
+    return found
+
+
+def fresh(state_dir: Path, name: str, written: dict[str, Any]) -> dict[str, Any]:
+    """The report as of now, or what was last written of it when the supervisor cannot be asked."""
+    try:
+        return report(state_dir, name)
+    except (NothingRuns, Unanswered):
+        return written

@@ -1,7 +1,7 @@
 """The report as Prometheus metrics (prometheus.io/docs/instrumenting/exposition_formats). Pure: a report in, families of samples out.
 
-No label is ever a client or a name one asked for. Orders are shown by their public reference: the MOST_ORDERS with the most blocks one by one, the rest
-as one.
+No label is ever a client or a name one asked for. Orders are shown by their public reference: the MOST_ORDERS with the most blocks one by one, the
+rest as one.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def _orders(orders: Mapping[str, int]) -> Metric:
 def _workers(figures: Mapping[str, Iterable[tuple[str, Mapping[str, str], float]]]) -> Iterator[Metric]:
     rows: dict[str, list[tuple[str, Mapping[str, str], float]]] = {}
     for worker, found in figures.items():
-        for name, labels, number in found:
-            rows.setdefault(name, []).append((worker, labels, number))
+        for name, having, number in found:
+            rows.setdefault(name, []).append((worker, having, number))
     for name, (kind, about) in FAMILIES.items():
         if name not in rows:
             continue

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from blocklists.endpoints import split_endpoint
+from redhand import measures
+from redhand.figures import total
 
 SAMPLE_NAME = "blocked.redhand.example"
 """A name of the sample directives (blocklists/sample)."""
@@ -85,7 +87,10 @@ def _commands(report: dict[str, Any], program: str, sample: bool) -> Iterable[st
 
 
 def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: dict[str, Any] | None, style: Style) -> str:
-    """The status of what runs, one line a child, and what is wrong. `listed`: as `redhand.status.in_force` has it."""
+    """The status of what runs, one line a child, and what is wrong. `listed`: as `redhand.status.in_force` has it.
+
+    A report has figures only if its supervisor could be asked for them.
+    """
     out = []
     for report in reports:
         since = ago(time.time() - report["started"])
@@ -96,18 +101,47 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
                 f"  Blocked   {blocked(listed or report['list'])}",
                 f"  Upstream  {'  '.join(report['upstreams'])}",
             ]
+            out += _figures(report)
         if report["landing"]:
             out.append(f"  Landing   {'  '.join(f'http://{endpoint}/' for endpoint in report['landing'])}")
         for child in report["children"]:
             serial = serials.get(child["name"])
-            details = [child["state"], f"process {child['pid']}" if child["pid"] else "", _listed(serial, listed)]
+            details = [child["state"], f"process {child['pid']}" if child["pid"] else "", _listed(serial, listed), *_of_child(report, child["name"])]
             if child["restarts"]:
                 details.append(f"restarted {child['restarts']}x, last end: {child['last_end']}")
             out.append(f"  {child['name']:<9} {', '.join(filter(None, details))}")
         warnings = [*report["warnings"], *([f"block list not built: {report['build_error']}"] if report["build_error"] else [])]
         warnings += _troubles(listed) if listed and report["dns"] else []
         out += [f"  {style.red('warning')}   {warning}" for warning in warnings]
+        for alarm in report.get("alarms", ()):
+            out.append(
+                f"  {style.red('ALARM')}     {alarm['name']}, for {ago(time.time() - alarm['since'])}, says {alarm['source']}: {alarm['what']}"
+            )
+            out.append(f"            {alarm['remedy']}")
     return "\n".join(out)
+
+
+def _figures(report: dict[str, Any]) -> Iterable[str]:
+    """What was done since the start, and how the upstreams do."""
+    figures = measures.latest(report)
+    if not figures:
+        return
+    done = measures.sums(figures)
+    yield (
+        f"  Queries   {done.queries:,.0f}, {done.tcp:,.0f} of them by TCP; {measures.share(done.hits)} from cache, {done.blocked:,.0f} blocked, "
+        f"{done.dropped:,.0f} dropped; half within {measures.duration(done.quantile(0.5))}, 99 % within {measures.duration(done.quantile(0.99))}"
+    )
+    for each in measures.upstreams(figures):
+        trip = f"round trip {measures.duration(each.round_trip)}" if each.round_trip else "not heard yet"
+        away = ", AWAY: others are asked first" if each.away else ""
+        yield f"            {each.address}: {trip}, asked {each.sent:,.0f} times, {measures.share(each.lost)} lost{away}"
+
+
+def _of_child(report: dict[str, Any], name: str) -> Iterable[str]:
+    if (found := measures.latest(report).get(name)) is not None:
+        yield f"{total({name: found}, 'queries'):,.0f} queries"
+    if octets := report.get("memory", {}).get(name):
+        yield f"{octets / 2**20:,.0f} MiB"
 
 
 def _listed(serial: int | None, listed: dict[str, Any] | None) -> str:

@@ -80,7 +80,7 @@ async def flush(zone: bytes, caches: Sequence[Kept]) -> int:
                 gone += 1
             if by_alias:
                 led_there.add((kept.group.name, owner))
-    await _forget_lookups(under, caches, pace)  # begun meanwhile: they hold what was met as stale
+    await _forget_lookups(under, caches, pace)  # those begun meanwhile may hold as stale what has gone
     for kept in caches:
         for front in (kept.udp, kept.tcp):
             async for key, _ in _walk(front.packets.map, pace):
@@ -94,8 +94,8 @@ async def flush(zone: bytes, caches: Sequence[Kept]) -> int:
 async def _forget_lookups(under: bytes, caches: Sequence[Kept], pace: Pace) -> None:
     for kept in caches:
         for lookup in list(kept.group.in_flight.values()):
-            if lookup.name_key.startswith(under) or (lookup.stale is not None and any(link.startswith(under) for link in lookup.stale.chain)):
-                lookup.forgotten = True
+            lookup.forgotten += (under,)
+            if lookup.stale is not None and any(name.startswith(under) for name in (lookup.name_key, *lookup.stale.chain)):
                 lookup.stale = None
             if perf_counter() >= pace.until:
                 await pace.rest()

@@ -86,10 +86,11 @@ _FLAGS = tuple(bytes((number,)) for number in range(4))
 class Lookup:
     """A question on its way upstream, and who waits for it. `key` is unique among those in flight of one group (name, type, DO, CD).
 
-    `generation` is the policy's at which the question was judged; `domain` whose share of the lookups in flight it takes up.
+    `generation` is the policy's at which the question was judged; `domain` whose share of the lookups in flight it takes up; `forgotten` the index
+    keys under which nothing that is on its way may be kept, because they were flushed meanwhile (`caches`).
     """
 
-    __slots__ = ("cd", "do", "domain", "done", "generation", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
+    __slots__ = ("cd", "do", "domain", "done", "forgotten", "generation", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
 
     def __init__(self, group: Group, query: Query, key: bytes, zone: bytes, stale: Answer | None, domain: bytes) -> None:
         self.group = group
@@ -103,6 +104,7 @@ class Lookup:
         self.stale = stale
         self.waiters: list[Query] = []
         self.done = False
+        self.forgotten: tuple[bytes, ...] = ()
         self.generation = 0
         self.state: object = None
 
@@ -418,6 +420,8 @@ class Engine:
     def answered(self, lookup: Lookup, answer: Answer) -> list[tuple[Query, bytes]]:
         """Keeps what an upstream said and gives every waiter's reply (all but its ID), each with its own case, flags, OPT and size."""
         second = self.clock.second
+        if lookup.forgotten and any(name.startswith(lookup.forgotten) for name in (lookup.name_key, *answer.chain)):
+            answer.lifetime = 0
         answer.stored = answer.aged = second
         answer.expires = second + answer.lifetime
         if answer.lifetime:

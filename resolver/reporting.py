@@ -18,11 +18,12 @@ from blocklists.errors import BadName
 from blocklists.tell import MOST_OCTETS, tell
 from resolver import board, caches
 from resolver.caches import Kept
-from resolver.engine import Engine
+from resolver.engine import TALLIES_AT_ONCE, Engine
 from resolver.histogram import BOUNDS
+from resolver.servers import Server
 from resolver.tcp import TcpListener
 from resolver.udp import UdpListener
-from resolver.upstreams import Server, Upstreams
+from resolver.upstreams import Upstreams
 
 log = logging.getLogger("resolver.reporting")
 
@@ -128,16 +129,15 @@ def _of_servers(servers: Sequence[Server]) -> list[float]:
 
 
 class Reporter:
-    """Copies, tells and obeys on a loop's timers. `serial` gives the version in force; `tally` takes the blocks by reference since last taken."""
+    """Copies, tells and obeys on a loop's timers. `serial` gives the version in force."""
 
     def __init__(
-        self, name: str, file: int, series: Sequence[board.Series], figures: Figures, serial: Callable[[], int],
-        tally: Callable[[], Mapping[str, int]],
+        self, name: str, file: int, series: Sequence[board.Series], figures: Figures, engine: Engine, serial: Callable[[], int],
     ) -> None:  # fmt: skip
         self._name = name
         self._figures = figures
         self._serial = serial
-        self._tally = tally
+        self._engine = engine
         self._loop = asyncio.get_running_loop()
         self._board: board.Board | None = None
         try:
@@ -160,6 +160,8 @@ class Reporter:
             timer.cancel()
         for task in self._tasks:
             task.cancel()
+        for _ in range(1 + len(self._engine.tallies) // TALLIES_AT_ONCE):
+            self.take_tallies()
         self.copy()
         self.tell_orders()
 
@@ -171,15 +173,19 @@ class Reporter:
         self._timers[1:] = [self._loop.call_later(TALLY_SECONDS, self._tell_orders)]
         self.tell_orders()
 
+    def take_tallies(self) -> None:
+        """Takes over the blocks that the engine counted, so that they are told."""
+        for reference, blocks in self._engine.take_tallies().items():
+            self._untold[reference] = self._untold.get(reference, 0) + blocks
+
     def copy(self) -> None:
         """Puts the figures on the board."""
+        self.take_tallies()
         if self._board is not None:
             self._board.write(self._figures.values(self._serial()))
 
     def tell_orders(self) -> None:
         """Tells the blocks of each order since last told, in as many messages as they take; what cannot be told now is told later."""
-        for reference, blocks in self._tally().items():
-            self._untold[reference] = self._untold.get(reference, 0) + blocks
         for part in in_messages(self._untold):
             if not tell({"orders": part}):
                 return
