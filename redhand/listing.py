@@ -25,9 +25,9 @@ def alarms_of(result: dict[str, Any] | None, failed: str) -> dict[str, tuple[str
     found = {}
     other = list(result["alarms"])
     for refused in result.get("refused", ()):
-        held = "what it last said stays in force" if refused["held"] else "nothing of it is in force"
-        found[f"source {refused['source']}"] = (f"{refused['reason']}: {held}", "mend the file, or its permissions")
-        other = [text for text in other if not text.startswith(f"source {refused['source']} ")]
+        said = next((text for text in other if text.startswith(f"source {refused['source']} ")), refused["reason"])
+        found[f"source {refused['source']}"] = (said, "mend the file, or its permissions; it is read again as soon as it changes")
+        other = [text for text in other if text != said]
     if other:
         found["list damaged"] = ("; ".join(other), f"if it does not end by itself, {REBUILD}")
     return found

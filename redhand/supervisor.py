@@ -19,17 +19,28 @@ from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
+from blocklists.agreed import Timekeeper
+from blocklists.alarms import Alarms
 from blocklists.turns import take_short_turns
 from blocklists.watch import POLL_SECONDS
 from redhand import screen, status
+from redhand.alarms import SUPERVISOR
 from redhand.children import Child, Keeper, Patience, once
+from redhand.lending import Lending
+from redhand.listing import alarms_of
+from redhand.reload import Arranged, Change, Reload, Reloader
 from redhand.seen import Seen
+from redhand.standby import Standby, Waiting
+from redhand.upkeep import Upkeep
 
 KILL_AFTER = 4.0
 """Seconds between asking children to end and ending them: together with our own end, under the 5 s promised."""
 
 BUILD_WITHIN = 1800.0
 """Seconds a build may take before it is killed: a file system that hangs must not be the end of all later builds."""
+
+BUILD_SLOW = 60.0
+"""Seconds after which a build that goes on is an alarm: ten million names take less, unless the disk is slow."""
 
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a failed build (a full disk, another build under way) is tried again: the first time, and at the longest."""
@@ -63,6 +74,12 @@ class Plan:
     """Kept open until the end; each has `close`."""
     sample: bool = False
     program: str = "redhand"
+    clock: Timekeeper | None = None
+    """What the builder's jobs take their time from; one is made if there is none."""
+    standby: Waiting | None = None
+    """The worker that waits for a job; None when no child takes its job while it waits."""
+    read: Callable[[], Change] | None = None
+    """Reads the settings again, in a thread."""
 
 
 @dataclass(slots=True)
@@ -85,9 +102,19 @@ class Supervisor:
     """Set to have the list built again at once (SIGHUP)."""
     serving: asyncio.Event = field(default_factory=asyncio.Event)
     seen: Seen = field(init=False)
+    standby: Standby | None = None
+    lending: Lending = field(default_factory=Lending)
+    reloader: Reloader | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    alarms: Alarms = field(init=False)
+    """What the supervisor itself notices."""
+    upkeep: Upkeep | None = None
+    _of_list: set[str] = field(default_factory=set)
+    """Names of the alarms that the last build left on."""
 
     def __post_init__(self) -> None:
-        self.seen = Seen(self.plan.state_dir, self.plan.name, self.say, self._changed, self.report, self._workers)
+        self.alarms = Alarms(self._note)
+        self.seen = Seen(self.plan.state_dir, self.plan.name, self.say, self._changed, self.report, self._workers, self._reload)
 
     def _workers(self) -> list[Keeper]:
         return [keeper for keeper in self.keepers if keeper.child.by_channel]
@@ -102,6 +129,7 @@ class Supervisor:
             "list": self.listed,
             "build_error": self.failed or None,
             "children": [keeper.report() for keeper in self.keepers],
+            "standby": self.standby.report() if self.standby else None,
             "alarms": self.seen.alarms.report(),
             **self.plan.facts,
         }
@@ -113,19 +141,34 @@ class Supervisor:
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(SIGTERM, self._terminate)
             loop.add_signal_handler(SIGINT, self._interrupt)
-            loop.add_signal_handler(SIGHUP, self._look)
+            loop.add_signal_handler(SIGHUP, self._hang_up)
+            clock = self.plan.clock or Timekeeper(self.plan.state_dir)
+            self.upkeep = Upkeep(self.plan.state_dir, self.plan.name, self.alarms, clock, floor=self.plan.builder is not None)
+            tending = asyncio.create_task(self.upkeep.tend())
+            tending.add_done_callback(self._broken)
+            if self.plan.standby is not None:
+                self.standby = Standby(self.plan.standby, self.say, self._changed, self._is_calm)
+                self.standby.begin()
+            spare = self.standby.take if self.standby is not None else lambda _: None
             self.keepers = [
-                Keeper(child, self.say, self._changed, self.heard, begun=self.seen.begun, gone=self.seen.gone) for child in self.plan.children
+                Keeper(child, self.say, self._changed, self.heard, spare, self.seen.begun, self.seen.gone, self.alarms)
+                for child in self.plan.children
             ]
+            if self.plan.read is not None:
+                self.reloader = Reloader(self.plan.read, self.keepers, self._take, self.say, self.alarms)
             self._changed()
             await self.seen.open()
             try:
                 return await self._run()
             finally:
                 await self.seen.close()
+                if self.standby is not None:
+                    await self.standby.stop()
                 self._enter("stopped")
+                tending.cancel()
                 for opened in self.plan.sockets:
                     opened.close()
+                self.upkeep.close()
                 self.say("stopped")
 
     async def _run(self) -> int:
@@ -154,7 +197,7 @@ class Supervisor:
             self.say(f"stopping because of a fault in the supervisor: {error!r}")
             self.stop.set()
 
-    async def _unless_stopped(self, work: Awaitable[None]) -> None:
+    async def _unless_stopped(self, work: Awaitable[object]) -> None:
         """Do the work, or drop it when told to stop."""
         task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self.stop.wait())
         await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +222,8 @@ class Supervisor:
             if keeper.child.awaited:
                 await keeper.ready.wait()
         self._enter("serving")
+        if self.upkeep is not None:
+            await self.upkeep.settled()
         listed = self.listed or status.in_force(self.plan.state_dir)
         self.show(screen.first({**self.report(), "list": listed}, screen.Style.of(sys.stdout.isatty()), self.plan.program, self.plan.sample))
         self.serving.set()
@@ -203,6 +248,13 @@ class Supervisor:
     async def _build(self, asked: bool = False) -> None:
         """One run of the builder; on failure the last good version stays in force. `asked`: somebody waits to hear what came of it."""
         assert self.plan.builder is not None  # noqa: S101 - callers asked
+        slow = asyncio.get_running_loop().call_later(
+            BUILD_SLOW,
+            self.alarms.sound,
+            "list late",
+            f"the block list's next version has been under way for {BUILD_SLOW:g} s; the one in force stays",
+            "see whether the disks of state_dir and of the sources are slow, or the machine is out of memory",
+        )
         try:
             async with asyncio.timeout(BUILD_WITHIN):
                 result, end = await once(self.plan.builder(), self.say)
@@ -210,6 +262,8 @@ class Supervisor:
             result, end = None, f"killed after {BUILD_WITHIN:g} s"
         except OSError as error:
             result, end = None, f"could not be started: {error}"
+        slow.cancel()
+        self.alarms.clear("list late")
         if result is None or not result.get("ok"):
             self.failed = str((result or {}).get("error") or f"the builder ended without a result ({end})")
             self.say(f"block list not built: {self.failed}")
@@ -221,14 +275,18 @@ class Supervisor:
                 self.say(f"block list: {screen.blocked(result)}, as before")
             self._tell(result)
             self.listed = result
+        raised = alarms_of(result, self.failed)
+        for name, (what, remedy) in raised.items():
+            self.alarms.sound(name, what, remedy)
+        for name in self._of_list - set(raised):
+            self.alarms.clear(name)
+        self._of_list = set(raised)
         self._changed()
 
     def _tell(self, result: dict[str, Any]) -> None:
-        """What the operator should mend: each refused source, the first records skipped."""
+        """What the operator should know of it: a pin, the first records skipped."""
         if result["pinned"] is not None:
             self.say(f"block list: pinned to version {result['pinned']}; what changes in the sources waits for: redhand blocklist unpin")
-        for alarm in result["alarms"]:
-            self.say(f"block list: {alarm}")
         for row in result["first_skipped"]:
             self.say(f"block list: {row['source']}: {row['where']}:{row['line']}: {row['value']!r} is skipped: {row['reason']}")
         if unshown := result["skipped"] - len(result["first_skipped"]):
@@ -266,13 +324,49 @@ class Supervisor:
             self.say("stopping, as Ctrl-C (SIGINT) asks")
             self.stop.set()
 
-    def _look(self) -> None:
-        self.say("building the block list again, as SIGHUP asks")
+    def _hang_up(self) -> None:
+        self.say(
+            "reading the settings again and building the block list, as SIGHUP asks"
+            if self.reloader
+            else "building the block list again, as SIGHUP asks"
+        )
+        task = asyncio.create_task(self._unless_stopped(self.reload()))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._broken)
+
+    async def reload(self) -> Reload:
+        """Read the settings again, put in force what can be, and have the list built again whatever came of it."""
+        if self.stop.is_set():
+            return Reload(refused="Red Hand is stopping")
+        result = await self.reloader.reload() if self.reloader else Reload()
         self.look.set()
+        return result
+
+    async def _reload(self) -> list[str]:
+        return (await self.reload()).said()
+
+    def _take(self, arranged: Arranged) -> None:
+        """Go by other settings from now on."""
+        self.plan.builder, self.plan.edited = arranged.builder, arranged.edited
+        self.plan.facts = arranged.facts
+        self._changed()
+
+    def _is_calm(self) -> bool:
+        return self.state == "serving" and all(keeper.state != "starting" for keeper in self.keepers)
 
     def _enter(self, state: str) -> None:
         self.state = state
         self._changed()
 
     def _changed(self) -> None:
-        status.write(self.plan.state_dir, self.plan.name, self.report())
+        if not self.stop.is_set():
+            self.lending.settle(self._workers())
+            if self.standby is not None:
+                self.standby.settle()
+        if self.upkeep is not None:
+            self.upkeep.note(self.report())
+
+    def _note(self, message: dict[str, Any]) -> bool:
+        self.heard(SUPERVISOR, message)
+        return True
