@@ -2,7 +2,8 @@
 
 Bound once, before any worker starts, and kept open: a worker that dies leaves its queue to its successor. The kernel spreads clients over the
 workers' sockets (SO_REUSEPORT). Wildcards are expanded to the machine's addresses, so that a reply leaves from the address that was asked at no cost
-a packet; an address that appears later is served after a restart. It starts no process and reads no packet.
+a packet; an address that appears later is served after a restart. Where somebody else holds bound sockets (systemd), those are shared out instead.
+It starts no process and reads no packet.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,8 +20,14 @@ import psutil
 
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
+from resolver.ports import omit_path_mtu
 
 Transport = Literal["udp", "tcp"]
+
+Endpoint = tuple[Transport, str, int]
+"""Transport, address and port."""
+Held = Mapping[Endpoint, list[socket.socket]]
+"""Bound sockets that somebody else keeps open, at least one for each endpoint named."""
 
 BUFFER_BYTES = 4 << 20
 """Queue of a UDP socket each way: 4 MiB hold about 5,000 queries (the kernel counts 768 bytes and more a small packet), over 100 ms of full load."""
@@ -89,19 +96,23 @@ def _machine(wildcard: str) -> list[str]:
     return [address for address in dict.fromkeys(found) if is_here(address)]
 
 
-def bind(endpoints: Iterable[tuple[str, int]], workers: int) -> Listening:
-    """Bind every endpoint for every worker. Raises ConfigurationError if one cannot be had; nothing stays bound then."""
+def bind(endpoints: Iterable[tuple[str, int]], workers: int, held: Held | None = None) -> Listening:
+    """Bind every endpoint for every worker, or share out those `held`. Raises ConfigurationError if one cannot be had; nothing stays bound then."""
     listening = Listening([[] for _ in range(workers)], list(endpoints))
     clamped = BUFFER_BYTES
     try:
         for address, port in listening.endpoints:
             for transport in ("udp", "tcp"):
-                _free(transport, address, port)
-                for own in listening.workers:
-                    opened = _open(transport, address, port, shared=True)
-                    own.append(Bound(opened, transport, address, port))
-                    if transport == "udp":
-                        clamped = min(clamped, _widen(opened))
+                if held:
+                    shares = _share(held[transport, address, port], workers)
+                else:
+                    _free(transport, address, port)
+                    shares = []
+                for number, own in enumerate(listening.workers):
+                    for opened in shares[number] if shares else [_open(transport, address, port, shared=True)]:
+                        own.append(Bound(opened, transport, address, port))
+                        if transport == "udp":
+                            clamped = min(clamped, _widen(opened))
     except BaseException:
         listening.close()
         raise
@@ -116,6 +127,24 @@ def bind(endpoints: Iterable[tuple[str, int]], workers: int) -> Listening:
 def bind_tcp(address: str, port: int, setting: str) -> Bound:
     """One listening TCP socket, shared with no other program. Raises ConfigurationError naming the setting."""
     return Bound(_open("tcp", address, port, shared=False, setting=setting), "tcp", address, port)
+
+
+def held_tcp(held: Held, address: str, port: int) -> list[Bound]:
+    """What somebody else holds for one address of the landing page."""
+    (share,) = _share(held["tcp", address, port], 1)
+    return [Bound(opened, "tcp", address, port) for opened in share]
+
+
+def _share(held: list[socket.socket], workers: int) -> list[list[socket.socket]]:
+    """Each worker's part of one endpoint's sockets. More sockets than workers: none is left without one, since the kernel gives each its clients.
+
+    Fewer: workers share one, and whoever is free first takes the next datagram or connection.
+    """
+    for each in held:
+        each.setblocking(False)
+    if len(held) >= workers:
+        return [held[number::workers] for number in range(workers)]
+    return [[held[number] if number < len(held) else held[number % len(held)].dup()] for number in range(workers)]
 
 
 def _target(address: str, port: int) -> tuple[socket.AddressFamily, tuple[str | int, ...] | tuple[int, bytes]]:
@@ -138,6 +167,8 @@ def _open(transport: Transport, address: str, port: int, *, shared: bool, settin
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if transport == "tcp":  # our own connections lingering from the last run do not count as a port in use
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if transport == "udp":
+            omit_path_mtu(opened)
         if shared:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         opened.setblocking(False)
@@ -169,8 +200,9 @@ def _refusal(error: OSError, transport: Transport, address: str, port: int, sett
         return f"{where} is in use by {_holder(transport, port)}; stop it, or set {setting} to another port"
     if error.errno in (errno.EACCES, errno.EPERM):
         return (
-            f"{where} needs a permission this user lacks: ports below 1024 are reserved; grant CAP_NET_BIND_SERVICE "
-            f"(systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or set {setting} to a port above 1023"
+            f"{where} needs a permission this user lacks: ports below 1024 are reserved; have systemd open it (redhand.socket), or grant "
+            "CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or start it as root with `user` set to whom it is to become, "
+            f"or set {setting} to a port above 1023"
         )
     if error.errno in (errno.EADDRNOTAVAIL, errno.ENODEV, errno.EAFNOSUPPORT) or isinstance(error, socket.gaierror):
         return f"{where} is no address of this machine; set {setting} to one that `ip address` shows"

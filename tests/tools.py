@@ -29,6 +29,15 @@ def require(program: str) -> str:
     pytest.skip(reason)
 
 
+def require_root() -> None:
+    """Skips the test, with the reason, where it is not run by root; where REDHAND_CI is 1, it fails instead."""
+    if os.geteuid() == 0:
+        return
+    if os.environ.get("REDHAND_CI") == "1":
+        pytest.fail("only root can make what this test needs, and REDHAND_CI=1 lets no test be skipped for that")
+    pytest.skip("only root can make what this test needs")
+
+
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
     """Ports that no UDP or TCP socket has at the address just now, each once."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
