@@ -108,9 +108,9 @@ def sums(figures: Figures) -> Sums:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.05 ms`, `12 ms`, `1.2 s`; an en dash for none."""
+    """`0.05 ms`, `12 ms`, `1.2 s`; a dash for none."""
     if seconds is None:
-        return "–"
+        return "-"
     if seconds == float("inf"):
         return "> 5 s"
     if seconds < 0.9995:
@@ -119,8 +119,8 @@ def duration(seconds: float | None) -> str:
 
 
 def share(part: float | None) -> str:
-    """`97.2 %`; an en dash for none."""
-    return "–" if part is None else f"{100 * part:.1f} %"
+    """`97.2 %`; a dash for none."""
+    return "-" if part is None else f"{100 * part:.1f} %"
 
 
 def most_blocking(orders: Mapping[str, int], most: int) -> Iterable[tuple[str, int]]:

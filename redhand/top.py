@@ -158,14 +158,14 @@ def live(ask: Ask, console: Console) -> None:
     """Shows frame after frame until q or Ctrl-C. While the supervisor does not answer it says so, and goes on when it does."""
     frame = Frame()
     first = frame.draw(ask())
-    with _keys() as pressed, Live(first, console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as screen:
-        with contextlib.suppress(KeyboardInterrupt):
-            while not pressed(REFRESH_SECONDS):
-                try:
-                    shown = frame.draw(ask())
-                except RedHandError as error:
-                    shown = Panel(Text(str(error), "bold red"), border_style="red")
-                screen.update(Group(shown, Text("q ends", "dim")), refresh=True)
+    drawn = Live(first, console=console, screen=True, auto_refresh=False, vertical_overflow="crop")
+    with contextlib.suppress(KeyboardInterrupt), _keys() as pressed, drawn:
+        while not pressed(REFRESH_SECONDS):
+            try:
+                shown = frame.draw(ask())
+            except RedHandError as error:
+                shown = Panel(Text(str(error), "bold red"), border_style="red")
+            drawn.update(Group(shown, Text("q ends", "dim")), refresh=True)
 
 
 def _no_key(seconds: float) -> bool:
