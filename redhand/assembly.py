@@ -8,25 +8,28 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import secrets
 import shutil
 import sys
-import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from blocklists.agreed import Timekeeper
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
 from blocklists.job import Job, write_job
 from blocklists.settings import SAMPLE, FileSource
 from blocklists.watch import Sources
-from redhand import __version__, crosscheck, status
+from redhand import __version__, activation, config, crosscheck, launch, privileges, status
 from redhand.children import Child
 from redhand.config import Configuration, Settings
-from redhand.processes import module
+from redhand.launch import module
+from redhand.reload import Arranged, Change, differences, held_back, shown
+from redhand.standby import Waiting
 from redhand.supervisor import Plan
 from resolver import sockets
 from resolver.settings import Upstream
@@ -48,22 +51,19 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def build_job(configuration: Configuration) -> Job:
+def build_job(configuration: Configuration, clock: Timekeeper) -> Job:
     """What the next version is built from, as of now."""
     settings = configuration.settings
     base = (configuration.file.parent if configuration.file else Path()).resolve()
-    return Job(settings.blocklists, settings.state_dir, base, tuple(own_names(settings)), int(time.time()))
+    return Job(settings.blocklists, settings.state_dir, base, tuple(own_names(settings)), clock.now())
 
 
-def builder(configuration: Configuration) -> Child:
+def builder(configuration: Configuration, clock: Timekeeper) -> Child:
     """The process that builds the next version."""
-    return Child("builder", module("blocklists.background"), json.loads(write_job(replace(build_job(configuration), confined=True))))
+    return Child("builder", module("blocklists.background"), json.loads(write_job(replace(build_job(configuration, clock), confined=True))))
 
 
-WORKER = module("resolver.worker")
-
-
-def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound]) -> Child:
+def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound], nonce: str = "") -> Child:
     """One resolver worker with its sockets."""
     job = {
         "name": f"worker-{number}",
@@ -72,9 +72,10 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
         "state_dir": str(settings.state_dir),
         "confined": True,
         "logs": settings.logs,
+        "nonce": nonce,
         "sockets": [{"transport": each.transport, "address": each.address, "port": each.port} for each in bound],
     }
-    return Child(f"worker-{number}", WORKER, job, tuple(each.socket.fileno() for each in bound), by_channel=True)
+    return Child(f"worker-{number}", launch.WORKER, job, tuple(each.socket.fileno() for each in bound), by_channel=True)
 
 
 def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
@@ -116,59 +117,132 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def plan(configuration: Configuration, role: Role) -> Plan:
-    """Check everything, bind every socket and write every job. Raises ConfigurationError; nothing stays bound then."""
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a run has from its start to its end, whatever the settings say later."""
+
+    role: Role
+    endpoints: list[tuple[str, int]]
+    workers: list[list[sockets.Bound]]
+    """Each worker's sockets."""
+    page: list[sockets.Bound]
+    metrics: sockets.Bound | None
+    nonce: str
+    clock: Timekeeper
+
+    def bound(self) -> list[sockets.Bound]:
+        """Every socket."""
+        return [each for own in self.workers for each in own] + self.page + ([self.metrics] if self.metrics else [])
+
+
+def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.Passed], clock: Timekeeper, warnings: list[str]) -> Ground:
+    """Bind every socket, or take those passed. Raises ConfigurationError; nothing stays bound then."""
+    settings = configuration.settings
+    endpoints = _endpoints(configuration, warnings) if role != "landing" else []
+    page_endpoints = [] if role == "resolver" else [split_endpoint(text) for text in settings.landing.listen]
+    held = activation.match(passed, endpoints, page_endpoints)
+    ground = Ground(role, endpoints, [], [], None, secrets.token_hex(8), clock)
+    try:
+        if role != "landing":
+            listening = sockets.bind(endpoints, settings.resolver.workers or cores(), held)
+            warnings += listening.warnings
+            ground.workers.extend(listening.workers)
+        for endpoint in page_endpoints:
+            ground.page.extend(sockets.held_tcp(held, *endpoint) if held else [sockets.bind_tcp(*endpoint, "landing.listen")])
+        if role != "landing":
+            ground = replace(ground, metrics=_metrics_socket(settings, warnings))
+    except BaseException:
+        for each in ground.bound():
+            each.socket.close()
+        raise
+    return ground
+
+
+def arrange(configuration: Configuration, ground: Ground, upstreams: tuple[Upstream, ...], warnings: list[str]) -> Arranged:
+    """What the settings come to on this ground."""
+    settings = configuration.settings
+    children = [worker(number, settings, upstreams, own, ground.nonce) for number, own in enumerate(ground.workers)]
+    if ground.page:
+        children.append(landing(settings, ground.page))
+    if ground.metrics:
+        children.append(metrics(settings, ground.metrics))
+    return Arranged(
+        children=children,
+        builder=None if ground.role == "landing" else partial(builder, configuration, ground.clock),
+        edited=Sources(settings.blocklists.sources, build_job(configuration, ground.clock).base_dir).changed,
+        facts={
+            "version": __version__,
+            "settings": configuration.origin,
+            "dns": [show_endpoint(*endpoint) for endpoint in ground.endpoints],
+            "landing": list(settings.landing.listen) if ground.page else [],
+            "upstreams": [_shown(upstream, bool(settings.resolver.upstreams)) for upstream in upstreams],
+            "warnings": warnings,
+        },
+    )
+
+
+def _checked(configuration: Configuration, role: Role) -> tuple[tuple[Upstream, ...], list[str]]:
+    """The upstreams, and what the operator should know. Raises ConfigurationError naming everything that cannot work on this machine."""
     settings = configuration.settings
     listed = status.in_force(settings.state_dir)
     warnings = crosscheck.check(configuration, held=listed["held"] if listed else ())
     if role != "resolver":
-        warnings += crosscheck.unnamed_operator(configuration.settings.landing)
-    state_dir = crosscheck.state_dir(configuration)
-    bound: list[sockets.Bound] = []
-    children: list[Child] = []
-    endpoints: list[tuple[str, int]] = []
-    upstreams: tuple[Upstream, ...] = ()
-    try:
-        if role != "landing":
-            upstreams = crosscheck.upstreams(configuration)
-            endpoints = _endpoints(configuration, warnings)
-            listening = sockets.bind(endpoints, settings.resolver.workers or cores())
-            warnings += listening.warnings
-            for number, own in enumerate(listening.workers):
-                bound += own
-                children.append(worker(number, settings, upstreams, own))
-        if role != "resolver":
-            page = []
-            for text in settings.landing.listen:
-                page.append(sockets.bind_tcp(*split_endpoint(text), "landing.listen"))
-                bound.append(page[-1])
-            children.append(landing(settings, page))
-        if role != "landing" and (shown := _metrics_socket(settings, warnings)):
-            bound.append(shown)
-            children.append(metrics(settings, shown))
-    except BaseException:
-        for each in bound:
-            each.socket.close()
-        raise
+        warnings += crosscheck.unnamed_operator(settings.landing)
+    warnings += privileges.warnings(configuration)
+    return crosscheck.upstreams(configuration) if role != "landing" else (), warnings
+
+
+def plan(configuration: Configuration, role: Role, passed: Iterable[activation.Passed] = ()) -> Plan:
+    """Check everything, bind every socket (or take those `passed`) and write every job. Raises ConfigurationError; nothing stays bound then."""
+    settings = configuration.settings
+    upstreams, warnings = _checked(configuration, role)
+    state_dir = crosscheck.state_dir(configuration, warnings)
+    ground = _bind(configuration, role, passed, Timekeeper(state_dir), warnings)
+    arranged = arrange(configuration, ground, upstreams, warnings)
     return Plan(
         name=status.LANDING if role == "landing" else status.MAIN,
         state_dir=state_dir,
-        children=children,
-        builder=None if role == "landing" else partial(builder, configuration),
-        edited=Sources(settings.blocklists.sources, build_job(configuration).base_dir).changed,
-        facts={
-            "version": __version__,
-            "settings": configuration.origin,
-            "dns": [show_endpoint(*endpoint) for endpoint in endpoints],
-            "landing": [] if role == "resolver" else list(settings.landing.listen),
-            "upstreams": [_shown(upstream, bool(settings.resolver.upstreams)) for upstream in upstreams],
-            "warnings": warnings,
-        },
+        children=arranged.children,
+        builder=arranged.builder,
+        edited=arranged.edited,
+        facts=arranged.facts,
         has_list=(state_dir / "current").exists(),
-        sockets=[each.socket for each in bound],
+        sockets=[each.socket for each in ground.bound()],
         sample=any(_is_sample(source) for source in settings.blocklists.sources),
         program=_program(),
+        clock=ground.clock,
+        standby=None if role == "landing" else Waiting(launch.GENTLE, state_dir),
+        read=_Rereading(configuration, upstreams, ground).read,
     )
+
+
+class _Rereading:
+    """Reads the settings again, to be compared with those in force."""
+
+    def __init__(self, configuration: Configuration, upstreams: tuple[Upstream, ...], ground: Ground) -> None:
+        self._in_force = configuration
+        self._upstreams = upstreams
+        self._ground = ground
+
+    def read(self) -> Change:
+        """Raises RedHandError naming all that is wrong, with file, line, key and value."""
+        ground = self._ground
+        wanted = config.load(self._in_force.file, os.environ)
+        _checked(wanted, ground.role)
+        old, new = config.written(self._in_force.settings), config.written(wanted.settings)
+        possible = held_back(old, new)
+        effective = replace(wanted, settings=Settings.model_validate_json(json.dumps(possible), strict=True))
+        upstreams, warnings = _checked(effective, ground.role)
+        waits = [f"{shown(name, value)} ({json.dumps(before)} is in force)" for name, (before, value) in differences(possible, new).items()]
+        applied = [f"{shown(name, value)}" for name, (_, value) in differences(old, possible).items()]
+        if not wanted.settings.resolver.upstreams and upstreams != self._upstreams and "resolver.upstreams" not in differences(old, new):
+            applied.append(f"{crosscheck.RESOLV_CONF} as it is now")
+        warnings += [f"{line} waits for a restart" for line in waits]
+
+        def accept() -> None:
+            self._in_force, self._upstreams = effective, upstreams
+
+        return Change(arrange(effective, ground, upstreams, warnings), applied, waits, accept)
 
 
 def _endpoints(configuration: Configuration, warnings: list[str]) -> list[tuple[str, int]]:

@@ -17,13 +17,21 @@ from dataclasses import dataclass, field
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Any, Literal
 
-from redhand.processes import Life, Say, Started, launch
+from blocklists.alarms import Alarms
+from redhand.launch import Started, launch
+from redhand.processes import Life, Say
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
 HEALTHY_AFTER = 30.0
 READY_WITHIN = 60.0
 """Seconds: the first restart's delay, the longest, the time in service that forgives earlier ends, and how long a child may take to be ready."""
+
+LOOPS_AFTER = 3
+"""Ends not forgiven that make a crash loop."""
+
+LOOPS_AFTER = 3
+"""Ends not forgiven that make a crash loop."""
 
 LEAVE_WITHIN = 4.5
 """Seconds that one replaced may take to deliver what it owes, before it is killed."""
@@ -95,12 +103,13 @@ class Keeper:
     """Called after every change of state."""
     hear: Callable[[str, dict[str, Any]], None] = _nothing
     """Given the child's name and each message it sends."""
-    spare: Callable[[], Life | None] = lambda: None
-    """Gives away a process that waits for a job, if there is one: its start costs no time."""
+    spare: Callable[[bool], Life | None] = lambda _: None
+    """Gives away a process to be given a job by its channel, if there is one: its start costs no time. Told whether there is no hurry."""
     begun: Callable[[Child], int | None] = lambda _: None
     """Gives the memory a new life of the child writes its figures to."""
     gone: Callable[[str, int | None], None] = _nothing
     """Told when a life is over, with that memory."""
+    alarms: Alarms = field(default_factory=lambda: Alarms(lambda _: True))
     state: State = "starting"
     restarts: int = 0
     last_end: str = ""
@@ -129,21 +138,43 @@ class Keeper:
             served = await self._once()
             if self.stopping.is_set():
                 break
-            await self._wait(self._delay(served))
+            await self._pause(served)
             self.restarts += 1
         await asyncio.gather(*(life.ended.wait() for life in self.lives))
         self._enter("stopped")
 
-    def _delay(self, served: float) -> float:
-        return self.patience.ended(served)
-
-    async def _wait(self, delay: float) -> None:
+    async def _pause(self, served: float) -> None:
+        """Rest before the next start; not after the first end of a child whose successor may be loaded already."""
+        delay = self.patience.ended(served)
+        if self.child.by_channel and self.patience.ends == 1:
+            self.say(f"{self.child.name} ended ({self.last_end}); its successor takes over")
+            return
         self.say(f"{self.child.name} ended ({self.last_end}); starting it again in {delay:g} s")
-        self._enter("waiting")
+        if self.patience.ends >= LOOPS_AFTER:
+            self.alarms.sound(
+                f"crash loop {self.child.name}",
+                f"{self.child.name} keeps ending, never after {HEALTHY_AFTER:g} s in service; last: {self.last_end}",
+                "see what it logged before; it is started again by itself, at the latest every 10 s" + self._meanwhile(),
+            )
         self._wake.clear()
+        self._enter("waiting")
         if not self.stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), delay)
+
+    def _meanwhile(self) -> str:
+        return ", and other workers answer for it meanwhile" if self.child.by_channel else ""
+
+    def _entered_service(self, life: Life) -> None:
+        """Earlier ends are forgiven once it has served for long enough."""
+
+        def forgive() -> None:
+            if life is self.life and not life.ended.is_set():
+                self.patience.forgive()
+                self.alarms.clear(f"crash loop {self.child.name}")
+
+        handle = asyncio.get_running_loop().call_later(HEALTHY_AFTER, forgive)
+        life.when_ended(handle.cancel)
 
     async def _once(self) -> float:
         """From a start to an end that was not planned; returns the seconds the last process was in service."""
@@ -155,6 +186,7 @@ class Keeper:
             return 0
         self._enter("starting")
         if await self._until_ready(self.life):
+            self._entered_service(self.life)
             self._enter("ready")
             self.ready.set()
         while True:
@@ -166,10 +198,10 @@ class Keeper:
                 self.last_end = life.how
                 return time.monotonic() - life.ready_at if life.ready_at else 0
 
-    def _begin(self, child: Child) -> Life:
+    def _begin(self, child: Child, planned: bool = False) -> Life:
         board = self.begun(child)
         try:
-            life = start(child, self.say, self.hear, self.spare() if child.by_channel else None, board)
+            life = start(child, self.say, self.hear, self.spare(planned) if child.by_channel else None, board)
         except OSError:
             self.gone(child.name, board)
             raise
@@ -195,16 +227,16 @@ class Keeper:
     async def replace(self, child: Child) -> bool:
         """Put a successor with another job in its place without a gap: it reads the same sockets before the old one leaves them and drains.
 
-        False if the successor did not become ready: then the old one and its job stay. A child that is not ready itself is given the new job at its
-        next start, which is now.
+        False if the successor did not become ready: then the old one and its job stay. A child that is not ready itself has nothing to lose: it gets
+        the new job at its next start, which is now.
         """
         async with self._replacing:
-            while self.state == "starting":
-                await self._turned.wait()
+            await self._turned_from("starting")
             if self.stopping.is_set():
                 return False
-            if self.state == "waiting":
-                return await self._hasten(child)
+            if self.state != "ready":
+                await self._hasten(child)
+                return True
             self._swapped = asyncio.Event()
             try:
                 old = await self._swap(child)
@@ -221,21 +253,22 @@ class Keeper:
                 await old.ended.wait()
             return True
 
-    async def _hasten(self, child: Child) -> bool:
+    async def _turned_from(self, state: State) -> None:
+        while self.state == state and not self.stopping.is_set():
+            await self._turned.wait()
+
+    async def _hasten(self, child: Child) -> None:
         self.child = child
         self.patience.forgive()
         self._wake.set()
-        while self.state == "waiting":
-            await self._turned.wait()
-        while self.state == "starting":
-            await self._turned.wait()
-        return self.state == "ready"
+        await self._turned_from("waiting")
+        await self._turned_from("starting")
 
     async def _swap(self, child: Child) -> Life | None:
         """The process that was replaced; None if its successor did not become ready."""
         old = self.life
         try:
-            successor = self._begin(child)
+            successor = self._begin(child, planned=True)
         except OSError as error:
             self.say(f"{child.name}: its successor could not be started: {error}")
             return None
@@ -243,6 +276,7 @@ class Keeper:
             self.say(f"{child.name}: its successor ended before it was ready ({successor.how}); it serves on as before")
             return None
         self.life, self.child = successor, child
+        self._entered_service(successor)
         return old
 
     def _enter(self, state: State) -> None:
@@ -264,6 +298,7 @@ class Keeper:
         """Ask the child to end, and start it no more."""
         self.stopping.set()
         self._wake.set()
+        self._turned.set()
         self.signal(SIGTERM)
 
     def report(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One process: started so that it dies with us, heard line by line, and its end noticed the moment it comes.
+"""One process: heard line by line, told what to do, and its end noticed the moment it comes.
 
 What it says goes up its standard output, one JSON object a line; what it is told while it runs goes down a channel, if it has one.
 """
@@ -9,17 +9,12 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
-import subprocess
-import sys
-import sysconfig
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from signal import Signals
 from typing import Any
 
+from redhand.launch import Started
 from resolver import channel
 
 LINE_LIMIT = 1 << 20
@@ -27,56 +22,9 @@ LINE_LIMIT = 1 << 20
 LAST_WORDS = 1.0
 """Seconds that what a dead process had printed is waited for: longer only if something it started still holds its output."""
 
-ROOT = Path(__file__).resolve().parent.parent
-
 Say = Callable[[str], None]
 Hear = Callable[[str, dict[str, Any]], None]
 """Takes a process's name and what it said."""
-
-
-def module(name: str) -> tuple[str, ...]:
-    """The command that runs one of our modules. -P: a directory called `resolver` where the operator stands must not be taken for ours."""
-    return (sys.executable, "-P", "-m", name)
-
-
-def _environment() -> dict[str, str]:
-    """Children run the code their supervisor runs: from a checkout that is not installed, they are told where it stands."""
-    environment = dict(os.environ)
-    if str(ROOT) not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
-    return environment
-
-
-def launch(command: Sequence[str], stdin: int, fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start a program that dies with this one. Raises OSError when it cannot be started."""
-    return subprocess.Popen(  # noqa: S603 - our own command line, no shell
-        (sys.executable, "-I", "-S", str(ROOT / "redhand" / "lifeline.py"), str(os.getpid()), *command),
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        pass_fds=fds,
-        start_new_session=True,  # Ctrl-C is the supervisor's to pass on
-        env=_environment(),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A process that nobody watches yet: it may have been started before there was an event loop."""
-
-    process: subprocess.Popen[bytes]
-    end: socket.socket | None
-    """Our end of its channel."""
-
-    @classmethod
-    def waiting(cls, command: Sequence[str]) -> Started:
-        """One that waits at its channel to be given a job. Raises OSError."""
-        ours, theirs = channel.pair()
-        with theirs:
-            try:
-                return cls(launch(command, theirs.fileno()), ours)
-            except OSError:
-                ours.close()
-                raise
 
 
 class Life:
@@ -87,6 +35,9 @@ class Life:
         self.pid = started.process.pid
         self.warm = asyncio.Event()
         """Set when it said that it waits for a job."""
+        self.hurries = started.hurries
+        self.prepared = False
+        """Whether it was told where the state is."""
         self.ready = asyncio.Event()
         self.ready_at = 0.0
         """When it became ready, in monotonic seconds; 0: never."""

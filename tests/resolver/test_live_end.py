@@ -148,6 +148,7 @@ def supervised(directory: Path, upstream: Scripted, **settings: Any) -> Iterator
         yaml.safe_dump(
             {
                 "state_dir": "state",
+                "metrics": {"listen": ""},
                 "resolver": {"listen": [f"{HOST}:{port}"], "workers": 1, "upstreams": [{"address": upstream.upstream.address}], **settings},
                 "blocklists": {"sources": [{"id": "own", "path": "own.txt", "format": "domains"}]},
             }

@@ -1,0 +1,102 @@
+"""Starts processes that die with us, some of them before there is anything for them to do.
+
+Nothing here needs an event loop, and little needs to be loaded: the first workers are started while the supervisor still loads the rest of itself.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from resolver import channel
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def module(name: str) -> tuple[str, ...]:
+    """The command that runs one of our modules. -P: a directory called `resolver` where the operator stands must not be taken for ours."""
+    return (sys.executable, "-P", "-m", name)
+
+
+def _environment() -> dict[str, str]:
+    """Children run the code their supervisor runs: from a checkout that is not installed, they are told where it stands."""
+    environment = dict(os.environ)
+    if str(ROOT) not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
+    return environment
+
+
+def launch(command: Sequence[str], stdin: int, fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Start a program that dies with this one. Raises OSError when it cannot be started."""
+    return subprocess.Popen(  # noqa: S603 - our own command line, no shell
+        (sys.executable, "-I", "-S", str(ROOT / "redhand" / "lifeline.py"), str(os.getpid()), *command),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        pass_fds=fds,
+        start_new_session=True,  # Ctrl-C is the supervisor's to pass on
+        env=_environment(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that nobody watches yet: it may have been started before there was an event loop."""
+
+    process: subprocess.Popen[bytes]
+    end: socket.socket | None
+    """Our end of its channel."""
+    hurries: bool = True
+    """Whether it loads at the usual priority, so that it may be given a job before it has said that it waits for one."""
+
+    @classmethod
+    def waiting(cls, command: Sequence[str], hurries: bool = True) -> Started:
+        """One that waits at its channel to be given a job. Raises OSError."""
+        ours, theirs = channel.pair()
+        with theirs:
+            try:
+                return cls(launch(command, theirs.fileno()), ours, hurries)
+            except OSError:
+                ours.close()
+                raise
+
+
+_early: list[Started] = []
+
+WORKER = module("resolver.worker")
+GENTLE = module("resolver.gentle")
+"""A worker that loads itself at the lowest priority."""
+
+MOST_EARLY = 8
+
+
+def workers_early() -> None:
+    """Start as many workers as there are likely to be, at most MOST_EARLY. Those too many are ended later, or end with us."""
+    for _ in range(min(len(os.sched_getaffinity(0)), MOST_EARLY)):
+        try:
+            _early.append(Started.waiting(WORKER))
+        except OSError:
+            return  # the supervisor tries again, and says so
+
+
+def take_early() -> list[Started]:
+    """Those started early, which are the caller's now."""
+    taken = list(_early)
+    _early.clear()
+    return taken
+
+
+def drop_early() -> None:
+    """End those started early: they have rights that their supervisor has given up."""
+    for started in take_early():
+        started.process.kill()
+        started.process.wait()
+        assert started.process.stdout is not None  # noqa: S101 - asked for in launch()
+        started.process.stdout.close()
+        if started.end is not None:
+            started.end.close()
