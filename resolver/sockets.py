@@ -142,6 +142,8 @@ def _share(held: list[socket.socket], workers: int) -> list[list[socket.socket]]
     """
     for each in held:
         each.setblocking(False)
+        if each.type == socket.SOCK_DGRAM:
+            omit_path_mtu(each)
     if len(held) >= workers:
         return [held[number::workers] for number in range(workers)]
     return [[held[number] if number < len(held) else held[number % len(held)].dup()] for number in range(workers)]
@@ -186,6 +188,8 @@ def _widen(opened: socket.socket) -> int:
     """Ask for 4 MiB each way; the smaller of what was granted, in bytes."""
     granted = BUFFER_BYTES
     for plain, force in ((socket.SO_RCVBUF, SO_RCVBUFFORCE), (socket.SO_SNDBUF, SO_SNDBUFFORCE)):
+        if opened.getsockopt(socket.SOL_SOCKET, plain) // 2 >= BUFFER_BYTES:
+            continue  # systemd may grant more than we could ask for: asking would cut it
         try:
             opened.setsockopt(socket.SOL_SOCKET, force, BUFFER_BYTES)
         except OSError:

@@ -24,6 +24,7 @@ import pytest
 
 from blocklists.errors import ConfigurationError
 from redhand.activation import Passed, match, take
+from resolver.sockets import BUFFER_BYTES, SO_RCVBUFFORCE, SO_SNDBUFFORCE
 from tests.redhand.apart import NOBODY, NONE, ROOT, apart, rights
 from tests.tools import DEADLINE, free_ports, require, wait_for
 
@@ -63,6 +64,9 @@ def test_a_restart_loses_no_query_and_port_53_needs_no_right_at_all() -> None:
 
         held = [make(kind, 53, shared=True) for _ in range(2) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
         held.append(make(socket.SOCK_STREAM, 80))
+        for each in held:  # as ReceiveBuffer= and SendBuffer= do, past what this machine grants to others
+            each.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+            each.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES)
         clients = [make(socket.SOCK_DGRAM) for _ in range(12)]
         place.state_dir.mkdir()
         os.chown(place.state_dir, NOBODY, NOBODY)
@@ -89,6 +93,8 @@ def test_a_restart_loses_no_query_and_port_53_needs_no_right_at_all() -> None:
             assert not any(
                 line.startswith(b"LISTEN_") for line in Path(f"/proc/{each.pid}/environ").read_bytes().split(b"\0") if name != "supervisor"
             )
+        assert min(each.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for each in held) >= 2 * BUFFER_BYTES
+        assert "warning" not in place.said()
         ask(1)
         answered(1)
         process.send_signal(signal.SIGTERM)
