@@ -158,7 +158,7 @@ def main() -> None:
     """Serves until it is told to stop. A job that is not as described is a fault of the front door and ends in a traceback."""
     job: dict[str, Any] = json.load(sys.stdin)
     settings = LandingSettings.model_validate(job["settings"])
-    logs.to_stderr()
+    logs.to_stderr("landing", job.get("logs", "text"))
     if job.get("confined") is True:
         confine.confine([readers.prepare(Path(job["state_dir"]))])
     # uvicorn warns of each malformed request: a flood would fill the log, and say nothing the operator could act on.

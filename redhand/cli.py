@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from redhand.assembly import Role
     from redhand.config import Configuration
 
+RELOAD_SECONDS, WALK_SECONDS = 120.0, 90.0
+"""How long a reload, and a walk through the caches, may take the running program to answer."""
+
 NOT_RUNNING = 3
 """Exit code of `status` when nothing runs, as of service scripts (LSB 5.0, 22.2)."""
+
+BESIDE = ("metrics",)
+"""Children without which all of it serves."""
 
 ROOMS: dict[str, tuple[str, str]] = {"blocklist": ("redhand.rooms", "blocklist")}
 """Commands of the rooms: the module and attribute that hold each one's Typer app."""
@@ -79,6 +85,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Check the settings, or print them.")
 app.add_typer(config_app, name="config")
+cache_app = typer.Typer(no_args_is_help=True, help="Forget names in the caches of what runs, or print what they hold.")
+app.add_typer(cache_app, name="cache")
 
 
 @app.callback()
@@ -97,11 +105,19 @@ def load(ctx: typer.Context, config: Path | None) -> Configuration:
 def _supervise(ctx: typer.Context, config: Path | None, role: Role) -> None:
     import asyncio
 
+    from blocklists import logs
+    from redhand import activation, launch, privileges
     from redhand.assembly import plan
     from redhand.supervisor import Supervisor, say
 
     configuration = load(ctx, config)
-    planned = plan(configuration, role)
+    logs.to_stderr("supervisor", configuration.settings.logs)
+    account = privileges.account(configuration)
+    privileges.house(configuration, account)
+    planned = plan(configuration, role, activation.take(os.environ))
+    privileges.become(configuration, account)
+    if account is not None:
+        launch.drop_early()
     for warning in planned.facts["warnings"]:
         say(f"warning: {warning}")
     raise typer.Exit(asyncio.run(Supervisor(planned).run()))
@@ -160,12 +176,14 @@ def status(
     Exit code 0 if all of it serves, 1 if something does not, 3 if nothing runs.
     """
     from blocklists import readers
-    from redhand import screen
+    from redhand import control, screen
     from redhand import status as file
 
     configuration = load(ctx, config)
     settings = configuration.settings
-    reports = [report for name in (file.MAIN, file.LANDING) if (report := file.read(settings.state_dir, name))]
+    reports = [
+        control.fresh(settings.state_dir, name, report) for name in (file.MAIN, file.LANDING) if (report := file.read(settings.state_dir, name))
+    ]
     serials = readers.live(settings.state_dir)
     listed = file.in_force(settings.state_dir)
     answers = _probe(reports) if probe else None
@@ -180,8 +198,92 @@ def status(
             typer.echo("These are the built-in defaults; if it runs with a settings file, name that one with --config.")
     if not reports:
         raise typer.Exit(NOT_RUNNING)
-    healthy = all(report["state"] == "serving" and all(child["state"] == "ready" for child in report["children"]) for report in reports)
+    needed = [child for report in reports for child in report["children"] if child["name"] not in BESIDE]
+    healthy = all(report["state"] == "serving" for report in reports) and all(child["state"] == "ready" for child in needed)
     if not (healthy if answers is None else answers):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: redhand top. For a pipe or a report: redhand top --once")
+def top(
+    ctx: typer.Context,
+    config: Config = None,
+    once: Annotated[bool, typer.Option("--once", help="Print what happens in one second, and end.")] = False,
+) -> None:
+    """Show what happens now: queries, hits, blocks, answer times, upstreams, processes, alarms. q or Ctrl-C ends it.
+
+    Answer times are of the last second, read from a histogram: never too low.
+    """
+    from rich.console import Console
+
+    from redhand import control
+    from redhand import top as shown
+
+    state_dir = load(ctx, config).settings.state_dir
+    console = Console()
+    (shown.live if console.is_terminal and not once else shown.once)(lambda: control.report(state_dir), console)
+
+
+@app.command(epilog="Example: redhand reload --config /etc/redhand/config.yaml")
+def reload(ctx: typer.Context, config: Config = None) -> None:
+    """Have the running program read its settings again, without losing a query.
+
+    Says what took effect and what needs a restart. If the file has mistakes, they are named and the settings in force stay. SIGHUP does the same.
+    """
+    from redhand import control
+
+    reply = control.last(control.ask(load(ctx, config).settings.state_dir, {"do": "reload"}, RELOAD_SECONDS))
+    for line in reply["said"]:
+        typer.echo(line)
+
+
+@cache_app.command("flush", epilog="Example: redhand cache flush site.example")
+def cache_flush(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A domain name; . is every name.", show_default=False)],
+    config: Config = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Forget a name and everything under it, and every answer that leads there by alias, in every worker, group and cache."""
+    from blocklists import names
+    from redhand import control
+
+    names.parse(name)
+    reply = control.last(control.ask(load(ctx, config).settings.state_dir, {"do": "flush", "name": name}, WALK_SECONDS))
+    gone, silent = reply["entries"], reply["silent"]
+    if as_json:
+        typer.echo(json.dumps({"entries": gone, "silent": silent}))
+    else:
+        count = sum(gone.values())
+        typer.echo(
+            f"{count:,} {'entry' if count == 1 else 'entries'} forgotten ({', '.join(f'{each}: {gone[each]:,}' for each in gone) or 'no worker'})"
+        )
+    _all_answered(silent)
+
+
+@cache_app.command("dump", epilog="Example: redhand cache dump --json | jq 'select(.rcode == 2)'")
+def cache_dump(
+    ctx: typer.Context, config: Config = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False
+) -> None:
+    """Print what is cached: worker, group, cache, name, type, result, seconds left. Never who asked.
+
+    It goes to standard output and nowhere else. Negative seconds: expired so long ago, and kept for when no upstream answers. A dash: until the list
+    changes.
+    """
+    from redhand import control, dumped
+
+    silent: list[str] = []
+    for reply in control.ask(load(ctx, config).settings.state_dir, {"do": "dump"}, WALK_SECONDS):
+        if "ok" in reply:
+            silent = reply["silent"]
+        else:
+            typer.echo(dumped.as_json(reply) if as_json else dumped.as_text(reply))
+    _all_answered(silent)
+
+
+def _all_answered(silent: list[str]) -> None:
+    if silent:
+        typer.echo(f"redhand: {', '.join(silent)} did not answer in time, or is being started; ask again", err=True)
         raise typer.Exit(1)
 
 

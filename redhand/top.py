@@ -110,7 +110,12 @@ def _upstreams(figures: measures.Figures, before: measures.Figures, seconds: flo
     table = _table("upstream", "round trip", "asked/s", "lost", "state")
     earlier = {upstream.address: upstream.sent for upstream in measures.upstreams(before)}
     for each in measures.upstreams(figures):
-        state = Text("away", "bold red") if each.away else Text("answers", "green") if each.round_trip else Text("not asked yet", "dim")
+        if each.away:
+            state = Text("away", "bold red")
+        elif each.round_trip:
+            state = Text("answers", "green")
+        else:
+            state = Text("silent", "yellow") if each.sent else Text("not asked yet", "dim")
         rate = max(0.0, each.sent - earlier.get(each.address, 0)) / seconds
         table.add_row(each.address, measures.duration(each.round_trip or None), f"{rate:,.0f}", measures.share(each.lost), state)
     return Panel(table, border_style="dim") if table.row_count else None

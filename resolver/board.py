@@ -32,7 +32,8 @@ FAMILIES: dict[str, tuple[Kind, str]] = {
     "waited": ("counter", "Queries whose answer waited for an upstream."),
     "blocked": ("counter", "Queries answered with a block."),
     "answers": ("counter", "Answers the engine composed, by kind; packet cache hits are not among them."),
-    "dropped": ("counter", "Queries not answered on purpose or by need, by reason."),
+    "dropped": ("counter", "Replies not sent, by reason: the network took no more (unsent), or a rate limit was met (limited)."),
+    "slipped": ("counter", "Replies cut to an empty one that sends the client to TCP, because a rate limit was met."),
     "truncated": ("counter", "Replies cut to the size the client said it takes."),
     "capped": ("counter", "Queries refused because too many were in flight, by the cap that was met."),
     "lookups": ("counter", "Questions sent upstream for a client, each counted once however often it was tried."),
@@ -109,8 +110,9 @@ def _series(upstreams: Sequence[str], groups: Sequence[str]) -> Iterator[Series]
     yield Series("blocked")
     for kind in ANSWER_KINDS:
         yield Series("answers", (("kind", kind),))
-    for reason in ("unsent", "dropped", "slipped"):
+    for reason in ("unsent", "limited"):
         yield Series("dropped", (("reason", reason),))
+    yield Series("slipped")
     yield Series("truncated")
     for cap in CAPS:
         yield Series("capped", (("cap", cap),))
