@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from blocklists import builder, publish, readers, store
-from blocklists.errors import Busy, StoreError
+from blocklists.errors import Busy, DiskError, StoreError
 from blocklists.job import write_job
 from tests.blocklists.lists import AS_OF, House, blocked, documents, key, order, withdrawal
 
@@ -501,3 +502,77 @@ def test_killed_at_random_instants_it_leaves_a_whole_version(house: House) -> No
     assert house.build().alarms == []
     assert blocked(current(house), "a7.example", "b7.example") == ["a7.example"]
     assert not [name for name in os.listdir(house.state / "versions") if not name.isdigit()]
+
+
+CHANGES = {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.truncate"}
+
+
+@contextmanager
+def refused_at(step: int, number: int) -> Iterator[None]:
+    """From this process's nth change to a file or directory on, the disk refuses each with this errno; an fsync counts as a change."""
+    left = step
+
+    def change() -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise OSError(number, os.strerror(number))
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if event in CHANGES or writes:
+            change()
+
+    flush = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        change()
+        flush(descriptor)
+
+    os.fsync = fsync
+    sys.addaudithook(watch)  # it cannot be removed: for use in a process that ends
+    yield
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO], ids=errno.errorcode.get)
+def test_refused_every_change_from_any_one_on_it_says_so_and_the_next_build_completes(house: House, number: int) -> None:
+    """At each change one after the other the disk begins to refuse: an error with a remedy, the last version whole, and nothing left in the way."""
+    house.more["keep_versions"] = 2
+    contents = ["own.example\n", "new.example\n"]
+    for content in contents * 2:
+        house.write("own", content)
+        house.build()
+    for step in range(1, 200):
+        before = current(house).identity
+        house.write("own", contents[(step + 1) % 2])
+        said, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            with refused_at(step, number):
+                try:
+                    text = f"built {house.build().alarms}"
+                except DiskError as error:
+                    text = f"refused {error}"
+                except BaseException as error:
+                    text = f"broken {error!r}"
+                os.write(tell, text.encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(tell)
+        with open(said, encoding="utf-8") as pipe:
+            text = pipe.read()
+        version = current(house)
+        assert version.notice == "", text
+        assert text.startswith(("refused ", "built ")), text
+        if text == "built []":
+            break
+        if text.startswith("refused"):
+            assert os.strerror(number) in text
+            assert "; the last good version stays in force" in text
+            # Refused after the last rename, the version is in force all the same: what failed is to make it sure against a power cut.
+            assert version.identity == before or "putting version" in text
+        house.build()
+        assert current(house).identity != before
+        assert not [name for name in os.listdir(house.state / "versions") if not name.isdigit()]
+        assert not [name for name in os.listdir(house.state) if name.endswith(".new")]
+    assert 25 < step < 199, "so few changes to the disk would mean that they were not seen"

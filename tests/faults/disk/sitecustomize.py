@@ -1,0 +1,52 @@
+"""A disk that hangs, for every Python process that finds this on its path: as long as a file is there, whatever asks for anything in a directory waits.
+
+`HANGING_DISK` names the directory, and after a colon the file. It reaches what Python opens, makes, renames, removes, flushes and looks at by stat.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+EVENTS = {"open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "os.truncate", "os.chmod"}
+
+
+def install(directory: str, sign: str) -> None:
+    """For the rest of this process's life."""
+    inside = threading.local()
+
+    def wait() -> None:
+        inside.on = True
+        try:
+            while os.access(sign, os.F_OK):
+                time.sleep(0.02)
+        finally:
+            inside.on = False
+
+    def concerns(path: object) -> bool:
+        return isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path).startswith(directory)
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in EVENTS and not getattr(inside, "on", False) and concerns(arguments[0]):
+            wait()
+
+    look, flush = os.stat, os.fsync
+
+    def stat(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        if concerns(path):
+            wait()
+        return look(path, *arguments, **options)
+
+    def fsync(descriptor: Any) -> None:
+        wait()
+        flush(descriptor)
+
+    os.stat, os.fsync = stat, fsync
+    sys.addaudithook(watch)
+
+
+if "HANGING_DISK" in os.environ:
+    install(*os.environ["HANGING_DISK"].split(":"))
