@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import machine, million, report, rows, servers
+from bench import latency, machine, million, report, rows, scaling, servers
 
 MILLION_ROWS = ("million", "swap")
 WIDE = 130
 """Columns when the output goes to a file, which wraps nothing."""
-EVERY_ROW = (*(row.key for row in rows.ROWS), *MILLION_ROWS)
+EVERY_ROW = (*(row.key for row in rows.ROWS), *latency.TITLES, scaling.KEY, *MILLION_ROWS)
+NOT_QUICK = (*MILLION_ROWS, "half-swap", "half-failure")
 
 
 def run(
@@ -23,10 +24,10 @@ def run(
         str, typer.Option(help="Peers to compare with, by name, comma-separated; by default all that are installed. 'none': Red Hand alone.")
     ] = "",
     only: Annotated[str, typer.Option("--rows", help=f"Rows to run, comma-separated: {', '.join(EVERY_ROW)}. By default all.")] = "",
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each row; a figure is the median over them.")] = 5,
-    seconds: Annotated[float, typer.Option(min=1, help="Seconds of each load.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each row; a figure is the median over them.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds of each load; latencies take two and four times as long.")] = 2,
     quick: Annotated[
-        bool, typer.Option("--quick", help="One round of 1 s, no million names, no record unless --out is given: does it work at all?")
+        bool, typer.Option("--quick", help="One round of 1 s, only rows that are soon done, no record unless --out is given: does it work at all?")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the record, instead of bench/record/DATE.")] = None,
     without_redhand: Annotated[bool, typer.Option("--without-redhand", help="Measure the peers alone.")] = False,
@@ -34,8 +35,8 @@ def run(
     """Compare Red Hand with the resolvers installed here, in one run, under the same load.
 
     Each server runs on core 0; dnsperf and NSD, the upstream of all, on core 1; nothing leaves the loopback interface. The figure is CPU time per
-    query answered. Install what is to be compared, and dnsperf and nsd, from your distribution. All rows and peers take about an hour; leave the
-    machine alone meanwhile.
+    query answered; for the rows `half...` the time until an answer. Install what is to be compared, and dnsperf and nsd, from your distribution. All
+    rows and peers take some 35 minutes; leave the machine alone meanwhile. As root the times are more exact: the prober gets real-time priority.
     """
     console = Console()
     if not console.is_terminal:
@@ -71,7 +72,7 @@ def _peers(text: str) -> list[servers.Kind]:
 
 def _rows(text: str, quick: bool) -> list[str]:
     if not text:
-        return [key for key in EVERY_ROW if not (quick and key in MILLION_ROWS)]
+        return [key for key in EVERY_ROW if not (quick and key in NOT_QUICK)]
     wanted = [key.strip() for key in text.split(",")]
     if unknown := [key for key in wanted if key not in EVERY_ROW]:
         raise machine.BenchError(f"unknown row {unknown[0]!r}; known are {', '.join(EVERY_ROW)}")
@@ -97,11 +98,14 @@ def _compare(console: Console, chosen: list[servers.Kind], keys: list[str], roun
             if row.key in keys:
                 console.print(f"[bold]{row.title}[/bold]: {row.asks}", highlight=False, soft_wrap=True)
                 results.append(rows.measure(row, chosen, plan))
+        mixes = next((result for result in results if result.row.key == "mix"), None)
+        waits = latency.measure(keys, chosen, plan, mixes)
+        scaled = scaling.measure(plan) if scaling.KEY in keys and servers.RED_HAND in chosen else None
         big = None
         if set(keys) & set(MILLION_ROWS):
             console.print("[bold]1,000,000 names[/bold]", highlight=False)
             big = million.measure(chosen, plan, memory="million" in keys, swap="swap" in keys)
-    return report.Outcome(datetime.now(UTC).date(), machine.facts(), versions, rounds, seconds, results, big)
+    return report.Outcome(datetime.now(UTC).date(), machine.facts(), versions, rounds, seconds, results, big, waits, scaled)
 
 
 if __name__ == "__main__":

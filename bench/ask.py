@@ -23,11 +23,13 @@ PATIENCE = 2.0
 """Seconds to wait for an answer that must come."""
 
 
-def ask(port: int, name: str, limit_seconds: float = PATIENCE, options: tuple[dns.edns.Option, ...] = ()) -> dns.message.Message | None:
+def ask(
+    port: int, name: str, limit_seconds: float = PATIENCE, options: tuple[dns.edns.Option, ...] = (), address: str = "127.0.0.1"
+) -> dns.message.Message | None:
     """The answer for A of the name, or None if none came. A port nobody listens on says so at once."""
     query = dns.message.make_query(name, "A", use_edns=0, options=list(options))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.connect(("127.0.0.1", port))
+        client.connect((address, port))
         client.settimeout(limit_seconds)
         try:
             client.send(query.to_wire())

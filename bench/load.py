@@ -88,7 +88,14 @@ class Generator:
 
 
 def begin(
-    port: int, queries: Path, *, seconds: float, once: bool = False, qps: int | None = None, outstanding: int = OUTSTANDING, timeout: int = TIMEOUT
+    port: int,
+    queries: Path,
+    *,
+    seconds: float,
+    once: bool = False,
+    qps: int | None = None,
+    outstanding: int = OUTSTANDING,
+    timeout: int = TIMEOUT,
 ) -> Generator:
     """Starts dnsperf on its core against a server on loopback.
 

@@ -107,6 +107,11 @@ def cpu_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def own_cpu_seconds(pid: int) -> float:
+    """User and system time of this one process; 0 if it is gone."""
+    return sum(int(ticks) for ticks in _stat(pid)[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
 def pss_bytes(pid: int) -> int:
     """Proportional set size of the process and its descendants: shared pages count once among them."""
     total = 0
@@ -132,14 +137,14 @@ def ended_children_cpu_seconds() -> float:
     return times.children_user + times.children_system
 
 
-def free_port() -> int:
-    """A port nobody uses on 127.0.0.1, for UDP and for TCP."""
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port nobody uses on a loopback address, for UDP and for TCP."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
+            tcp.bind((address, 0))
             port: int = tcp.getsockname()[1]
             try:
-                udp.bind(("127.0.0.1", port))
+                udp.bind((address, port))
             except OSError:
                 continue
             return port

@@ -1,13 +1,15 @@
-"""Puts the figures into words and pictures: tables for the terminal, and a dated record of three files that stands without running anything.
+"""Puts the figures into words and pictures: tables for the terminal, and a dated record of files that stands without running anything.
 
-`record/DATE/result.json` holds every figure of every round, `table.md` the medians, `chart.svg` the same as bars. Nothing stored is rounded.
+`record/DATE/result.json` holds every figure of every round, `table.md` the medians, `chart.svg` the same as bars, `latency.svg` the times until an
+answer. Nothing stored is rounded.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -16,7 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import chart, data, load
+from bench import chart, data, latency, load, logchart, prober, scaling
+from bench.latencies import SHARES, LatencyResult, Times, quantile
 from bench.million import MEMORY_TARGET, Million, Swap
 from bench.rows import Result
 from bench.servers import RED_HAND
@@ -45,6 +48,8 @@ class Outcome:
     seconds: float
     results: Sequence[Result]
     million: Million | None
+    waits: Sequence[LatencyResult] = field(default_factory=list)
+    scaling: scaling.Scaling | None = None
 
     @property
     def servers(self) -> list[str]:
@@ -62,6 +67,12 @@ class Outcome:
             "flows": load.FLOWS,
             "outstanding": load.OUTSTANDING,
             "rows": [result.as_json() for result in self.results],
+            "latency": {
+                "probes_a_second": latency.PROBE_QPS,
+                "lost_after_seconds": prober.LOST_AFTER,
+                "rows": [wait.as_json() for wait in self.waits],
+            },
+            "two_workers": self.scaling.as_json() if self.scaling else None,
             "million": self.million.as_json() if self.million else None,
         }
 
@@ -85,6 +96,9 @@ def grids(outcome: Outcome, *, whole: bool) -> list[Grid]:
     found = []
     if outcome.results:
         found += [_targets(outcome), _costs(outcome)] + ([_loads(outcome)] if whole else [])
+    found += [_waits(outcome, wait) for wait in outcome.waits]
+    if outcome.scaling:
+        found.append(_scaling(outcome.scaling))
     if outcome.million:
         found += [_promises(outcome.million), _memory(outcome), _swaps(outcome)]
     return [grid for grid in found if grid.rows]
@@ -123,6 +137,74 @@ def _loads(outcome: Outcome) -> Grid:
         " busy: share of its core; others: cores used by programs outside the comparison; lost and wrong answers: sums"
     )
     return Grid(title, heads, rows)
+
+
+def _waits(outcome: Outcome, wait: LatencyResult) -> Grid:
+    rows = []
+    for phase in wait.phases:
+        for server in outcome.servers:
+            if figures := wait.of(server):
+                times = wait.times(server, phase)
+                cells = [f"{median(f.qps for f in figures) / 1e3:.0f}k/s", f"{median(f.busy for f in figures):.0%}", *_time_cells(times)]
+                rows.append([*([phase] if phase else []), server, *cells, *_event_cells(wait, server, phase)])
+    heads = [*(["phase"] if any(wait.phases) else []), "server", "load", "busy", *SHARES, "slowest", "lost", "wrong"]
+    heads += {"half-swap": ["swaps", "in force after"], "half-failure": ["p99 back after"]}.get(wait.key, [])
+    return Grid(f"{wait.title[0].upper()}{wait.title[1:]}: {wait.asks}", heads, rows)
+
+
+def _time_cells(times: Times) -> list[str]:
+    slowest = max((second for second in times.seconds if second != math.inf), default=0.0)
+    shares = [_milliseconds(times.at(share)) for share in SHARES.values()]
+    return [*shares, _milliseconds(slowest), f"{times.lost:,} of {len(times.seconds):,}", f"{times.wrong:,}"]
+
+
+def _milliseconds(seconds: float) -> str:
+    return "lost" if seconds == math.inf else f"{seconds * 1e3:.3g} ms" if seconds < 0.1 else f"{seconds * 1e3:,.0f} ms"
+
+
+def _event_cells(wait: LatencyResult, server: str, phase: str) -> list[str]:
+    figures = wait.of(server)
+    if wait.key == "half-swap":
+        swaps = [seconds for figure in figures for seconds in figure.swaps]
+        return [f"{len(swaps)}", f"{median(swaps):.1f} s" if swaps else "-"]
+    if wait.key == "half-failure":
+        backs = [figure.back for figure in figures]
+        worst = "not in every round" if None in backs else f"{max(back for back in backs if back is not None):.2f} s"
+        return [worst if phase == "during" else ""]
+    return []
+
+
+def _scaling(scaled: scaling.Scaling) -> Grid:
+    rows = []
+    if scaled.capacity is not None:
+        pairs = scaled.pairs
+        one, two = (median(pair.paced[number].cpu_us for pair in pairs) for number in (0, 1))
+        uneven = median(pair.paced[1].imbalance for pair in pairs)
+        seen = [f"{median(pair.full[number].qps for pair in pairs) / 1e3:.0f}k/s" for number in (0, 1)]
+        cells = [f"{one:.2f} then {two:.2f} µs", f"{uneven:.2f}", f"{scaled.capacity:.2f}", f"at least {scaling.TARGET:g}"]
+        rows.append([" then ".join(seen), *cells, verdict(scaled.passed())])
+    heads = ["throughput beside the generator", "CPU per query, paced", "busiest over mean", "capacity", "target", ""]
+    title = (
+        f"Red Hand, two workers on two cores over one on one: {load.FLOWS} flows. The generator, on the second core, limits the throughput of two;"
+        f" capacity = 2 {TIMES} CPU per query with one over that with two, each worker under the same paced load, over busiest by mean"
+    )
+    return Grid(title, heads, rows)
+
+
+def _lateness(outcome: Outcome) -> list[str]:
+    """How times until an answer were taken, and how exact they are; nothing if none were."""
+    late = sorted(second for wait in outcome.waits for figure in wait.figures for times in figure.phases.values() for second in times.late)
+    if not late:
+        return []
+    real_time = all(figure.real_time for wait in outcome.waits for figure in wait.figures)
+    priority = "real-time" if real_time else "ordinary"
+    return [
+        f"Latency: {latency.PROBE_QPS:,} probes a second beside the load, each at its own moment whether or not others were answered, from that",
+        "moment to the kernel's stamp on the answer; percentiles over the probes of all rounds.",
+        f"Without an answer within {prober.LOST_AFTER:g} s a probe is lost, and slower than any other.",
+        f"The prober itself ({priority} priority) was late by {quantile(late, 0.5) * 1e6:.0f} µs in half of them,"
+        f" by {quantile(late, 0.999) * 1e6:,.0f} µs at p99.9: finer differences say nothing.",
+    ]
 
 
 def _promises(million: Million) -> Grid:
@@ -188,6 +270,9 @@ def show(outcome: Outcome, console: Console) -> None:
 def failures(outcome: Outcome) -> dict[str, str]:
     """What could not be measured, and why, by row and server."""
     found = {f"{result.row.title}, {server}:": reason for result in outcome.results for server, reason in result.failed.items()}
+    found |= {f"{wait.title}, {server}:": reason for wait in outcome.waits for server, reason in wait.failed.items()}
+    if outcome.scaling and outcome.scaling.failed:
+        found[f"{scaling.TITLE}, Red Hand:" if outcome.scaling.capacity is None else f"{scaling.TITLE}, a round:"] = outcome.scaling.failed
     return found | {f"1,000,000 names, {server}:": reason for server, reason in (outcome.million.failed if outcome.million else {}).items()}
 
 
@@ -204,9 +289,11 @@ def markdown(outcome: Outcome) -> str:
         "A block list of 100,000 names, each with its subdomains. Only ratios taken in one run mean anything.",
         "`python -m bench --help` and the first lines of its files say how it is measured.",
         *([noise(outcome)] if noise(outcome) else []),
+        *_lateness(outcome),
         "",
-        "![Bars: each server in each row](chart.svg)",
     ]
+    lines += ["![Bars: each server in each row](chart.svg)"] if _panels(outcome) else []
+    lines += ["![Latencies: p50, p99 and p99.9 of each server](latency.svg)"] if outcome.waits else []
     for grid in grids(outcome, whole=True):
         lines += ["", f"## {grid.title}", "", "| " + " | ".join(grid.heads) + " |", "|" + "---|" * len(grid.heads)]
         lines += ["| " + " | ".join(row) + " |" for row in grid.rows]
@@ -221,7 +308,10 @@ def write(outcome: Outcome, folder: Path | None) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     (target / "result.json").write_text(json.dumps(outcome.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (target / "table.md").write_text(markdown(outcome), encoding="utf-8")
-    (target / "chart.svg").write_text(chart.draw(_panels(outcome), _caption(outcome)), encoding="utf-8")
+    if panels := _panels(outcome):
+        (target / "chart.svg").write_text(chart.draw(panels, _caption(outcome)), encoding="utf-8")
+    if outcome.waits:
+        (target / "latency.svg").write_text(logchart.draw(_lines(outcome), _machine(outcome)), encoding="utf-8")
     return target
 
 
@@ -230,7 +320,24 @@ def _candidates(day: date) -> list[Path]:
 
 
 def _caption(outcome: Outcome) -> str:
-    return f"{outcome.day.isoformat()}, {outcome.machine['processor']}, one core a server; bars: medians, dots: each round"
+    return f"{_machine(outcome)}; bars: medians, dots: each round"
+
+
+def _machine(outcome: Outcome) -> str:
+    return f"{outcome.day.isoformat()}, {outcome.machine['processor']}, one core a server"
+
+
+def _lines(outcome: Outcome) -> list[logchart.Panel]:
+    panels = []
+    for wait in outcome.waits:
+        for phase in wait.phases:
+            times = {server: wait.times(server, phase) for server in outcome.servers if wait.of(server)}
+            lines = [
+                logchart.Line(server, tuple(known.at(share) for share in SHARES.values()), own=server == RED_HAND.name)
+                for server, known in times.items()
+            ]
+            panels.append(logchart.Panel(f"{wait.title}: {phase}" if phase else wait.title, lines))
+    return panels
 
 
 def _panels(outcome: Outcome) -> list[chart.Panel]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench import data, load, machine
 from bench.ask import check_answers
-from bench.servers import RED_HAND, Kind, Server, Upstream, prepare
+from bench.servers import FIRST_ADDRESS, RED_HAND, Kind, Server, Upstream, prepare
 
 CEILING_QPS = 400_000
 """More than any server here answers in a second on one core (a C echo loop: about 310,000), so that a file asked once lasts for the whole load."""
@@ -173,63 +173,92 @@ class Run:
 
 def measure(row: Row, kinds: Sequence[Kind], run: Run) -> Result:
     """Runs one row. A server that fails a check is named in the result and left out from there on; the others go on."""
-    folder = run.scratch / row.key
-    folder.mkdir()
-    listed = data.listed_names(data.LISTED)
-    upstream = Upstream(folder)
-    servers: list[Server] = []
     result = Result(row, [], {})
-    try:
-        for kind in kinds:
-            with _blamed(result, kind.name, run):
-                _start(kind, folder, upstream.port, listed, servers)
-        for server in servers:
-            if server.name not in result.failed:
-                with _blamed(result, server.name, run):
-                    server.settle()
+    with running(row.key, kinds, run, result.failed) as field:
         for number in range(run.rounds):
-            workload = row.write(folder, listed, number, run.seconds)
-            for server in servers:
-                if server.name not in result.failed:
-                    with _blamed(result, server.name, run):
-                        figure = _round(server, upstream, workload, number, run.seconds)
-                        result.figures.append(figure)
-                        run.say(_spoken(figure))
-    finally:
-        for server in servers:
-            server.stop()
-        upstream.stop()
-        shutil.rmtree(folder)
+            workload = row.write(field.folder, field.listed, number, run.seconds)
+            for server in field.fit():
+                with field.blamed(server.name):
+                    figure = load_once(server, field.upstreams, workload, number, run.seconds)
+                    result.figures.append(figure)
+                    run.say(_spoken(figure))
     return result
 
 
+@dataclass(frozen=True)
+class Field:
+    """Servers that run side by side, of which one at a time is loaded. `failed` names those that could not be measured, and why."""
+
+    folder: Path
+    listed: list[str]
+    upstreams: list[Upstream]
+    servers: list[Server]
+    failed: dict[str, str]
+    say: Callable[[str], None]
+
+    def fit(self) -> Iterator[Server]:
+        """Those that have not failed by the time they are asked for."""
+        return (server for server in self.servers if server.name not in self.failed)
+
+    @contextmanager
+    def blamed(self, server: str) -> Iterator[None]:
+        """A fault inside takes this server out of the field, and no other."""
+        try:
+            yield
+        except machine.BenchError as error:
+            self.failed[server] = str(error)
+            self.say(f"{server} is left out: {error}")
+
+
 @contextmanager
-def _blamed(result: Result, server: str, run: Run) -> Iterator[None]:
+def running(key: str, kinds: Sequence[Kind], run: Run, failed: dict[str, str], *, upstreams: Sequence[str] = (FIRST_ADDRESS,)) -> Iterator[Field]:
+    """Starts upstreams at these addresses and all the servers, checks and settles each; ends them all and leaves no file."""
+    folder = run.scratch / key
+    folder.mkdir()
+    field = Field(folder, data.listed_names(data.LISTED), [], [], failed, run.say)
     try:
-        yield
-    except machine.BenchError as error:
-        result.failed[server] = str(error)
-        run.say(f"{server} is left out: {error}")
+        for address in upstreams:
+            field.upstreams.append(Upstream(folder, address))
+        for kind in kinds:
+            with field.blamed(kind.name):
+                _start(kind, field)
+        for server in field.fit():
+            with field.blamed(server.name):
+                server.settle()
+        yield field
+    finally:
+        for server in field.servers:
+            server.stop()
+        for upstream in field.upstreams:
+            upstream.stop()
+        shutil.rmtree(folder)
 
 
-def _start(kind: Kind, folder: Path, upstream: int, listed: list[str], servers: list[Server]) -> None:
-    list_file = folder / f"{kind.form.__name__}.list"
-    if not list_file.exists():
-        data.write_lines(list_file, kind.form(listed, 1))
-    server = prepare(kind, folder, upstream, list_file)
-    servers.append(server)
-    server.launch(listed)
-    check_answers(kind.name, server.port, listed[0], expect_ede=kind is RED_HAND)
+def list_file(folder: Path, kind: Kind, names: list[str], serial: int) -> Path:
+    """A list in one server's form; written when first asked for. One serial stands for one list."""
+    path = folder / f"{kind.form.__name__}.{serial}.list"
+    if not path.exists():
+        data.write_lines(path, kind.form(names, serial))
+    return path
 
 
-def _round(server: Server, upstream: Upstream, workload: Workload, number: int, seconds: float) -> Figure:
+def _start(kind: Kind, field: Field) -> None:
+    first, *more = (upstream.port for upstream in field.upstreams)
+    server = prepare(kind, field.folder, first, list_file(field.folder, kind, field.listed, 1), second=more[0] if more else None)
+    field.servers.append(server)
+    server.launch(field.listed)
+    check_answers(kind.name, server.port, field.listed[0], expect_ede=kind is RED_HAND)
+
+
+def load_once(server: Server, upstreams: Sequence[Upstream], workload: Workload, number: int, seconds: float) -> Figure:
+    """Warms one server's caches and loads it, as fast as it answers."""
     if workload.warm is not None:
         load.warm(server.port, workload.warm)
-    served, all_before, ours_before = machine.cpu_seconds(server.pid), machine.machine_cpu_seconds(), _ours(server, upstream)
+    served, all_before, ours_before = machine.cpu_seconds(server.pid), machine.machine_cpu_seconds(), _ours(server, upstreams)
     began = time.monotonic()
     seen = load.run(server.port, workload.queries, seconds=seconds, once=workload.once)
     cpu = machine.cpu_seconds(server.pid) - served
-    others = (machine.machine_cpu_seconds() - all_before - (_ours(server, upstream) - ours_before)) / (time.monotonic() - began)
+    others = (machine.machine_cpu_seconds() - all_before - (_ours(server, upstreams) - ours_before)) / (time.monotonic() - began)
     if seen.completed == 0:
         raise machine.BenchError(f"{server.name} answered nothing under load. It said:\n{server.log()}")
     return Figure(
@@ -248,9 +277,10 @@ def _round(server: Server, upstream: Upstream, workload: Workload, number: int, 
     )
 
 
-def _ours(server: Server, upstream: Upstream) -> float:
-    """CPU time of all that belongs to a load: the server, the upstream, and the generators that have ended."""
-    return machine.cpu_seconds(server.pid) + machine.cpu_seconds(upstream.process.pid) + machine.ended_children_cpu_seconds()
+def _ours(server: Server, upstreams: Sequence[Upstream]) -> float:
+    """CPU time of all that belongs to a load: the server, the upstreams, and the generators that have ended."""
+    asked = sum(machine.cpu_seconds(upstream.process.pid) for upstream in upstreams)
+    return machine.cpu_seconds(server.pid) + asked + machine.ended_children_cpu_seconds()
 
 
 def _spoken(figure: Figure) -> str:

@@ -29,8 +29,13 @@ ZIPF_CACHE = 400_000
 IDLE_SECONDS = 1.0
 IDLE_SHARE = 0.03
 """A server is idle that uses less than this share of its core for a second: more than a clock tick, less than any work."""
+FIRST_ADDRESS, SECOND_ADDRESS = "127.0.0.1", "127.0.0.2"
+"""Of the upstreams. Two addresses, not two ports of one: some resolvers remember how a server does by its address alone."""
 START_LIMIT = 180.0
 """Seconds a server may take until its first right answer; the slowest peer needs about 20 for a million names."""
+
+NSD_LIMIT = 60.0
+"""Seconds NSD may take to read its zone of 200,000 names; it needs one on a quiet machine."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Kind:
     templates: tuple[tuple[str, str], ...]
     form: Callable[[Iterable[str], int], Iterator[str]]
     version: tuple[str, ...]
+    second: str = ""
+    """How a second upstream, on SECOND_ADDRESS at `$PORT`, is written where the templates say `$SECOND`."""
     reload: Callable[[Server], None] | None = None
     prepare: Callable[[Server], None] | None = None
 
@@ -65,6 +72,12 @@ class Server:
     port: int
     directory: Path
     upstream: int
+    second: int | None = None
+    """Port of the second upstream, if it has one."""
+    workers: int = 1
+    """Worker processes, for those whose template asks."""
+    core: int | None = SERVER_CORE
+    """None: all cores."""
     process: subprocess.Popen[str] | None = field(default=None)
     ready_seconds: float = 0.0
     build_seconds: float = 0.0
@@ -95,7 +108,7 @@ class Server:
         """Starts the process and waits until its whole list is in force: BIND, for one, serves before it has read all of it."""
         command = [Template(part).substitute(self.words()) for part in self.kind.command]
         started = time.monotonic()
-        self.process = machine.start(command, core=SERVER_CORE, cwd=self.directory, log=self.directory / "log.txt")
+        self.process = machine.start(command, core=self.core, cwd=self.directory, log=self.directory / "log.txt")
         self.await_list(listed)
         self.ready_seconds = time.monotonic() - started
 
@@ -130,6 +143,8 @@ class Server:
             "DIR": str(self.directory),
             "PORT": str(self.port),
             "UPSTREAM": str(self.upstream),
+            "SECOND": Template(self.kind.second).substitute(PORT=self.second) if self.second else "",
+            "WORKERS": str(self.workers),
             "LIST": str(self.list_file),
             "LANDING": data.LANDING,
             "ZONE": data.ZONE,
@@ -161,10 +176,12 @@ class Server:
             self.process.wait(5)
 
 
-def prepare(kind: Kind, scratch: Path, upstream: int, list_file: Path) -> Server:
+def prepare(
+    kind: Kind, scratch: Path, upstream: int, list_file: Path, *, second: int | None = None, workers: int = 1, core: int | None = SERVER_CORE
+) -> Server:
     """A directory with configuration and list, and whatever the server's user does before starting it. The process is started by `Server.launch`."""
     port = machine.free_port()
-    server = Server(kind, port, scratch / f"{kind.name.replace(' ', '')}-{port}", upstream)
+    server = Server(kind, port, scratch / f"{kind.name.replace(' ', '')}-{port}", upstream, second, workers, core)
     server.directory.mkdir()
     shutil.copyfile(list_file, server.list_file)
     for template, target in kind.templates:
@@ -184,19 +201,39 @@ def sample(listed: list[str]) -> list[str]:
 class Upstream:
     """NSD on the generator's core. It answers the names of `data.zone` and nothing else."""
 
-    def __init__(self, scratch: Path) -> None:
-        self.directory = scratch / "upstream"
+    def __init__(self, scratch: Path, address: str = FIRST_ADDRESS) -> None:
+        self.directory = scratch / f"upstream-{address}"
         self.directory.mkdir()
-        self.port = machine.free_port()
+        self.port = machine.free_port(address)
         data.write_lines(self.directory / "upstream.zone", data.zone())
         text = (CONFIGS / "nsd.conf").read_text(encoding="utf-8")
-        words = {"DIR": str(self.directory), "PORT": str(self.port), "ZONE": data.ZONE}
+        words = {"DIR": str(self.directory), "ADDRESS": address, "PORT": str(self.port), "ZONE": data.ZONE}
         (self.directory / "nsd.conf").write_text(Template(text).substitute(words), encoding="utf-8")
         self.process = machine.start(["nsd", "-d", "-c", str(self.directory / "nsd.conf")], core=GENERATOR_CORE, log=self.directory / "log.txt")
-        wait_until(lambda: bool(addresses(ask(self.port, data.hit_name(0), 0.1))), 30, lambda: "NSD, the upstream, does not answer")
+        try:
+            wait_until(lambda: bool(addresses(ask(self.port, data.hit_name(0), 0.1, address=address))), NSD_LIMIT, self._silent)
+        except BenchError:
+            self.stop()
+            raise
+
+    def _silent(self) -> str:
+        return f"NSD, the upstream, does not answer. It said:\n{(self.directory / 'log.txt').read_text(encoding='utf-8', errors='replace')[-2000:]}"
+
+    def hold(self) -> None:
+        """Stops it as a machine that hangs does: its sockets stay open, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on, if it was held."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for member in machine.family(self.process.pid):
+            os.kill(member, number)
 
     def stop(self) -> None:
-        """Ends it."""
+        """Ends it, held or not."""
+        self.resume()
         self.process.terminate()
         self.process.wait(10)
 
@@ -244,6 +281,7 @@ RED_HAND = Kind(
     templates=(("redhand.yaml", "config.yaml"),),
     form=data.as_domains,
     version=(*REDHAND, "version"),
+    second=f"\n    - address: {SECOND_ADDRESS}:$PORT",
     reload=_notices,
     prepare=_build_index,
 )
@@ -255,6 +293,7 @@ PEERS = (
         templates=(("dnsdist.conf", "dnsdist.conf"),),
         form=data.as_domains,
         version=("dnsdist", "--version"),
+        second=f"\nnewServer({{address='{SECOND_ADDRESS}:$PORT'}})",
         reload=_touch,
     ),
     Kind(
@@ -263,6 +302,7 @@ PEERS = (
         templates=(("unbound.conf", "unbound.conf"),),
         form=data.as_rpz,
         version=("unbound", "-V"),
+        second=f"\n  forward-addr: {SECOND_ADDRESS}@$PORT",
         reload=_hangup,
     ),
     Kind(
@@ -271,6 +311,7 @@ PEERS = (
         templates=(("recursor.conf", "recursor.conf"), ("rpz.lua", "rpz.lua")),
         form=data.as_rpz,
         version=("pdns_recursor", "--version"),
+        second=f";{SECOND_ADDRESS}:$PORT",
         reload=_control_recursor,
     ),
     Kind(
@@ -279,6 +320,7 @@ PEERS = (
         templates=(("named.conf", "named.conf"),),
         form=data.as_rpz,
         version=("named", "-v"),
+        second=f" {SECOND_ADDRESS} port $PORT;",
         reload=_hangup,
     ),
     Kind(
@@ -287,6 +329,7 @@ PEERS = (
         templates=(("kresd.conf", "kresd.conf"),),
         form=data.as_rpz,
         version=("kresd", "--version"),
+        second=f", '{SECOND_ADDRESS}@$PORT'",
         reload=_notices,
     ),
     Kind(
@@ -295,5 +338,6 @@ PEERS = (
         templates=(("dnsmasq.conf", "dnsmasq.conf"),),
         form=data.as_dnsmasq,
         version=("dnsmasq", "--version"),
+        second=f"\nserver={SECOND_ADDRESS}#$PORT",
     ),
 )
