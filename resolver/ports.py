@@ -1,7 +1,7 @@
 """The UDP sockets questions leave by: many, on random ports, each soon retired (RFC 5452 section 9.2).
 
 Every socket is connected, so that the kernel drops what does not come from the server's address and port; what is left to match is the ID,
-here, and the question, by the caller. All sockets of a server hang on one epoll instance, which is the only thing the event loop watches.
+here, and the question, letter by letter, by the caller. All sockets of a server hang on one epoll instance, the only thing the event loop watches.
 """
 
 from __future__ import annotations
@@ -12,25 +12,46 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 SLOTS = 256
+"""Sockets to each server; a power of two, so that a random number makes a uniform choice."""
 MOST_SECONDS = 10.0
 MOST_QUESTIONS = 1000
 """A socket is retired after either."""
 DRAIN_SECONDS = 3.0
 """A retired socket still hears answers for this long: longer than any lookup lives."""
 _LOWEST_PORT = 1024
+_RECEIVE_OCTETS = 4096
+
+# RFC 9715 section 3.1: fragments are not to be. With OMIT the kernel believes no ICMP about the path's MTU, so nobody can forge one to have us
+# fragment what fits every path, and DF is left off. The socket module names none of these; ip(7), ipv6(7), linux/in.h, linux/in6.h.
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_OMIT = 10, 23, 5
+
+
+def omit_path_mtu(of: socket.socket) -> None:
+    """Has a socket ignore what ICMP says of the path's MTU (RFC 9715 appendix C)."""
+    if of.family == socket.AF_INET6:
+        of.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_OMIT)
+    else:
+        of.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_OMIT)
+
+
+_LETTERS = bytes(0x20 if 0x61 <= octet <= 0x7A else 0 for octet in range(256))
+"""The bit that makes a lower-case letter a capital; 0 for what is no letter. Lengths of labels are below 64, so they are none."""
 
 
 class Dice:
-    """Unpredictable 16-bit numbers from the system's generator, drawn 4,096 at a time."""
+    """Unpredictable numbers from the system's generator, drawn many at a time."""
 
-    __slots__ = ("_left", "_numbers")
+    __slots__ = ("_left", "_numbers", "_octets", "_used")
 
     def __init__(self) -> None:
         self._numbers = memoryview(b"").cast("H")
         self._left = 0
+        self._octets = b""
+        self._used = 0
 
     def roll(self) -> int:
         """0 to 65,535, uniformly."""
@@ -40,29 +61,52 @@ class Dice:
         self._left -= 1
         return self._numbers[self._left]
 
+    def vary(self, question: bytes) -> bytes:
+        """A question section in lower case, with each letter of the name in random case (draft-vixie-dnsext-dns0x20): a bit to guess for each."""
+        size = len(question)
+        start = self._used
+        end = self._used = start + size - 4
+        if end > len(self._octets):
+            self._octets = os.urandom(16384)
+            start, end = 0, size - 4
+            self._used = end
+        chosen = int.from_bytes(self._octets[start:end], "big") << 32  # type and class, the last four octets, stay as they are
+        return (int.from_bytes(question, "big") ^ int.from_bytes(question.translate(_LETTERS), "big") & chosen).to_bytes(size, "big")
+
 
 class _Port:
-    __slots__ = ("opened_at", "sent", "socket", "waiting")
+    __slots__ = ("last", "opened_at", "sent", "socket", "waiting")
 
     def __init__(self, connected: socket.socket, now: float) -> None:
         self.socket = connected
         self.opened_at = now
         self.sent = 0
         self.waiting: dict[int, Any] = {}
+        self.last = -1
 
 
 class Ports:
     """Sends questions to one server. An attempt is opaque here: it comes back with what was heard.
 
-    `received(data, attempt)` says whether the data settles the attempt; `refused(attempt)` is told when nobody listens at the server's port.
+    `received(data, attempt)` says whether the data settles the attempt; `refused(attempt)` is told when nobody listens at the server's port;
+    `strayed(attempts, now)` when a datagram came whose ID is of no question: one of those that wait on that socket may have been meant.
     """
 
-    def __init__(self, address: str, port: int, dice: Dice, received: Callable[[bytes, Any], bool], refused: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        dice: Dice,
+        received: Callable[[bytes, Any], bool],
+        refused: Callable[[Any], None],
+        strayed: Callable[[list[Any], float], None],
+    ) -> None:
         self._server = (address, port)
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._dice = dice
         self._received = received
         self._refused = refused
+        self._strayed = strayed
         self._epoll = select.epoll()
         self._slots: list[_Port | None] = [None] * SLOTS
         self._by_fd: dict[int, _Port] = {}
@@ -107,6 +151,7 @@ class Ports:
         except OSError:
             return None  # out of descriptors or memory: the question fails, the worker does not
         try:
+            omit_path_mtu(fresh)
             for _ in range(8):
                 with suppress(OSError):  # taken: draw another; after eight, let the kernel choose
                     fresh.bind(("", _LOWEST_PORT + self._dice.roll() % (65536 - _LOWEST_PORT)))
@@ -126,7 +171,7 @@ class Ports:
             if port is None:
                 continue
             try:
-                data = port.socket.recv(4096)
+                data = port.socket.recv(_RECEIVE_OCTETS)
             except BlockingIOError:
                 continue
             except OSError:
@@ -136,8 +181,12 @@ class Ports:
                 continue
             identifier = data[0] << 8 | data[1]
             attempt = port.waiting.get(identifier)
-            if attempt is not None and self._received(data, attempt):
+            if attempt is None:
+                if identifier != port.last:  # the network may deliver an answer twice
+                    self._strayed(list(port.waiting.values()), monotonic())
+            elif self._received(data, attempt):
                 port.waiting.pop(identifier, None)
+                port.last = identifier
 
     def _fail(self, port: _Port) -> None:
         """Tells every attempt that waits on the socket. One after another, not one inside another: a refused attempt may send the next."""

@@ -163,6 +163,8 @@ def _read(data: bytes, question: bytes, do: bool, limits: Limits) -> Answer:
         if plain is not None:
             plain.ad = flags & AD != 0
             return plain
+    if echoed != question:  # so that names written out through it carry no letters of our choosing (`ports.Dice.vary`)
+        data = data[:12] + question + data[start:]
     return _read_all(data, start, (name, qtype), (flags, answers, authorities), limits)
 
 
@@ -337,7 +339,7 @@ def _assemble(names: Names, start: int, records: list[_Record]) -> tuple[bytes, 
     """The kept records' octets with bounded TTLs, and where the TTLs stand. Cut out as they are when nothing before them was dropped."""
     position = start
     for record in records:
-        if record.start != position or names.aliased:
+        if record.start != position or names.aliased or _echoes(names, record):
             return _rewrite(names, start, records)
         position = record.end
     tail = bytearray(names.data[start:position])
@@ -349,13 +351,18 @@ def _assemble(names: Names, start: int, records: list[_Record]) -> tuple[bytes, 
     return bytes(tail), tuple(ttls)
 
 
+def _echoes(names: Names, record: _Record) -> bool:
+    """Whether the owner was spelled out in capitals though it is the question's name or above it: the case is the one we asked in, not the zone's."""
+    return record.name != record.owner and names.known[12].endswith(record.owner)
+
+
 def _rewrite(names: Names, start: int, records: list[_Record]) -> tuple[bytes, Ttls]:
     """The same, with every name written out, because a pointer could lead into what was dropped, or into what is no name."""
     tail = bytearray()
     ttls = []
     for record in records:
         written = _write_data(names, record)
-        tail += record.name
+        tail += record.owner if _echoes(names, record) else record.name
         ttls.append((start + len(tail) + 4, record.ttl))
         tail += names.data[record.fixed : record.fixed + 4] + _U32.pack(record.ttl) + len(written).to_bytes(2, "big") + written
         if len(tail) > _MOST_OCTETS:

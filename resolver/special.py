@@ -2,13 +2,14 @@
 
 `localhost`, `invalid` and `test` (RFC 6761), `onion` (RFC 7686), `alt` (RFC 9476), `local` (RFC 6762 section 22.1), `internal` (reserved by ICANN in
 2024), `home.arpa` (RFC 8375), `resolver.arpa` (RFC 9462 section 6.4), and the reverse zones of addresses that are not global (RFC 6303, RFC 7793).
-They stand behind the policy and behind zones the operator forwards.
+They stand behind the policy and behind zones the operator forwards. So does what finds forwarding loops (`loops`): a question of our own.
 """
 
 from __future__ import annotations
 
 from blocklists import names
 from resolver.authored import local_reply
+from resolver.loops import ZONE_KEY, Loops
 from resolver.wire import NOERROR, NXDOMAIN, Query
 
 _NONEXISTENT = ("invalid", "test", "onion", "alt", "local", "internal", "home.arpa")
@@ -34,7 +35,14 @@ _ZONES = frozenset(
         *(_key(f"{reverse}ip6.arpa") for reverse in _REVERSE_6),
     )
 )
-_TOPS = frozenset(zone[: zone[0] + 1] for zone in _ZONES)
+_TOPS = frozenset(zone[: zone[0] + 1] for zone in (*_ZONES, ZONE_KEY))
+_own_loops: list[Loops] = []
+"""What recognises this process's own loop probes, if anything does."""
+
+
+def expect_loops(loops: Loops | None) -> None:
+    """From now on questions that `loops` recognises are answered here; None: no longer."""
+    _own_loops[:] = () if loops is None else (loops,)
 
 
 def special_reply(query: Query) -> bytes | None:
@@ -42,6 +50,8 @@ def special_reply(query: Query) -> bytes | None:
     key = query.key
     if not key or key[: key[0] + 1] not in _TOPS:
         return None
+    if key.startswith(ZONE_KEY):
+        return _own_loops[0].answer(query) if _own_loops else None
     end = 0
     while end < len(key):
         end += key[end] + 1

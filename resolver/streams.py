@@ -12,6 +12,8 @@ from resolver.ports import Dice
 IDLE_SECONDS = 5.0
 CONNECT_SECONDS = 3.0
 """A connection not made by then never will be in time: longer than any lookup lives."""
+ANSWER_SECONDS = 5.0
+"""A question not answered by then is given up, and the connection with it if nothing came by it since."""
 MOST_WAITING = 1000
 """Questions open on the connection; one more fails at once."""
 
@@ -19,31 +21,35 @@ MOST_WAITING = 1000
 class Stream(asyncio.Protocol):
     """Sends questions to one server over TCP, pipelined, answers in any order.
 
-    `received(data, attempt)` gets an answer whose ID is the attempt's; `lost(attempt)` is told when the connection
+    `received(data, attempt)` gets a message whose ID is the attempt's and says whether it answers it; `lost(attempt)` is told when the connection
     cannot be made, breaks, or is full.
     """
 
-    def __init__(self, address: str, port: int, dice: Dice, received: Callable[[bytes, Any], None], lost: Callable[[Any], None]) -> None:
+    def __init__(self, address: str, port: int, dice: Dice, received: Callable[[bytes, Any], bool], lost: Callable[[Any], None]) -> None:
         self._server = (address, port)
         self._dice = dice
         self._received = received
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._waiting: dict[int, Any] = {}
+        self._waiting: dict[int, tuple[Any, float]] = {}
+        """By ID, in order of asking: the attempt, and when it was asked by the loop's clock."""
+        self._heard_at = 0.0
         self._unsent: list[bytes] = []
         self._buffer = bytearray()
         self._idle: asyncio.TimerHandle | None = None
 
     def send(self, packet: bytes, attempt: Any) -> None:
         """Sends a packet, all but its ID; connects first if need be."""
+        now = asyncio.get_running_loop().time()
+        self._forget(now)
         if len(self._waiting) >= MOST_WAITING:
             self._lost(attempt)
             return
         identifier = self._dice.roll()
         while identifier in self._waiting:
             identifier = self._dice.roll()
-        self._waiting[identifier] = attempt
+        self._waiting[identifier] = (attempt, now)
         framed = (len(packet) + 2).to_bytes(2, "big") + identifier.to_bytes(2, "big") + packet
         if self._transport is not None:
             self._transport.write(framed)
@@ -52,6 +58,18 @@ class Stream(asyncio.Protocol):
             if self._connecting is None:
                 self._connecting = asyncio.get_running_loop().create_task(self._connect())
         self._wait_for_idleness()
+
+    def _forget(self, now: float) -> None:
+        """Gives up the oldest questions when their time is over, so that none holds a place for ever while others are asked and answered."""
+        while self._waiting:
+            identifier, (attempt, asked_at) = next(iter(self._waiting.items()))
+            if now - asked_at < ANSWER_SECONDS:
+                return
+            if self._heard_at < asked_at:
+                self._give_up()
+                return
+            del self._waiting[identifier]
+            self._lost(attempt)
 
     async def _connect(self) -> None:
         try:
@@ -80,9 +98,11 @@ class Stream(asyncio.Protocol):
             del self._buffer[:end]
             if len(message) < 12:
                 continue
-            attempt = self._waiting.pop(message[0] << 8 | message[1], None)
-            if attempt is not None:
-                self._received(message, attempt)
+            identifier = message[0] << 8 | message[1]
+            found = self._waiting.get(identifier)
+            if found is not None and self._received(message, found[0]):
+                self._heard_at = asyncio.get_running_loop().time()
+                self._waiting.pop(identifier, None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
@@ -93,7 +113,7 @@ class Stream(asyncio.Protocol):
     def _fail_all(self) -> None:
         waiting, self._waiting = self._waiting, {}
         self._unsent.clear()
-        for attempt in waiting.values():
+        for attempt, _ in waiting.values():
             self._lost(attempt)
 
     def _wait_for_idleness(self) -> None:

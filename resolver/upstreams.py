@@ -1,268 +1,392 @@
 """Carries lookups to the upstreams and back: which server is asked, when it is given up, what failed and why.
 
-A lookup is tried up to four times within 2.8 s, on the upstreams in order of preference, earlier tries staying open: the first well-formed
-answer wins. Who asks over which socket is `ports` and `streams`; what an answer means is `records` and `engine`.
+A lookup is tried up to four times within 2.8 s, on the servers of its zone in the order its strategy gives, earlier tries staying open: the first
+answer that fits wins. Who asks over which socket is `ports` and `streams`; how a server does is `servers`; what an answer means is `records`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from struct import Struct
+from functools import partial
 from time import monotonic
+from typing import cast
 
-from resolver.engine import EDE_NETWORK_ERROR, EDE_NO_REACHABLE_AUTHORITY, Engine, Lookup
+from blocklists.alarms import Alarms
+from resolver import special
+from resolver.engine import EDE_NETWORK_ERROR, EDE_NO_REACHABLE_AUTHORITY, FAILURE_SECONDS, Engine, Lookup
+from resolver.histogram import Histogram
+from resolver.loops import Loops
+from resolver.matching import Fit, fit, fits_by_tcp, refuses_edns
 from resolver.ports import Dice, Ports
 from resolver.records import BadAnswer, Limits, is_truncated, read_answer
+from resolver.servers import CHECK_SECONDS, Server
+from resolver.strategies import AT_ONCE, Budget, Strategy
 from resolver.streams import Stream
-from resolver.wire import AD, CD, NOERROR, NXDOMAIN, PLAIN_OPT, QR, RD, Query
+from resolver.timing import Timing
+from resolver.tries import COPY, LOOP, TRY_SECONDS, Progress, Try, Zone
+from resolver.trouble import Trouble
+from resolver.watch import LoopWatch
+from resolver.wire import NOERROR, NXDOMAIN, UDP_PAYLOAD, Query
 
-log = logging.getLogger("resolver.upstreams")
-
-_HEAD = Struct(">HHHHH")
-
-TRY_SECONDS = (0.4, 0.6, 0.8, 1.0)
-"""How long each try is waited for before the next begins; after the last the lookup has failed."""
+_SAYS = (NOERROR, NXDOMAIN)
+"""RCODEs that are an answer to the question; all others say that the server could not or would not."""
 STALE_BEFORE_TRY = 3
 """Waiters get a stale answer, if there is one, when this try begins: 1.8 s after they asked (RFC 8767 section 5)."""
-TICK_SECONDS, IDLE_TICK_SECONDS = 0.02, 1.0
-BACK_OFF_AFTER = 3
-BACK_OFF_SECONDS = (1.0, 30.0)
-"""An upstream that missed BACK_OFF_AFTER tries in a row goes last for the first of these, doubling to the second."""
-SMOOTHING = 0.125
-"""Weight of the newest round trip in the smoothed one (as in RFC 6298)."""
-
-
-class Server:
-    """One upstream as it is doing. Times in seconds; `round_trip` is smoothed."""
-
-    __slots__ = ("address", "answers", "away_until", "back_off", "misses", "port", "ports", "round_trip", "sent", "stream", "trusted_ad")
-
-    def __init__(self, address: str, port: int, trusted_ad: bool) -> None:
-        self.address = address
-        self.port = port
-        self.trusted_ad = trusted_ad
-        self.round_trip = 0.0
-        self.misses = 0
-        self.back_off = BACK_OFF_SECONDS[0]
-        self.away_until = 0.0
-        self.sent = self.answers = 0
-        self.ports: Ports
-        self.stream: Stream
-
-    def succeeded(self, seconds: float) -> None:
-        """An answer came `seconds` after the question left."""
-        self.answers += 1
-        self.misses = 0
-        self.back_off = BACK_OFF_SECONDS[0]
-        self.away_until = 0.0
-        self.round_trip = seconds if not self.round_trip else self.round_trip + SMOOTHING * (seconds - self.round_trip)
-
-    def missed(self, now: float) -> None:
-        """A try got no usable answer."""
-        self.misses += 1
-        if self.misses >= BACK_OFF_AFTER and now >= self.away_until:
-            self.away_until = now + self.back_off
-            self.back_off = min(2 * self.back_off, BACK_OFF_SECONDS[1])
-            log.warning("upstream %s port %d does not answer; others are asked first for %.0f s", self.address, self.port, self.away_until - now)
-
-
-class Try:
-    """One question sent to one server."""
-
-    __slots__ = ("deadline", "lookup", "number", "sent_at", "server")
-
-    def __init__(self, lookup: Lookup, number: int, server: Server, now: float) -> None:
-        self.lookup = lookup
-        self.number = number
-        self.server = server
-        self.sent_at = now
-        self.deadline = now + TRY_SECONDS[number]
-
-
-class _State:
-    """Where a lookup stands: the servers in the order they will be tried, tries begun, and the worst that was met."""
-
-    __slots__ = ("begun", "order", "packet", "reached", "unreachable")
-
-    def __init__(self, order: list[Server], packet: bytes) -> None:
-        self.order = order
-        self.packet = packet
-        self.begun = 0
-        self.reached = False
-        self.unreachable = False
+HOPEFUL_TRIES = 64
+"""Tries in flight to a zone whose servers are all silent; further questions fail at once, so that a black hole does not keep clients waiting."""
+NEAR_MISSES = 3
+"""Near misses on one question after which it is asked over TCP, and no datagram is believed any more."""
 
 
 class Upstreams:
-    """All upstreams of one worker. `start` begins lookups; replies go to each waiter's `via.send(query, reply)`."""
+    """All upstreams of one worker. `start` begins lookups; replies go to each waiter's `via.send(query, reply)`.
 
-    def __init__(self, engine: Engine, servers: Sequence[Server], zones: Mapping[bytes, Sequence[Server]], limits: Limits, fastest: bool) -> None:
+    `nonce`: what this Red Hand, and nobody else, marks its questions with that look for forwarding loops; empty: none are sent.
+    """
+
+    def __init__(
+        self, engine: Engine, servers: Sequence[Server], zones: Mapping[bytes, Sequence[Server]], limits: Limits, strategy: Strategy,
+        alarms: Alarms, nonce: str = "",
+    ) -> None:  # fmt: skip
         self._engine = engine
-        self._servers = {b"": list(servers), **{zone: list(of_zone) for zone, of_zone in zones.items()}}
+        self._zones = {zone: Zone(of_zone, strategy) for zone, of_zone in {b"": servers, **zones}.items()}
+        self._all = list({id(server): server for zone in self._zones.values() for server in zone.servers}.values())
         self._limits = limits
-        self._fastest = fastest
-        self._timers: tuple[deque[Try], ...] = tuple(deque() for _ in TRY_SECONDS)
-        self._timer: asyncio.TimerHandle | None = None
-        self._ticking = False
+        self._trouble = Trouble(alarms)
+        self._nonce = nonce
+        self._budget = Budget()
+        self._timing = Timing(self._overdue, self._each_tick)
+        self._next_second = 0.0
         self._loop = asyncio.get_running_loop()
         self._dice = Dice()
-        self.mismatched = 0
-        for server in self.servers():
-            server.ports = Ports(server.address, server.port, self._dice, self._received, self._refused)
+        self.lookup_times = Histogram()
+        self._watch = LoopWatch(self._all, nonce, self._dice.roll, self._send_unawaited, self._changed, self._trouble)
+        for server in self._all:
+            server.ports = Ports(server.address, server.port, self._dice, self._received, self._refused, partial(self._strayed, server))
             server.stream = Stream(server.address, server.port, self._dice, self._stream_received, self._stream_lost)
-        for ports in {id(server.ports): server.ports for server in self.servers()}.values():
-            self._loop.add_reader(ports.fileno(), ports.drain)
+            self._loop.add_reader(server.ports.fileno(), server.ports.drain)
+        if nonce:
+            special.expect_loops(Loops(nonce, self._watch.came_round))
+            self._timing.run()
 
     def servers(self) -> Iterable[Server]:
         """Every server of every zone, once."""
-        return {id(server): server for servers in self._servers.values() for server in servers}.values()
+        return self._all
+
+    @property
+    def loops(self) -> int:
+        """Forwarding loops found."""
+        return self._watch.found
 
     def close(self) -> None:
         """Closes every socket; lookups still open are not answered."""
-        if self._timer is not None:
-            self._timer.cancel()
-        for server in self.servers():
+        self._timing.stop()
+        special.expect_loops(None)
+        for server in self._all:
             self._loop.remove_reader(server.ports.fileno())
             server.ports.close()
             server.stream.close()
+
+    # Asking
 
     def start(self, lookups: Iterable[Lookup]) -> None:
         """Sends each new lookup's first try."""
         now = monotonic()
         for lookup in lookups:
-            servers = self._servers[lookup.zone]
-            order = servers if len(servers) == 1 else self._in_order(servers, now)
-            flags = RD | AD | CD if lookup.cd else RD | AD
-            packet = _HEAD.pack(flags, 1, 0, 0, 1) + lookup.question + PLAIN_OPT[lookup.do]
-            lookup.state = _State(order, packet)
-            self._try(lookup, now)
-        if not self._ticking:
-            self._arm(TICK_SECONDS)
+            zone = self._zones[lookup.zone]
+            self._budget.earn()
+            order = zone.in_order(now)
+            if (not order or order[0].away) and not self._may_hope(lookup, order, now):
+                continue
+            state = lookup.state = Progress(order, now)
+            self._try(lookup, state, now)
+            if len(order) > 1 and not order[0].away:
+                self._beside(lookup, state, zone, now)
+        self._timing.run()
 
-    def _arm(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._ticking = seconds == TICK_SECONDS
-        self._timer = self._loop.call_later(seconds, self._tick)
+    def _beside(self, lookup: Lookup, state: Progress, zone: Zone, now: float) -> None:
+        """Where there are several servers: watches the first try's age, asks others at once, sends copies to those that are to be probed."""
+        if zone.at_once:
+            for server in state.order[1:AT_ONCE]:
+                if not lookup.done and not server.away and state.begun < len(TRY_SECONDS):
+                    self._try(lookup, state, now)
+        if now >= zone.look_at and not lookup.done:
+            for server in zone.to_probe(now):
+                if not self._budget.spend():
+                    break
+                server.probing = True
+                server.probes += 1
+                self._send_unawaited(Try(lookup, COPY, server, now))
 
-    def _in_order(self, servers: list[Server], now: float) -> list[Server]:
-        if self._fastest:
-            return sorted(servers, key=lambda server: (now < server.away_until, server.round_trip))
-        return sorted(servers, key=lambda server: now < server.away_until)
+    def _may_hope(self, lookup: Lookup, order: list[Server], now: float) -> bool:
+        """Whether to ask though no server of the zone answers. A stale answer is given at once; without hope the lookup fails at once."""
+        stale = lookup.stale
+        self._deliver(self._engine.overdue(lookup))
+        if any(server.lives(now) for server in order) or (order and sum(server.waiting for server in order) < HOPEFUL_TRIES):
+            if stale is not None and stale.rcode in _SAYS:
+                stale.failed_until = self._engine.clock.second + FAILURE_SECONDS  # who asks while this is on its way gets the stale answer too
+            return True
+        code = EDE_NETWORK_ERROR if order and all(server.refuses for server in order) else EDE_NO_REACHABLE_AUTHORITY
+        self._deliver(self._engine.failed(lookup, code))
+        return False
 
-    def _try(self, lookup: Lookup, now: float) -> None:
-        state = lookup.state
-        assert isinstance(state, _State)  # noqa: S101 - for the type checker: `start` set it
+    def _try(self, lookup: Lookup, state: Progress, now: float) -> Server | None:
+        """Begins the next try, or gives up after the last. The server it went to."""
         number = state.begun
         if number >= len(TRY_SECONDS):
             self._give_up(lookup, state)
-            return
+            return None
         if number == STALE_BEFORE_TRY:
             self._deliver(self._engine.overdue(lookup))
+        server = state.next_server()
         state.begun += 1
-        server = state.order[number % len(state.order)]
+        state.open += 1
         attempt = Try(lookup, number, server, now)
+        self._timing.add(attempt)
+        if number == 0 and len(state.order) > 1:
+            server.asked.append(attempt)
+        self._send(attempt)
+        return server
+
+    def _send_unawaited(self, attempt: Try) -> None:
+        self._timing.add(attempt)
+        self._send(attempt)
+
+    def _send(self, attempt: Try) -> None:
+        server = attempt.server
+        lookup = attempt.lookup
+        state = lookup.state
         server.sent += 1
-        self._timers[number].append(attempt)
-        server.ports.send(state.packet, attempt)
+        server.waiting += 1
+        if server.keeps_case:
+            attempt.question = self._dice.vary(attempt.question)
+        if type(state) is Progress and state.tcp:
+            self._by_tcp(attempt)
+        else:
+            server.ports.send(attempt.packet(), attempt)
 
-    def _give_up(self, lookup: Lookup, state: _State) -> None:
-        code = None if state.reached else EDE_NETWORK_ERROR if state.unreachable else EDE_NO_REACHABLE_AUTHORITY
-        self._deliver(self._engine.failed(lookup, code))
+    def _by_tcp(self, attempt: Try) -> None:
+        attempt.server.by_tcp += 1
+        attempt.server.stream.send(attempt.packet(), attempt)
 
-    def _tick(self) -> None:
-        """Gives up tries whose time is over; runs again whatever came of it, because no lookup ends without it."""
-        waiting = True
-        try:
-            waiting = self._expire(monotonic())
-        finally:
-            self._arm(TICK_SECONDS if waiting else IDLE_TICK_SECONDS)
+    # Time
 
-    def _expire(self, now: float) -> bool:
-        """Whether tries are still waited for. Each deque is in order of deadline, so only what is due is looked at."""
-        waiting = False
-        for timers in self._timers:
-            while timers and timers[0].deadline <= now:
-                attempt = timers.popleft()
-                if not attempt.lookup.done and self._is_newest(attempt):
-                    attempt.server.missed(now)
-                    self._try(attempt.lookup, now)
-            waiting = waiting or bool(timers)
-        for server in self.servers():
+    def _each_tick(self, now: float) -> None:
+        for server in self._all:
+            if server.asked:
+                self._hedge(server, now)
             server.ports.retire(now)
-        return waiting
+        if now >= self._next_second:
+            self._next_second = now + 1.0
+            self._trouble.calm(now)
+            for server in self._all:
+                server.relearn(now)
+            if self._nonce:
+                self._watch.look(now)
 
-    @staticmethod
-    def _is_newest(attempt: Try) -> bool:
-        state = attempt.lookup.state
-        return isinstance(state, _State) and state.begun == attempt.number + 1
+    def _overdue(self, attempt: Try, now: float) -> None:
+        """A try's time is over."""
+        lookup = attempt.lookup
+        if attempt.land():
+            self._missed(attempt, now)
+        if not lookup.done and not attempt.over:
+            state = cast(Progress, lookup.state)
+            attempt.over = True
+            state.open -= 1
+            if state.begun == attempt.number + 1 or not state.open:
+                self._try(lookup, state, now)
+
+    def _missed(self, attempt: Try, now: float, *, refused: bool = False) -> None:
+        server = attempt.server
+        if attempt.number == COPY:
+            left = server.probe_failed(now)
+        else:
+            left = attempt.number != LOOP and server.missed(now - attempt.sent_at, now, attempt.lookup, refused=refused)
+        if left:
+            self._leave(server, now)
+
+    def _hedge(self, server: Server, now: float) -> None:
+        """Sends another server a copy of what this one has had for longer than usual, while the budget lasts."""
+        asked = server.asked
+        old = now - server.hedge_after()
+        while asked and (asked[0].sent_at <= old or asked[0].lookup.done or asked[0].over):
+            attempt = asked.popleft()
+            lookup = attempt.lookup
+            if lookup.done or attempt.over:
+                continue
+            state = lookup.state
+            if state.begun == 1 and state.other_server() and self._budget.spend():
+                other = self._try(lookup, state, now)
+                if other is not None:
+                    other.hedges += 1
+
+    def _leave(self, server: Server, now: float) -> None:
+        """A server is away: what others can answer does not wait for it any longer."""
+        self._trouble.away(server)
+        server.check_at = min(server.check_at, now + CHECK_SECONDS)
+        self._changed()
+        for attempt in self._timing.running():
+            lookup = attempt.lookup
+            if attempt.server is server and not lookup.done and not attempt.over:
+                state = cast(Progress, lookup.state)
+                if state.begun == attempt.number + 1 < len(TRY_SECONDS) and not state.next_server().away:
+                    self._try(lookup, state, now)
+
+    def _changed(self) -> None:
+        for zone in self._zones.values():
+            zone.changed()
+
+    def _came_back(self, server: Server, now: float) -> None:
+        self._trouble.back(server)
+        server.check_at = now
+        self._changed()
+
+    # Hearing
 
     def _received(self, data: bytes, attempt: Try) -> bool:
         """A datagram with the right ID on the right socket. False leaves the try open: it answers something else (RFC 5452 section 9.1)."""
+        question = attempt.question
         lookup = attempt.lookup
-        question = lookup.question
-        echoed = data[12 : 12 + len(question)]
-        if (echoed != question and (echoed[-4:] != question[-4:] or echoed[:-4].lower() != question[:-4])) or not data[2] & (QR >> 8):
-            self.mismatched += 1
+        state = lookup.state
+        if not lookup.done and state.tcp:  # type: ignore[attr-defined] # `start` set it
             return False
+        now = monotonic()
+        if (data[12 : 12 + len(question)] != question or data[2] < 128) and not self._fits(data, attempt, now):
+            return False
+        server = attempt.server
+        if attempt.waits:
+            attempt.waits = False
+            server.waiting -= 1
+        if server.heard(now - attempt.sent_at, now):
+            self._came_back(server, now)
         if lookup.done:
+            if attempt.number == LOOP:
+                self._watch.answered(server, data)
             return True
-        if is_truncated(data):
-            state = lookup.state
-            assert isinstance(state, _State)  # noqa: S101 - for the type checker: `start` set it
-            attempt.server.stream.send(state.packet, attempt)
+        if is_truncated(data) or len(data) > UDP_PAYLOAD:
+            if is_truncated(data):
+                server.truncated += 1
+            else:
+                server.oversized += 1
+            if attempt.number >= 0:
+                self._by_tcp(attempt)
             return True
-        self._settle(data, attempt)
+        if server.case_strikes and server.keeps_case:
+            server.case_strikes = 0
+        self._settle(data, attempt, now)
         return True
 
-    def _settle(self, data: bytes, attempt: Try) -> None:
-        now = monotonic()
+    def _fits(self, data: bytes, attempt: Try, now: float) -> bool:
+        """Whether a datagram that does not repeat the question as sent is an answer to it nevertheless; if not, it is a near miss."""
+        found = fit(data, attempt)
+        if found is Fit.YES:
+            return True
+        attempt.odd_case = found is Fit.OTHER_CASE
+        self._strayed(attempt.server, [attempt], now)
+        return False
+
+    def _strayed(self, server: Server, attempts: Iterable[Try], now: float) -> None:
+        """A datagram from the server's address and port that fits no question may have been meant for any of those that wait where it came."""
+        server.near_misses += 1
+        server.near_at = now
+        for attempt in attempts:
+            if attempt.lookup.done or attempt.over:
+                continue
+            state = cast(Progress, attempt.lookup.state)
+            state.near += 1
+            if state.near >= NEAR_MISSES and not state.tcp:
+                self._trouble.near_missed(server)
+            if not state.tcp and (state.near >= NEAR_MISSES or attempt.odd_case):
+                state.tcp = True
+                self._by_tcp(attempt)
+
+    def _settle(self, data: bytes, attempt: Try, now: float, *, tcp: bool = False) -> None:
         lookup = attempt.lookup
-        if data[3] & 15 not in (NOERROR, NXDOMAIN):
-            self._next(attempt, now, reached=True)
+        server = attempt.server
+        if attempt.edns and refuses_edns(data, attempt):
+            self._without_edns(attempt, now, tcp)
+            return
+        if data[3] & 15 not in _SAYS:
+            server.errors += 1
+            self._conclude(attempt, now, reached=True)
             return
         try:
             answer = read_answer(data, lookup.question, lookup.do, self._limits)
         except BadAnswer:
-            self._next(attempt, now, reached=True)
+            server.bad_answers += 1
+            self._conclude(attempt, now, reached=True)
             return
-        attempt.server.succeeded(now - attempt.sent_at)
-        if not attempt.server.trusted_ad:
+        server.answers += 1
+        if not attempt.edns and server.did_without_edns(now):
+            self._trouble.without_edns(server)
+        if tcp and attempt.odd_case and server.confirmed_case(now):
+            self._trouble.changes_case(server)
+        if not server.trusted_ad:
             answer.ad = False
+        self.lookup_times.add(now - cast(Progress, lookup.state).started)
         self._deliver(self._engine.answered(lookup, answer))
 
-    def _next(self, attempt: Try, now: float, *, reached: bool) -> None:
-        """This try came to nothing: begin the next at once, unless a later one has begun already."""
-        state = attempt.lookup.state
-        assert isinstance(state, _State)  # noqa: S101 - for the type checker: `start` set it
+    def _without_edns(self, attempt: Try, now: float, tcp: bool) -> None:
+        """The server does not like our OPT: the same question again at once, without (RFC 6891 section 7)."""
+        attempt.edns = False
+        if attempt.over:
+            return
+        if tcp:
+            self._by_tcp(attempt)
+            return
+        attempt.question = attempt.lookup.question
+        attempt.sent_at = now
+        attempt.waits = True
+        self._send(attempt)
+
+    def _conclude(self, attempt: Try, now: float, *, reached: bool) -> None:
+        """This try came to nothing: begin the next at once, unless a later one has begun already; what is open is waited for."""
+        if attempt.over or attempt.lookup.done:
+            return
+        attempt.over = True
+        state = cast(Progress, attempt.lookup.state)
+        state.open -= 1
         state.reached = state.reached or reached
         state.unreachable = state.unreachable or not reached
-        if not reached:
-            attempt.server.missed(now)
-        if self._is_newest(attempt):
-            if state.begun >= len(state.order) and (reached or state.begun >= len(TRY_SECONDS)):
+        if state.begun == attempt.number + 1 and state.begun < len(state.order):
+            self._try(attempt.lookup, state, now)
+        elif not state.open:
+            if state.begun >= len(state.order) and (state.reached or state.begun >= len(TRY_SECONDS)):
                 self._give_up(attempt.lookup, state)  # every server has spoken: asking again at once would only repeat it
             else:
-                self._try(attempt.lookup, now)
+                self._try(attempt.lookup, state, now)
+
+    def _give_up(self, lookup: Lookup, state: Progress) -> None:
+        code = None if state.reached else EDE_NETWORK_ERROR if state.unreachable else EDE_NO_REACHABLE_AUTHORITY
+        self._deliver(self._engine.failed(lookup, code))
 
     def _refused(self, attempt: Try) -> None:
         """The network says nobody listens there."""
-        if not attempt.lookup.done:
-            self._next(attempt, monotonic(), reached=False)
+        now = monotonic()
+        if attempt.land():
+            self._missed(attempt, now, refused=True)
+        self._conclude(attempt, now, reached=False)
 
-    def _stream_received(self, data: bytes, attempt: Try) -> None:
-        if attempt.lookup.done:
-            return
-        if is_truncated(data):
-            self._next(attempt, monotonic(), reached=True)  # cut off where nothing is too long: not the whole answer, so none
-            return
-        self._settle(data, attempt)
+    def _stream_received(self, data: bytes, attempt: Try) -> bool:
+        """A message with the right ID on the connection. False: it answers something else."""
+        if not fits_by_tcp(data, attempt.lookup.question):
+            return False
+        now = monotonic()
+        attempt.land()
+        attempt.server.heard_at = now
+        if not attempt.lookup.done:
+            if is_truncated(data):
+                self._conclude(attempt, now, reached=True)  # cut off where nothing is too long: not the whole answer, so none
+            else:
+                self._settle(data, attempt, now, tcp=True)
+        return True
 
     def _stream_lost(self, attempt: Try) -> None:
-        if not attempt.lookup.done:
-            self._next(attempt, monotonic(), reached=False)
+        if attempt.odd_case and not attempt.lookup.done:
+            self._trouble.near_missed(attempt.server)
+        attempt.land()
+        self._conclude(attempt, monotonic(), reached=False)
 
     def _deliver(self, replies: list[tuple[Query, bytes]]) -> None:
         for query, reply in replies:

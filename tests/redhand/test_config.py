@@ -51,7 +51,7 @@ MISTAKES = [
     ),
     ("resolver:\n  listen: ['127.0.0.1:0']\n", ["given.yaml:2:", "'0' is not a port", "1 to 65535"]),
     ("resolver:\n  listen: ['::1']\n", ["given.yaml:2:", "'::1' has no port", "[2001:db8::1]:53"]),
-    ("resolver:\n  strategy: quickest\n", ["given.yaml:2:", "must be ordered or fastest"]),
+    ("resolver:\n  strategy: quickest\n", ["given.yaml:2:", "must be fastest, ordered, parallel or weighted"]),
     ("resolver:\n  upstreams:\n    - trusted_ad: true\n", ["given.yaml:3:", "resolver.upstreams[0].address", "is missing; write it"]),
     ("resolver:\n  upstreams:\n    - {address: 0.0.0.0}\n", ["given.yaml:3:", "is no server's address"]),
     ("resolver:\n  upstreams:\n    - {address: 192.0.2.1, trusted_ad: 1}\n", ["given.yaml:3:", "trusted_ad = 1", "must be true or false"]),

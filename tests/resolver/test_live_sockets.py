@@ -38,7 +38,11 @@ class Server:
         self.socket.settimeout(5)
         self.heard: list[bytes] = []
         self.refused: list[Any] = []
-        self.ports = Ports("127.0.0.1", self.socket.getsockname()[1], Dice(), self._received, self.refused.append)
+        self.strays: list[list[Any]] = []
+        self.ports = Ports("127.0.0.1", self.socket.getsockname()[1], Dice(), self._received, self.refused.append, self._strayed)
+
+    def _strayed(self, attempts: list[Any], _: float) -> None:
+        self.strays.append(attempts)
 
     def _received(self, data: bytes, _: Any) -> bool:
         self.heard.append(data)
@@ -151,7 +155,7 @@ def test_a_connection_never_made_is_given_up_and_everyone_told(
 
     async def scenario() -> None:
         lost: list[int] = []
-        stream = Stream(*deaf, Dice(), lambda data, _: None, lost.append)
+        stream = Stream(*deaf, Dice(), lambda data, _: True, lost.append)
         for number in range(3 * streams.MOST_WAITING):  # more than may wait at once: none may take a place for ever
             stream.send(QUESTION, number)
             if number % streams.MOST_WAITING == streams.MOST_WAITING - 1:
@@ -171,7 +175,7 @@ def test_a_peer_that_never_reads_is_left(monkeypatch: pytest.MonkeyPatch) -> Non
         heard: list[bytes] = []
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            stream = Stream(*listener.getsockname(), Dice(), lambda data, _: heard.append(data), lost.append)
+            stream = Stream(*listener.getsockname(), Dice(), lambda data, _: heard.append(data) is None, lost.append)
             loop = asyncio.get_running_loop()
             for number in range(900):
                 stream.send(QUESTION + b"x" * 30000, number)

@@ -230,7 +230,11 @@ def test_without_an_answer_servfail_says_why_in_time(faults: Faults, zone: str, 
     assert (rcode(answer), answer.answer) == ("SERVFAIL", [])
     assert errors(answer) == {code: ""}
     assert (2.5 if code == 22 else 1.0) < seconds < PROMISED  # where nobody listens is known at once
-    assert len(faults.seen(zone)) == (4 if len(SCRIPTS[zone]) == 1 else 2)  # four tries, shared among the servers
+    tries = [asked for asked in faults.seen(zone) if not asked.tcp]
+    if zone.startswith("only-wrong"):
+        assert len(tries) == 3  # after three near misses only TCP is believed
+    else:
+        assert len(tries) == (4 if len(SCRIPTS[zone]) == 1 else 2)  # four tries, shared among the servers
 
 
 def test_a_port_where_nobody_listens_is_known_at_once(faults: Faults) -> None:
@@ -265,7 +269,7 @@ def test_what_does_not_match_is_ignored_and_the_right_answer_still_heard(faults:
         answer, seconds = timed(faults.ask, zone, f"n{number}")
         assert data(answer) == [RIGHT]
         assert seconds < 0.35, "the first try, which began well under 0.4 s ago, was the one answered"
-        assert len(faults.seen(zone, f"n{number}")) == 1
+        assert [asked.tcp for asked in faults.seen(zone, f"n{number}")] == ([False, True] if zone == "garbage" else [False])
 
 
 def test_an_answer_in_other_letters_is_the_same_answer(faults: Faults) -> None:
@@ -418,11 +422,11 @@ def test_our_own_header_and_opt_go_out(faults: Faults) -> None:
     message = query("own.garbage.example", want_dnssec=False)
     message.use_edns(0, 0, 4096, options=[dns.edns.ECSOption("192.0.2.0", 24), dns.edns.GenericOption(10, b"cookie!!")])
     dns.query.udp(message, HOST, PATIENCE, faults.worker.port)
-    (asked,) = faults.seen("garbage", "own")
+    asked = faults.seen("garbage", "own")[0]
     assert asked.message.payload == 1232
     assert asked.message.options == ()
     assert asked.message.flags & dns.flags.RD
-    assert asked.name == "own.garbage.example."
+    assert asked.name.lower() == "own.garbage.example."
     assert (asked.message.answer, asked.message.authority) == ([], [])
 
 
@@ -554,10 +558,10 @@ def test_the_fastest_upstream_is_preferred(tmp_path: Path) -> None:
         asked.send(asked.answer(RIGHT))
 
     with Scripted(slowly) as slow, Scripted(says(RIGHT)) as quick, resolver(tmp_path / "w", lists, slow, quick, strategy="fastest") as worker:
-        for number in range(40):
+        for number in range(80):
             assert data(worker.ask(f"n{number}.example")) == [RIGHT]
-        assert len(quick.seen) > 30
-        assert len(slow.seen) < 8
+        assert len(slow.seen) < 30, "after twenty questions there was a copy of one to measure the other server by"
+        assert len(quick.seen) > 50
 
 
 def test_out_of_descriptors_it_fails_and_recovers(tmp_path: Path) -> None:
