@@ -115,9 +115,9 @@ def _supervise(ctx: typer.Context, config: Path | None, role: Role) -> None:
     account = privileges.account(configuration)
     privileges.house(configuration, account)
     planned = plan(configuration, role, activation.take(os.environ))
-    privileges.become(configuration, account)
-    if account is not None:
-        launch.drop_early()
+    if account.uid != os.geteuid():
+        launch.drop_early()  # while we still may: they are another user's then
+    privileges.become(configuration, account, builds=role != "landing")
     for warning in planned.facts["warnings"]:
         say(f"warning: {warning}")
     raise typer.Exit(asyncio.run(Supervisor(planned).run()))

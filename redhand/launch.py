@@ -26,7 +26,7 @@ def module(name: str) -> tuple[str, ...]:
 
 def _environment() -> dict[str, str]:
     """Children run the code their supervisor runs: from a checkout that is not installed, they are told where it stands."""
-    environment = dict(os.environ)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LISTEN_")}  # systemd passed its sockets to us alone
     if str(ROOT) not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
     return environment

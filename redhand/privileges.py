@@ -90,8 +90,10 @@ def _give(path: Path, whose: Account) -> None:
         os.close(opened)
 
 
-def become(configuration: Configuration, whose: Account) -> None:
+def become(configuration: Configuration, whose: Account, builds: bool = True) -> None:
     """Becomes the account for good, in no other group than its own, and gives up every capability. To be called once every socket is bound.
+
+    `builds`: whether lists are built here; a landing page alone may share the state directory with another user who builds them.
 
     Raises ConfigurationError when that user cannot use the state directory, and RedHandError when it cannot read our code or the way back is open.
     """
@@ -111,7 +113,7 @@ def become(configuration: Configuration, whose: Account) -> None:
                 "install Python and Red Hand where every user may read, such as /opt/redhand"
             )
     path = configuration.settings.state_dir
-    if (closed := next(_closed(path), None)) is None:
+    if (closed := next(_closed(path, builds), None)) is None:
         return
     owner = _name(closed.stat().st_uid) if _seen(closed) else "another user"
     what = (
@@ -125,11 +127,11 @@ def _seen(path: Path) -> bool:
     return os.access(path.parent, os.X_OK)
 
 
-def _closed(path: Path) -> Iterator[Path]:
+def _closed(path: Path, builds: bool) -> Iterator[Path]:
     """What this process could not change in the state directory, though it must: directories down to the versions' own, and locks."""
     found = [path]
     with suppress(OSError):
-        found += [*path.iterdir(), *path.glob("*/*")]
+        found += [*path.iterdir(), *path.glob("*/*")] if builds else [each for each in (path / "run", path / "readers") if each.exists()]
     for each in found:
         if each == path or each.is_dir():
             needed = os.R_OK | os.W_OK | os.X_OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -48,6 +49,16 @@ def test_root_opens_port_53_and_becomes_the_user_for_good(place: Apart) -> None:
     found["worker-0"].kill()
     again = wait_for(lambda: _successor(place, found["worker-0"].pid), "worker-0 again")
     assert (set(again.uids()), rights(again)) == ({NOBODY}, NONE)
+
+    # The settings are read again, by the user: a file it may not read changes nothing.
+    (place.directory / "config.yaml").chmod(0o600)
+    process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "settings not applied, those before stay in force" in place.said(), "the refusal")
+    assert "config.yaml: cannot be read (Permission denied)" in place.said()
+    (place.directory / "config.yaml").chmod(0o644)
+    place.settings(user="")
+    process.send_signal(signal.SIGHUP)
+    wait_for(lambda: 'settings: user = "" ("nobody" is in force) waits for a restart' in place.said(), "the settings")
 
     # The kernel still ends every child with its supervisor, though all have changed their rights since.
     children = psutil.Process(process.pid).children(recursive=True)
