@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
 from redhand.children import Patience
-from redhand.launch import Started
+from redhand.launch import Started, take_early
 from redhand.processes import Life, Say
 
 NAME = "standby"
@@ -29,8 +29,6 @@ class Waiting:
     """Starts one that loads gently."""
     state_dir: Path
     confined: bool = True
-    early: Sequence[Started] = ()
-    """Processes that wait already, or soon will."""
 
 
 @dataclass(slots=True)
@@ -48,7 +46,7 @@ class Standby:
 
     def begin(self) -> None:
         """Take over those started early."""
-        self.lives += [self._watch(started) for started in self.plan.early]
+        self.lives += [self._watch(started) for started in take_early()]
 
     def take(self, planned: bool) -> Life | None:
         """One to give a job to: one that waits, else one that was not started gently and will wait in a moment.

@@ -147,7 +147,7 @@ def test_the_wheel_holds_every_module_and_data_file_and_nothing_else(wheel: zipf
 
 def test_the_wheel_brings_the_command_and_the_licence(wheel: zipfile.ZipFile) -> None:
     (points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "redhand = redhand.cli:main" in wheel.read(points).decode()
+    assert "redhand = redhand.__main__:main" in wheel.read(points).decode()
     (licence,) = (name for name in wheel.namelist() if name.endswith("LICENSE"))
     assert wheel.read(licence) == (ROOT / "LICENSE").read_bytes()
 
