@@ -30,7 +30,9 @@ from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
 from blocklists.store import Follower, Version
 from blocklists.tell import tell
-from resolver import channel
+from blocklists.turns import take_short_turns
+from resolver import board, channel
+from resolver.caches import Kept
 from resolver.clients import Clients
 from resolver.engine import Engine, Front, Group
 from resolver.following import Following
@@ -40,10 +42,12 @@ from resolver.packetcache import Clock
 from resolver.policy import Policy
 from resolver.rates import Rates
 from resolver.records import Limits
+from resolver.reporting import Figures, Reporter
+from resolver.servers import Server
 from resolver.standby import Given, Standby, ignore
 from resolver.tcp import TcpListener
 from resolver.udp import UdpListener
-from resolver.upstreams import Server, Upstreams
+from resolver.upstreams import Upstreams
 
 if TYPE_CHECKING:
     from resolver.settings import ResolverSettings, Upstream
@@ -88,14 +92,16 @@ class Worker:
         limits = Limits(settings.min_ttl_seconds, settings.max_ttl_seconds, settings.max_negative_ttl_seconds)
         usual = [_server(each) for each in _upstreams(job["upstreams"])]
         of_zones = {zone: [_server(upstream) for upstream in upstreams] for zone, upstreams in zones.items()}
-        self.upstreams = Upstreams(self.engine, usual, of_zones, limits, settings.strategy == "fastest")
-        udp_clients, tcp_clients = _entrances(settings, self._clock)
+        self.upstreams = Upstreams(self.engine, usual, of_zones, limits, settings.strategy, self.alarms, job.get("nonce", ""))
+        udp_clients, tcp_clients, kept = _entrances(settings, self._clock)
         rates = Rates(settings.queries_per_second, settings.identical_answers_per_second, settings.unlimited)
         tcp_limits = (settings.tcp_connections, settings.tcp_per_client, settings.tcp_idle_seconds)
         self._tcp = TcpListener(self.engine, tcp_clients, self.turn, self.upstreams.start, tcp_limits)
         self.listening = Listening(lambda bound: UdpListener(bound, self.engine, udp_clients, self.turn, self.upstreams.start, rates), self._tcp)
         self.listening.prepare(job["sockets"], given.sockets)
-        self.on = {"adopt": self.listening.adopt, "release": self.listening.release}
+        figures = Figures(self.engine, self.upstreams, self.listening.udp, self._tcp, kept, board.upstream_addresses(job))
+        self._reporter = Reporter(self.name, given.board, board.of_job(job), figures, self.engine, lambda: self.version.serial)
+        self.on = {"adopt": self.listening.adopt, "release": self.listening.release, **self._reporter.actions(kept, self._clock)}
         """What does what the supervisor says, by its "do"; the descriptors that come with a message are then the callee's to close."""
         self._following = Following(follower, self.name, version, self.switch, self._beside, self.alarms)
         self._slow = ThreadPoolExecutor(1, "beside-the-loop", step_back)
@@ -131,12 +137,14 @@ class Worker:
         self._end.setblocking(False)
         loop.add_reader(self._end.fileno(), self._hear)
         tell({"ready": True, "serial": self.version.serial})
+        self._reporter.start()
         tend = asyncio.create_task(self._tend())
         await self._beside(suffixes.load)
         await stop.wait()
         tend.cancel()
         follow.cancel()
         await self._drain()
+        self._reporter.stop()
         with suppress(RedHandError, OSError):
             readers.withdraw(self.state_dir, self.name)
 
@@ -185,14 +193,17 @@ class Worker:
         log.info("version %d (%s) is in force", version.serial, version.identity[:16])
 
     def _report_holds(self) -> None:
-        for key in self.policy.held - self._held:
-            log.error(
-                "ALARM %s: more than %d unrelated domains lead to it by alias, so it looks like shared infrastructure; names that lead to it are no "
-                "longer blocked for that (the name itself stays blocked). Have its issuer check the entry, or raise resolver.chain_limit.",
-                names.key_text(key),
-                self.policy.chain_limit,
+        held = frozenset(self.policy.held)
+        for key in held - self._held:
+            self.alarms.sound(
+                f"held entry {names.key_text(key)}",
+                f"more than {self.policy.chain_limit} unrelated domains lead to it by alias, so it looks like shared infrastructure; names that lead "
+                "to it are no longer blocked for that (the name itself stays blocked)",
+                "have its issuer check the entry, or raise resolver.chain_limit",
             )
-        self._held = frozenset(self.policy.held)
+        for key in self._held - held:
+            self.alarms.clear(f"held entry {names.key_text(key)}")
+        self._held = held
 
 
 def _settings(dumped: dict[str, Any]) -> ResolverSettings:
@@ -207,12 +218,12 @@ def _upstreams(dumped: list[dict[str, Any]]) -> list[Upstream]:
 
 
 def _server(upstream: Upstream) -> Server:
-    return Server(*split_endpoint(upstream.address), upstream.trusted_ad)
+    return Server(*split_endpoint(upstream.address), upstream.trusted_ad, upstream.weight)
 
 
-def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front], Clients[Front]]:
-    """For UDP and TCP: which front a client's address enters by. The memory is shared out among the caches of all groups."""
-    named: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [("everyone", (), settings.landing_addresses)]
+def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front], Clients[Front], list[Kept]]:
+    """For UDP and TCP: which front a client's address enters by; and all caches. The memory is shared out among the caches of all groups."""
+    named: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [(board.EVERYONE, (), settings.landing_addresses)]
     named += [(group.name, group.networks, group.landing_addresses or settings.landing_addresses) for group in settings.groups]
     share = (settings.cache_mb << 20) // (8 * len(named))
     fronts = []
@@ -221,12 +232,14 @@ def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front]
         fronts.append((networks, Front(group, 3 * share, clock), Front(group, share, clock, 65535)))
     udp = {network: udp_front for networks, udp_front, _ in fronts for network in networks}
     tcp = {network: tcp_front for networks, _, tcp_front in fronts for network in networks}
-    return Clients(settings.allow, udp, fronts[0][1]), Clients(settings.allow, tcp, fronts[0][2])
+    kept = [Kept(udp_front.group, udp_front, tcp_front) for _, udp_front, tcp_front in fronts]
+    return Clients(settings.allow, udp, fronts[0][1]), Clients(settings.allow, tcp, fronts[0][2]), kept
 
 
 def main() -> int:
     """Waits for a job and serves. Returns the exit code: 1 when the list or the job cannot be used, with the reason on standard error."""
     logs.to_stderr()
+    take_short_turns()  # one that was started before its supervisor took them has not inherited them
     _make_room_for_files()
     end = socket.socket(fileno=sys.stdin.fileno())
     standby = Standby(end)
@@ -234,6 +247,7 @@ def main() -> int:
     given = standby.wait()
     if given is None:
         return 0
+    logs.to_stderr(given.job["name"], given.job.get("logs", "text"))
     try:
         asyncio.run(_serve(given, end, *standby.version(given.job)))
     except RedHandError as error:
