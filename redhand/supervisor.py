@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
@@ -45,13 +45,14 @@ BUILD_SLOW = 60.0
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a failed build (a full disk, another build under way) is tried again: the first time, and at the longest."""
 
+log = logging.getLogger("redhand")
+
 Edited = Callable[[float], bool]
 
 
 def say(text: str) -> None:
-    """One line to stderr, with the time in UTC."""
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} redhand: {text}\n")
-    sys.stderr.flush()
+    """One line in the log."""
+    log.log(logging.WARNING if text.startswith(("ALARM", "warning")) else logging.INFO, text)
 
 
 @dataclass(slots=True)
