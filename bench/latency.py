@@ -43,7 +43,7 @@ TOLD = "`before`: both upstreams answer; `during`: one is stopped for 6 s, the o
 TITLES = {
     "half": ("latency at half of the peak", "the mix 80/10/10 at half of the server's own peak"),
     "half-swap": ("latency while the list is swapped", f"the same, while a list of 100,000 names is replaced every {SWAP_EVERY:g} s"),
-    "half-failure": ("latency of never-seen names while an upstream hangs", f"the same load, two upstreams; {TOLD}"),
+    "half-failure": ("latency while an upstream hangs", f"never-seen names, beside the same load, two upstreams; {TOLD}"),
 }
 _PEAK, _HALF, _SWAP, _FAILURE, _PROBES = 1_000, 2_000, 3_000, 4_000, 5_000
 """Added to round numbers, so that no never-seen name was seen in another row."""

@@ -66,7 +66,7 @@ def draw(panels: list[Panel], caption: str) -> str:
         for column, panel in enumerate(row):
             parts.append(f'<g transform="translate({MARGIN + column * (width + GAP)} {top})">{_panel(panel, width, decades)}</g>')
         top += max(panel.height for panel in row)
-    key = "full dot: p50, grey: p99, hollow: p99.9; logarithmic scale, the same for all"
+    key = "full dot: p50, pale: p99, hollow: p99.9; logarithmic scale, the same for all"
     head = (
         f'<rect class="page" width="{WIDTH}" height="{top}"/>'
         f'<text class="title" x="{MARGIN}" y="38">How long answers take: further left is better</text>'

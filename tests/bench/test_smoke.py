@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import data, machine, million, rows, servers
+from bench import data, latency, machine, million, rows, scaling, servers
 
 PEER = next((kind for kind in servers.PEERS if kind.installed and kind.name in {"dnsdist", "Unbound"}), None)
 TOOLS = all(machine.find_program(tool) for tool in ("dnsperf", "nsd"))
@@ -25,6 +25,10 @@ def small_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(million, "TOUCHES", 200)
     monkeypatch.setattr(million, "QUIET_SECONDS", 1)
     monkeypatch.setattr(million, "AFTER_SECONDS", 1)
+    for name, value in (("PROBE_QPS", 200), ("SWAP_EVERY", 0.5), ("BEFORE", 1.0), ("DOWN", 2.0), ("AFTER", 1.0), ("LEAD", 0.5), ("OUTSTANDING", 500)):
+        monkeypatch.setattr(latency, name, value)
+    for name, value in (("HALF_TIMES", 1), ("SWAP_TIMES", 1)):
+        monkeypatch.setattr(latency, name, value)
 
 
 @pytest.mark.usefixtures("small_data")
@@ -51,6 +55,37 @@ def test_a_swap_is_seen_to_come_into_force(tmp_path: Path) -> None:
     assert result.memories[0].pss > 0
     assert result.swaps[0].in_force_seconds > 0
     assert result.swaps[0].wrong == 0
+
+
+@pytest.mark.usefixtures("small_data")
+@pytest.mark.parametrize(("key", "phases"), [("half", {""}), ("half-swap", {""}), ("half-failure", {"before", "during", "after"})])
+def test_a_row_of_latency_gives_times_for_every_phase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, phases: set[str]) -> None:
+    assert PEER is not None
+    monkeypatch.setattr(latency, "SHARE", 0.05)
+    (result,) = latency.measure([key], [PEER], rows.Run(tmp_path, 1, 1, lambda _: None), None)
+    assert result.failed == {}
+    (figure,) = result.figures
+    assert set(figure.phases) == phases
+    for times in figure.phases.values():
+        assert len(times.seconds) > 50
+        assert times.wrong == 0
+        assert 0 < times.at(0.5) < 1
+    assert bool(figure.swaps) == (key == "half-swap")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("small_data")
+def test_two_workers_both_work_and_their_shares_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "LISTED", 200)
+    monkeypatch.setattr(scaling, "PACE", 0.1)
+    monkeypatch.setattr(scaling, "KEPT", 0.0)
+    result = scaling.measure(rows.Run(tmp_path, 1, 1, lambda _: None))
+    assert result.failed == ""
+    (pair,) = result.pairs
+    assert [len(loaded.shares) for loaded in pair.paced] == [1, 2]
+    assert min(pair.full[1].shares) > 0.1
+    assert result.capacity is not None
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("small_data")
