@@ -58,7 +58,7 @@ class Share:
         return len(self._held)
 
 
-_owned = lru_cache(maxsize=8192)(owned)
+_owned = lru_cache(maxsize=4096)(owned)
 
 
 def domain_of(key: bytes) -> bytes:
