@@ -133,8 +133,7 @@ def measure(run: Run) -> Scaling:
 def _place_workers(server: Server, warm: Path) -> list[int]:
     """The workers' processes, found by what they do under load; each is given a core of its own, the first the server's."""
     before = {member: machine.own_cpu_seconds(member) for member in machine.family(server.pid)}
-    for _ in range(5):
-        load.warm(server.port, warm)
+    load.warm(server.port, warm)
     load.begin(server.port, warm, seconds=1).finish(30)
     worked = {member: machine.own_cpu_seconds(member) - was for member, was in before.items()}
     workers = sorted(sorted(worked, key=worked.__getitem__)[-server.workers :])
