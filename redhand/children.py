@@ -303,10 +303,11 @@ class Keeper:
 
     def report(self) -> dict[str, Any]:
         """How it stands, for the status file."""
+        pid = self.life.pid if self.life and not self.life.ended.is_set() else None
         return {
             "name": self.child.name,
-            "state": self.state,
-            "pid": self.life.pid if self.life and not self.life.ended.is_set() else None,
+            "state": "starting" if self.state == "ready" and pid is None else self.state,
+            "pid": pid,
             "restarts": self.restarts,
             "last_end": self.last_end or None,
         }
