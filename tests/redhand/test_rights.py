@@ -84,6 +84,16 @@ def test_one_capability_opens_port_53_and_is_given_up(place: Apart) -> None:
     assert place.dig("listed.example") == "NXDOMAIN"
     for name, each in found.items():
         assert (set(each.uids()), rights(each)) == ({NOBODY}, NONE), name
+    # Nor has one that waits to take over, though the first were started while the capability was still there.
+    wait_for(lambda: _none_has_any(process.pid), "the standby's rights to be gone")
+
+
+def _none_has_any(supervisor: int) -> bool:
+    try:
+        found = [rights(each) for each in psutil.Process(supervisor).children(recursive=True)]
+    except (psutil.NoSuchProcess, FileNotFoundError):  # one ended just now
+        return False
+    return len(found) >= 4 and all(each == NONE for each in found)
 
 
 def test_without_any_right_the_port_is_refused_with_the_three_ways_to_it(place: Apart) -> None:
