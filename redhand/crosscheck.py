@@ -267,7 +267,7 @@ def _state_dir(configuration: Configuration) -> Iterator[Problem]:
             there = next(each for each in (path, *path.parents) if each.exists())
             if not there.is_dir():
                 why = f"cannot be made: {there} is a file; name a directory"
-            elif not os.access(there, os.W_OK | os.X_OK):
+            elif not os.access(there, os.W_OK | os.X_OK) and not os.access(path / "current", os.R_OK):
                 why = f"cannot be written: this user may not write to {there}; change its owner, or name another directory"
         except OSError as error:
             why = f"cannot be reached by this user ({error.strerror}); name a directory of this user's"

@@ -115,6 +115,8 @@ def become(configuration: Configuration, whose: Account, builds: bool = True) ->
     path = configuration.settings.state_dir
     if (closed := next(_closed(path, builds), None)) is None:
         return
+    if os.statvfs(path).f_flag & os.ST_RDONLY and os.access(path / "current", os.R_OK):
+        return  # nobody could write there just now; its list can be served until somebody can
     owner = _name(closed.stat().st_uid) if _seen(closed) else "another user"
     what = (
         f"cannot be used by {whose.name}, which Red Hand runs as and which has no power over others' files: {closed} belongs to {owner}; "

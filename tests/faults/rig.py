@@ -24,6 +24,8 @@ from tests.resolver.servers import Scripted, says
 from tests.tools import DEADLINE, free_ports, wait_for
 
 ROOT = Path(__file__).parents[2]
+SITE = os.pathsep.join((str(ROOT), str(Path(__file__).with_name("site"))))
+"""PYTHONPATH of processes that meet what `site/sitecustomize.py` does to them."""
 ELSEWHERE = "198.51.100.7"
 """What the upstream says of every name."""
 LANDING = "127.0.0.1"
@@ -64,7 +66,7 @@ class Load:
         while not self._stop.is_set() and number < 0xFFFF:
             due = int((time.monotonic() - begun) * RATE)
             while number < due:
-                name = f"n{number}.new.example" if number % 16 == 7 else self._names[number % len(self._names)]
+                name = f"n{number}.unseen.example" if number % 16 == 7 else self._names[number % len(self._names)]
                 query = dns.message.make_query(name, "A", id=number)
                 self.sent[number] = (name, time.monotonic())
                 self._sockets[number % 16].send(query.to_wire())
@@ -99,7 +101,8 @@ class Load:
             if found != self.expected.get(name, ELSEWHERE):
                 wrong[name] = found
         took = sorted(self.got[number][1] - self.sent[number][1] for number in self.got)
-        words = f"{len(self.sent)} queries at {RATE}/s, {len(lost)} lost, slowest {took[-1] * 1e3:.1f} ms, p99 {took[len(took) * 99 // 100] * 1e3:.1f} ms"
+        p99 = took[len(took) * 99 // 100] * 1e3
+        words = f"{len(self.sent)} queries at {RATE}/s, {len(lost)} lost, slowest {took[-1] * 1e3:.1f} ms, p99 {p99:.1f} ms"
         print(words)
         assert not wrong, wrong
         assert not lost, lost[:5]
@@ -117,9 +120,9 @@ class Installation:
         self.orders = directory / "orders"
         self.orders.mkdir()
         (self.orders / "none.yaml").write_text("# nothing yet\n")
-        self.list("listed.example")
+        self.write_list("listed.example")
 
-    def list(self, *names: str) -> None:
+    def write_list(self, *names: str) -> None:
         """The operator's own list, replaced at once."""
         temporary = self.directory / ".house.new"
         temporary.write_text("\n".join((*names, "")))

@@ -1,4 +1,4 @@
-"""The disk of the state directory fills up, turns read-only, refuses by its modes, hangs: queries go on being answered, rightly, and all mends itself."""
+"""The state directory's disk fills up, turns read-only, refuses by its modes, hangs: queries go on being answered, rightly, and all mends itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from redhand import status
 from tests.blocklists.lists import order, withdrawal
-from tests.faults.rig import ELSEWHERE, LANDING, ROOT, Installation, Load
+from tests.faults.rig import ELSEWHERE, LANDING, SITE, Installation, Load
 from tests.tools import require, wait_for
 
 BOUND = 70.0
@@ -93,7 +93,7 @@ def test_a_disk_that_refuses_costs_no_answer_and_all_mends_itself(fault: Fault, 
         serial = (house.state / "current").read_text().split()[0]
         load = Load(house.dns, EXPECTED)
         with fault(disk):  # type: ignore[attr-defined]
-            house.list("listed.example", "later.example")
+            house.write_list("listed.example", "later.example")
             named = house.alarm("disk list")
             assert (house.state / "current").read_text().split()[0] == serial
             wait_for(lambda: house.log.count("block list not built") >= 2, "a second try")
@@ -145,12 +145,11 @@ def test_a_disk_that_hangs_costs_no_answer(tmp_path: Path) -> None:
     house = Installation(tmp_path)
     house.order("one", order("FR-1", "ordered.example"))
     sign = tmp_path / "hangs"
-    path = os.pathsep.join((str(ROOT), str(Path(__file__).with_name("disk"))))
-    with house.running(PYTHONPATH=path, HANGING_DISK=f"{house.state}:{sign}"):
+    with house.running(PYTHONPATH=SITE, HANGING_DISK=f"{house.state}:{sign}"):
         load = Load(house.dns, EXPECTED)
         sign.touch()
         try:
-            house.list("listed.example", "later.example")
+            house.write_list("listed.example", "later.example")
             named = max(house.alarm("disk hangs", f"worker-{number}") for number in range(2))
         finally:
             sign.unlink()
