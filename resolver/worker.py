@@ -62,6 +62,10 @@ PUBLISH_SECONDS = 1.0
 """How long a worker that serves waits for the disk to take note of it before it says that it is ready."""
 DRAIN_SECONDS = 3.0
 """How long a stopping worker still delivers answers it owes."""
+ACCEPTED_SECONDS = 0.02
+"""After which a connection that was accepted last is known as one."""
+HEARD_OUT_SECONDS = 0.25
+"""How long after its last question a stopping worker hears a connection out: one that is closed on a client's question has lost it."""
 NICEST = 19
 FILES = 16384
 """Descriptors there is room for from the start; the kernel's table of that many takes 130 KiB."""
@@ -168,11 +172,17 @@ class Worker:
         loop = asyncio.get_running_loop()
         self.listening.stop()
         deadline = loop.time() + DRAIN_SECONDS
-        while self.engine.in_flight and loop.time() < deadline:
+        await asyncio.sleep(ACCEPTED_SECONDS)
+        while (self.engine.in_flight or self._is_talked_to(loop.time())) and loop.time() < deadline:
             await asyncio.sleep(0.01)
         self._tcp.close()
         self.upstreams.close()
         await asyncio.sleep(0)
+
+    def _is_talked_to(self, now: float) -> bool:
+        """Whether a client connected, or asked over a connection, so lately that its question may be on its way."""
+        newest = next(reversed(self._tcp.connections.values()), None)
+        return newest is not None and now - newest < HEARD_OUT_SECONDS
 
     async def _tend(self) -> None:
         """Looks after what nobody asks for; never waits for a disk."""
