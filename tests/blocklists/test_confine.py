@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from blocklists import confine
+from tests.tools import require_root
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -162,8 +163,8 @@ def test_what_it_starts_is_no_freer(found: dict[str, Any]) -> None:
     assert found["child"] == ["True True", "PermissionError"]  # though the file is its own
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_who_was_root_cannot_be_again(state_dir: Path) -> None:
+    require_root()
     found = confined(
         state_dir,
         tries="""
