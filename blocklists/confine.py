@@ -14,6 +14,7 @@ import ctypes
 import errno
 import os
 import struct
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def confine(writable: Iterable[Path], *, connects: bool = True) -> int:
     No TCP socket can be bound any more, nor connected unless `connects` (Landlock 4, Linux 6.7). The version of Landlock that holds it; 0: none does.
     Raises RuntimeError in a process with threads, which would each have to do the same, and OSError when the kernel refuses.
     """
-    if len(os.listdir("/proc/self/task")) > 1:
+    if _threads() > 1:
         raise RuntimeError("a process can confine itself only before it has threads; call confine earlier")
     drop()
     version = landlock()
@@ -122,6 +123,13 @@ def confine(writable: Iterable[Path], *, connects: bool = True) -> int:
     finally:
         os.close(ruleset)
     return version
+
+
+def _threads() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:  # no /proc here
+        return threading.active_count()
 
 
 def _allow(ruleset: int, directory: Path, rights: int) -> None:
