@@ -128,6 +128,15 @@ def test_a_state_directory_of_another_user_is_refused_with_the_command_that_mend
     assert (place.state_dir / "versions").stat().st_uid == 0  # what was there is nobody's to change but the operator's
 
 
+def test_a_page_alone_needs_no_power_over_lists_that_another_user_builds(place: Apart) -> None:
+    place.settings(user="nobody")
+    (place.state_dir / "versions").mkdir(parents=True)
+    os.chown(place.state_dir, NOBODY, NOBODY)
+    process = place.start(command="landing")
+    wait_for(lambda: process.poll() is not None or "Ctrl-C stops it." in place.said(), "the first screen")
+    assert process.poll() is None, place.said()
+
+
 def test_a_command_typed_by_root_leaves_nothing_of_roots_behind(place: Apart) -> None:
     place.settings(user="nobody")
     command = place.inside(sys.executable, "-P", "-m", "redhand", "--config", str(place.directory / "config.yaml"), "blocklist", "build")
