@@ -6,7 +6,7 @@ An alarm belongs to who raised it and ends with it: what a process that is gone 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -78,3 +78,13 @@ class Register:
     def report(self) -> list[dict[str, Any]]:
         """Those on, longest first."""
         return [asdict(alarm) for alarm in sorted(self.on.values(), key=lambda alarm: (alarm.since, alarm.source, alarm.name))]
+
+
+def merged(alarms: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Alarms as people want them: what several processes say in the same words stands there once, with all of them as its source."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for alarm in alarms:
+        same = found.setdefault((alarm["name"], alarm["what"], alarm["remedy"]), {**alarm, "source": ""})
+        same["source"] = ", ".join(filter(None, (same["source"], alarm["source"])))
+        same["since"] = min(same["since"], alarm["since"])
+    return list(found.values())

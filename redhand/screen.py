@@ -11,6 +11,7 @@ from typing import Any
 
 from blocklists.endpoints import split_endpoint
 from redhand import measures
+from redhand.alarms import merged
 from redhand.figures import total
 
 SAMPLE_NAME = "blocked.redhand.example"
@@ -110,10 +111,12 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
             if child["restarts"]:
                 details.append(f"restarted {child['restarts']}x, last end: {child['last_end']}")
             out.append(f"  {child['name']:<9} {', '.join(filter(None, details))}")
+        if standby := report.get("standby"):
+            out.append(f"  standby   {standby['state']}, process {standby['pid']}, takes over at once from a worker that ends")
         warnings = [*report["warnings"], *([f"block list not built: {report['build_error']}"] if report["build_error"] else [])]
         warnings += _troubles(listed) if listed and report["dns"] else []
         out += [f"  {style.red('warning')}   {warning}" for warning in warnings]
-        for alarm in report.get("alarms", ()):
+        for alarm in merged(report.get("alarms", ())):
             out.append(
                 f"  {style.red('ALARM')}     {alarm['name']}, for {ago(time.time() - alarm['since'])}, says {alarm['source']}: {alarm['what']}"
             )

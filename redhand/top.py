@@ -14,12 +14,14 @@ from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from blocklists.errors import RedHandError
 from redhand import measures
+from redhand.alarms import merged
 from redhand.figures import total
 from redhand.screen import ago, blocked
 
@@ -53,7 +55,7 @@ class Frame:
         lately = now.since(measures.sums(before["figures"])) if before else now
         self._before = report
         self._rates.append(lately.queries / seconds)
-        parts = [_head(report), self._numbers(lately, seconds), _alarms(report["alarms"], report["at"])]
+        parts = [_head(report), self._numbers(lately, seconds), _alarms(merged(report["alarms"]), report["at"])]
         parts += [_upstreams(report["figures"], before["figures"] if before else {}, seconds)]
         parts += [_workers(report, before["figures"] if before else {}, seconds), _orders(report["orders"])]
         return Group(*(part for part in parts if part is not None))
@@ -92,10 +94,10 @@ def _head(report: Report) -> Text:
 def _alarms(alarms: Sequence[Mapping[str, Any]], now: float) -> RenderableType | None:
     if not alarms:
         return None
-    lines: list[Text] = []
+    lines: list[RenderableType] = []
     for alarm in alarms:
         lines.append(Text.assemble((alarm["name"], "bold red"), f"  {ago(now - alarm['since'])}, {alarm['source']}: {alarm['what']}"))
-        lines.append(Text(f"  {alarm['remedy']}", "dim"))
+        lines.append(Padding(Text(alarm["remedy"], "dim"), (0, 0, 0, 2)))
     return Panel(Group(*lines), border_style="red", title=f"alarms: {len(alarms)}", title_align="left")
 
 
@@ -138,6 +140,8 @@ def _workers(report: Report, before: measures.Figures, seconds: float) -> Render
         cells[3] = f"{memory / 2**20:,.0f} MiB" if memory else ""
         state = Text(child["state"], "green" if child["state"] == "ready" else "bold red")
         table.add_row(name, *cells, serial, str(child["restarts"] or ""), state)
+    if standby := report.get("standby"):
+        table.add_row("standby", *[""] * 6, Text(standby["state"], "dim"))
     return Panel(table, border_style="dim")
 
 

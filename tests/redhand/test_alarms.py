@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from redhand.alarms import MOST_OF_ONE, MOST_WORDS, Register
+from redhand.alarms import MOST_OF_ONE, MOST_WORDS, Register, merged
 
 
 def sounded(name: str, what: str = "it is broken", remedy: str = "mend it") -> dict[str, object]:
@@ -65,3 +65,13 @@ def test_a_process_gone_wrong_cannot_fill_memory() -> None:
     assert all(len(alarm["what"]) <= MOST_WORDS for alarm in alarms.report())
     alarms.heard("worker-0", sounded("disk"))
     assert len(alarms.report()) == MOST_OF_ONE + 1, "others are heard all the same"
+
+
+def test_what_all_workers_say_is_shown_once() -> None:
+    alarms, _, clock = register()
+    for worker in ("worker-0", "worker-1"):
+        alarms.heard(worker, sounded("upstream 192.0.2.1:53 away"))
+        clock[0] += 5
+    alarms.heard("worker-1", sounded("disk"))
+    shown = [(alarm["name"], alarm["source"], alarm["since"]) for alarm in merged(alarms.report())]
+    assert shown == [("upstream 192.0.2.1:53 away", "worker-0, worker-1", 1_000_000), ("disk", "worker-1", 1_000_010)]

@@ -111,6 +111,28 @@ def test_status_shows_the_list_in_force_and_what_is_wrong_with_it() -> None:
     ]
 
 
+def test_status_shows_figures_standby_and_alarms_of_what_could_be_asked() -> None:
+    series = [
+        ("queries", {"transport": "udp"}, 950.0), ("queries", {"transport": "tcp"}, 50.0), ("waited", {}, 100.0), ("blocked", {}, 7.0),
+        ("answer_seconds", {"le": "0.0001"}, 900.0), ("answer_seconds", {"le": "0.05"}, 100.0), ("answer_seconds", {"le": "sum"}, 1.0),
+        ("upstream_sent", {"upstream": "192.0.2.53:53"}, 200.0), ("upstream_missed_tries", {"upstream": "192.0.2.53:53"}, 50.0),
+        ("upstream_round_trip_seconds", {"upstream": "192.0.2.53:53"}, 0.0123), ("upstream_away", {"upstream": "192.0.2.53:53"}, 1.0),
+    ]  # fmt: skip
+    alarm = {"name": "clock", "what": "it jumped", "remedy": "set it", "since": time.time() - 600}
+    asked = report(
+        figures={"worker-0": series},
+        memory={"worker-0": 64 << 20},
+        standby={"state": "waiting", "pid": 15},
+        alarms=[{**alarm, "source": worker} for worker in ("worker-0", "worker-1")],
+    )
+    lines = status([asked], {"worker-0": 4}, None, PLAIN).splitlines()
+    assert "  Queries   1,000, 50 of them by TCP; 90.0 % from cache, 7 blocked, 0 dropped; half within 0.1 ms, 99 % within 50 ms" in lines
+    assert "            192.0.2.53:53: round trip 12.3 ms, asked 200 times, 25.0 % lost, AWAY: others are asked first" in lines
+    assert "  worker-0  ready, process 11, list version 4, 1,000 queries, 64 MiB" in lines
+    assert "  standby   waiting, process 15, takes over at once from a worker that ends" in lines
+    assert lines[-2:] == ["  ALARM     clock, for 10 min, says worker-0, worker-1: it jumped", "            set it"]
+
+
 def test_words() -> None:
     assert blocked(None) == "the last good version"
     assert blocked({"serial": 2, "names": 1}) == "1 name, version 2"
