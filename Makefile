@@ -1,6 +1,7 @@
 # make run     a working resolver and landing page, from a fresh checkout
 # make test    all tests, with branch coverage      make lint    style, types, import rules
-# make bench   the comparison with other resolvers  make clean   remove what make made, state and all
+# make bench   the comparison with other resolvers  make soak    an hour at half of peak: memory and the slowest answer; SOAK=120 for two minutes
+#                                                   make clean   remove what make made, state and all
 
 # The first that runs and is new enough: a name on the path may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench soak clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/redhand run
@@ -26,6 +27,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.runtime
 	$(BIN)/python -m bench $(BENCH)
+
+soak: $(VENV)/.runtime
+	$(BIN)/python -m bench.soak --seconds $(or $(SOAK),3600)
 
 clean:
 	rm -rf $(VENV) var build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
