@@ -71,7 +71,7 @@ class Server:
 
     __slots__ = (
         "address", "answers", "asked", "away", "away_at", "away_until", "back_at", "back_off", "bad_answers", "by_tcp", "case_strikes",
-        "check_at", "credit", "edns", "errors", "heard_at", "hedges", "keeps_case", "last_missed", "looping", "measured_at", "missed_tries",
+        "check_at", "credit", "edns", "errors", "heard_at", "hedges", "keeps_case", "last_domain", "last_missed", "looping", "measured_at", "missed_tries",
         "misses", "near_at", "near_misses", "oversized", "port", "ports", "probed_at", "probes", "probing", "refuses", "relearn_case_at",
         "relearn_edns_at", "round_trip", "sent", "stream", "truncated", "trusted_ad", "variation", "waiting", "weight", "without_edns",
     )  # fmt: skip
@@ -86,6 +86,7 @@ class Server:
         self.measured_at = self.heard_at = self.probed_at = self.back_at = float("-inf")
         self.misses = 0
         self.last_missed: object = None
+        self.last_domain: bytes | None = None
         self.refuses = False
         self.away = self.probing = self.looping = False
         self.back_off = BACK_OFF_SECONDS[0]
@@ -139,11 +140,11 @@ class Server:
         self.last_missed = None
         return True
 
-    def missed(self, waited: float, now: float, question: object, *, refused: bool = False) -> bool:
+    def missed(self, waited: float, now: float, question: object, *, refused: bool = False, domain: bytes | None = None) -> bool:
         """A try got nothing in `waited` seconds, or was `refused` by the network. True if with this the server is away.
 
         What was not waited for longer than the server usually takes says nothing, and one question counts once, however often it was tried: it may be
-        the name that nobody can resolve.
+        the name that nobody can resolve. So may all names of one `domain` be, when somebody floods it: while the server answers others, they count once.
         """
         self.missed_tries += 1
         self.refuses = refused
@@ -155,7 +156,10 @@ class Server:
             return False
         if question is self.last_missed:
             return False
+        if domain is not None and domain == self.last_domain and not refused and now - self.heard_at < IN_TIME_SECONDS:
+            return False
         self.last_missed = question
+        self.last_domain = domain
         self.misses += 1
         if self.misses < BACK_OFF_AFTER:
             return False

@@ -202,7 +202,8 @@ class Upstreams:
         if attempt.number == COPY:
             left = server.probe_failed(now)
         else:
-            left = attempt.number != LOOP and server.missed(now - attempt.sent_at, now, attempt.lookup, refused=refused)
+            lookup = attempt.lookup
+            left = attempt.number != LOOP and server.missed(now - attempt.sent_at, now, lookup, refused=refused, domain=lookup.domain)
         if left:
             self._leave(server, now)
 
