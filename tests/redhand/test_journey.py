@@ -131,7 +131,7 @@ class House:
         """Processes of the children."""
         report = status.read(self.directory / "var", status.MAIN)
         assert report is not None
-        return {child["name"]: child["pid"] for child in report["children"]}
+        return {child["name"]: child["pid"] for child in report["children"] if child["pid"]}
 
 
 @pytest.fixture

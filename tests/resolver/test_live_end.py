@@ -219,7 +219,7 @@ def test_nothing_is_kept_of_who_asked_what(tmp_path: Path) -> None:
     failing: list[str] = []
 
     def script(asked: Any) -> None:
-        kind = asked.name.partition(".")[0].rpartition("-")[2]
+        kind = asked.name.lower().partition(".")[0].rpartition("-")[2]
         answers: dict[str, Callable[[], bytes]] = {
             "servfail": lambda: asked.answer(rcode="SERVFAIL"),
             "absent": lambda: asked.answer(rcode="NXDOMAIN"),
@@ -235,7 +235,8 @@ def test_nothing_is_kept_of_who_asked_what(tmp_path: Path) -> None:
                 name = f"{mark}-{kind}.example"
                 answer = ask(house.port, name, source=client, tcp=tcp)
                 failing.append(rcode(answer))
-                assert rcode(ask(house.port, name, source=stranger, tcp=tcp)) == "REFUSED"
+                if tcp or kind in ("plain", "silent"):  # over UDP strangers are told so five times a second
+                    assert rcode(ask(house.port, name, source=stranger, tcp=tcp)) == "REFUSED"
         for name in (f"{mark}.blocked.example", f"{mark}.test", f"{mark}.onion"):
             ask(house.port, name, source=client)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
