@@ -70,9 +70,9 @@ class Server:
     """
 
     __slots__ = (
-        "address", "answers", "asked", "away", "away_at", "away_until", "back_at", "back_off", "bad_answers", "by_tcp", "case_strikes",
-        "check_at", "credit", "edns", "errors", "heard_at", "hedges", "keeps_case", "last_domain", "last_missed", "looping", "measured_at",
-        "missed_tries", "misses", "near_at", "near_misses", "oversized", "port", "ports", "probed_at", "probes", "probing", "refuses", "relearn_case_at",
+        "address", "answers", "asked", "away", "away_at", "away_until", "back_at", "back_off", "bad_answers", "by_tcp", "case_strikes", "check_at",
+        "credit", "edns", "errors", "heard_at", "hedges", "keeps_case", "last_domain", "last_missed", "looping", "measured_at", "missed_tries",
+        "misses", "near_at", "near_misses", "oversized", "port", "ports", "probed_at", "probes", "probing", "refuses", "relearn_case_at",
         "relearn_edns_at", "round_trip", "sent", "stream", "truncated", "trusted_ad", "variation", "waiting", "weight", "without_edns",
     )  # fmt: skip
 
@@ -144,8 +144,7 @@ class Server:
         """A try got nothing in `waited` seconds, or was `refused` by the network. True if with this the server is away.
 
         What was not waited for longer than the server usually takes says nothing, and one question counts once, however often it was tried: it may be
-        the name that nobody can resolve. While the server
-        answers others, so may all names of one `domain` be, which somebody floods.
+        the name that nobody can resolve. While the server answers others, so may all names of one `domain` be, which somebody floods.
         """
         self.missed_tries += 1
         self.refuses = refused

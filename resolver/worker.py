@@ -143,7 +143,6 @@ class Worker:
         tell({"ready": True, "serial": self.version.serial})
         self._reporter.start()
         tend = asyncio.create_task(self._tend())
-        await self._beside(suffixes.load)
         await stop.wait()
         tend.cancel()
         follow.cancel()
@@ -252,6 +251,7 @@ def main() -> int:
     take_short_turns()  # one that was started before its supervisor took them has not inherited them
     _make_room_for_files()
     end = socket.socket(fileno=sys.stdin.fileno())
+    suffixes.load()  # every lookup counts for somebody's domain; reading the data takes 30 ms, which no query should wait for
     standby = Standby(end)
     tell({"warm": True})
     given = standby.wait()
