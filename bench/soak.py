@@ -38,7 +38,7 @@ SEGMENT_SECONDS = 60.0
 PROBES = 100
 """Queries a second of the prober."""
 FILES, QUERIES = 8, 200_000
-"""Files asked in turn, one a segment, over and over, and the lines of each; by the time a name comes again, so many others have that it is forgotten."""
+"""Files asked in turn, one a segment, over and over, and the lines of each; by the time a name comes again, many others have, and it is gone."""
 RECORD = Path(__file__).parent / "record"
 
 

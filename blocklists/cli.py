@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,19 +164,19 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Go back to an earlier version and stay there, without what was withdrawn since or has ended, until `unpin`."""
-    _run(as_json, lambda progress: builder.rollback(_job(context), serial, reason, LOCK_WAIT_SECONDS, progress))
+    _run(context, as_json, lambda progress: builder.rollback(_job(context), serial, reason, LOCK_WAIT_SECONDS, progress))
 
 
 @app.command()
 def unpin(context: typer.Context, as_json: Json = False) -> None:
     """Follow the sources again after a rollback."""
-    _run(as_json, lambda progress: builder.unpin(_job(context), LOCK_WAIT_SECONDS, progress))
+    _run(context, as_json, lambda progress: builder.unpin(_job(context), LOCK_WAIT_SECONDS, progress))
 
 
 @app.command()
 def build(context: typer.Context, as_json: Json = False) -> None:
     """Read the sources now and put what they say in force."""
-    _run(as_json, lambda progress: builder.build(_job(context), LOCK_WAIT_SECONDS, progress))
+    _run(context, as_json, lambda progress: builder.build(_job(context), LOCK_WAIT_SECONDS, progress))
 
 
 class _Work:
@@ -194,10 +197,29 @@ class _Work:
             self.status.stop()
 
 
-def _run(as_json: bool, work: Any) -> None:
+@contextmanager
+def _as_owner(state_dir: Path) -> Iterator[None]:
+    """As the user whose state directory it is, if we are root: what root leaves there, the service could not remove."""
+    owner = state_dir.stat() if state_dir.exists() else None
+    if owner is None or os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+def _run(context: typer.Context, as_json: bool, work: Any) -> None:
     console = Console(soft_wrap=True, highlight=False)
     try:
-        with _Work(console, as_json) as progress:
+        with _as_owner(context.obj.state_dir), _Work(console, as_json) as progress:
             built: builder.Built = work(progress)
     except RedHandError as error:
         raise _fail(error) from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +128,18 @@ def test_an_impossible_state_directory_is_an_error(shell: Shell) -> None:
     shell.house.state.write_text("a file")
     assert "move it away, or move state_dir" in shell.error("build")
     assert "mend its owner or mode" in shell.error("versions")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_what_root_builds_belongs_to_whom_the_state_directory_does() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        house = House(root)
+        house.source("own", "domains")
+        house.write("own", "own.example\n")
+        house.state.mkdir()
+        os.chown(house.state, 65534, 65534)
+        assert Shell(house).json("build")["serial"] == 1
+        assert {path.stat().st_uid for path in house.state.rglob("*")} == {65534}
+        assert os.geteuid() == 0
