@@ -25,6 +25,16 @@ class BenchError(Exception):
 
 
 @contextmanager
+def unhurried() -> Iterator[None]:
+    """Children started inside are SCHED_BATCH: they do not take the core from whoever has it each time they wake (sched(7)). Needs no rights."""
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+@contextmanager
 def pinned(core: int | None) -> Iterator[None]:
     """Children started inside inherit the core; this process gets its own set back."""
     before = os.sched_getaffinity(0)

@@ -178,8 +178,8 @@ def _scaling(scaled: scaling.Scaling) -> Grid:
     rows = []
     if scaled.capacity is not None:
         pairs = scaled.pairs
-        one, two = (median(pair.paced[number].cpu_us for pair in pairs) for number in (0, 1))
-        uneven = median(pair.paced[1].imbalance for pair in pairs)
+        one, two = median(pair.one_us for pair in pairs), median(pair.paced[2].cpu_us for pair in pairs)
+        uneven = median(pair.paced[2].imbalance for pair in pairs)
         seen = [f"{median(pair.full[number].qps for pair in pairs) / 1e3:.0f}k/s" for number in (0, 1)]
         cells = [f"{one:.2f} then {two:.2f} µs", f"{uneven:.2f}", f"{scaled.capacity:.2f}", f"at least {scaling.TARGET:g}"]
         rows.append([" then ".join(seen), *cells, verdict(scaled.passed())])

@@ -7,13 +7,17 @@ given the same paced load a worker, far enough below what the generator can do t
     capacity = 2 x (CPU time per query with one / the same with two) / (the busier worker's CPU time / the mean of both)
 
 The first factor is what the workers cost each other, with all processes of the server counted; the second how unevenly the kernel spreads the flows
-over their sockets, since the busier one meets its limit first. The second worker shares its core with the generator, which speaks against it.
+over their sockets, since the busier one meets its limit first. A worker that shares its core with the generator finds more queries waiting when its
+turn comes, and spends less on each. So the one worker is measured on either core in turn, and the mean is what one spends.
+
+The generator is SCHED_BATCH: otherwise it and the worker beside it take the core from each other at every single query.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -52,11 +56,16 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Pair:
-    """One round: each kind of load with one worker, then with two."""
+    """One round. `full`: as fast as answers come, with one worker, then with two. `paced`: the one on its own core, on the generator's; the two."""
 
     round: int
     full: tuple[Loaded, Loaded]
-    paced: tuple[Loaded, Loaded]
+    paced: tuple[Loaded, Loaded, Loaded]
+
+    @property
+    def one_us(self) -> float:
+        """CPU time per query with one worker, wherever it runs."""
+        return (self.paced[0].cpu_us + self.paced[1].cpu_us) / 2
 
     @property
     def throughput(self) -> float:
@@ -66,8 +75,8 @@ class Pair:
     @property
     def capacity(self) -> float:
         """What two could carry over what one could, from what they spend."""
-        one, two = self.paced
-        return 2 * one.cpu_us / two.cpu_us / two.imbalance
+        two = self.paced[2]
+        return 2 * self.one_us / two.cpu_us / two.imbalance
 
 
 @dataclass
@@ -137,23 +146,33 @@ def _place_workers(server: Server, warm: Path) -> list[int]:
     load.begin(server.port, warm, seconds=1).finish(30)
     worked = {member: machine.own_cpu_seconds(member) - was for member, was in before.items()}
     workers = sorted(sorted(worked, key=worked.__getitem__)[-server.workers :])
-    for worker, core in zip(workers, (SERVER_CORE, GENERATOR_CORE), strict=False):
-        for thread in Path(f"/proc/{worker}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), {core})
+    _place(workers, (SERVER_CORE, GENERATOR_CORE)[: server.workers])
     return workers
 
 
+def _place(workers: Sequence[int], cores: Sequence[int]) -> None:
+    for worker, core in zip(workers, cores, strict=True):
+        for thread in Path(f"/proc/{worker}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
+
+
 def _round(number: int, placed: list[tuple[Server, list[int]]], queries: Path, seconds: float) -> Pair:
-    one, two = (_load(server, workers, queries, seconds) for server, workers in placed)
-    pace = int(PACE * one.qps)
-    paced = [_load(server, workers, queries, seconds, pace * len(workers)) for server, workers in placed]
-    return Pair(number, (one, two), (paced[0], paced[1]))
+    (single, alone), (double, both) = placed
+    full = _load(single, alone, queries, seconds), _load(double, both, queries, seconds)
+    pace = int(PACE * full[0].qps)
+    own = _load(single, alone, queries, seconds, pace)
+    _place(alone, (GENERATOR_CORE,))
+    shared = _load(single, alone, queries, seconds, pace)
+    _place(alone, (SERVER_CORE,))
+    return Pair(number, full, (own, shared, _load(double, both, queries, seconds, 2 * pace)))
 
 
 def _load(server: Server, workers: list[int], queries: Path, seconds: float, pace: int | None = None) -> Loaded:
     """One load, as fast as answers come or paced. Raises BenchError if a worker did nothing, or the pace was not kept."""
     before, all_before = [machine.own_cpu_seconds(worker) for worker in workers], machine.cpu_seconds(server.pid)
-    seen = load.begin(server.port, queries, seconds=seconds, qps=pace).finish(seconds + 60)
+    with machine.unhurried():
+        generator = load.begin(server.port, queries, seconds=seconds, qps=pace)
+    seen = generator.finish(seconds + 60)
     used = [machine.own_cpu_seconds(worker) - was for worker, was in zip(workers, before, strict=True)]
     if not seen.completed or not min(used):
         raise BenchError(f"a worker of {server.name} did nothing under load. It said:\n{server.log()}")
@@ -168,5 +187,5 @@ def _spoken(pair: Pair) -> str:
     cost = " then ".join(f"{loaded.cpu_us:.2f} µs" for loaded in pair.paced)
     return (
         f"  round {pair.round + 1}  throughput {pair.throughput:.2f} ({qps})"
-        f"  capacity {pair.capacity:.2f} ({cost}, busiest {pair.paced[1].imbalance:.2f} of the mean)"
+        f"  capacity {pair.capacity:.2f} ({cost}, busiest {pair.paced[2].imbalance:.2f} of the mean)"
     )

@@ -72,7 +72,7 @@ def test_p99_is_back_when_it_stays_back_for_a_second(slow_until: float, relapse:
 def scaled(one_us: float, two_us: float, shares: tuple[float, float]) -> Scaling:
     """One round of two workers with these costs."""
     one, two = Loaded(45_000.0, one_us, (1.0,), 0), Loaded(90_000.0, two_us, shares, 0)
-    return Scaling([Pair(0, (one, two), (one, two))])
+    return Scaling([Pair(0, (one, two), (one, one, two))])
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def small_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "CEILING_QPS", 20_000)
     monkeypatch.setattr(rows, "FORWARDED_CEILING_QPS", 20_000)
     monkeypatch.setattr(million, "TOUCHES", 200)
+    monkeypatch.setattr(servers, "IDLE_SECONDS", 0.2)
     monkeypatch.setattr(million, "QUIET_SECONDS", 1)
     monkeypatch.setattr(million, "AFTER_SECONDS", 1)
     for name, value in (("PROBE_QPS", 200), ("SWAP_EVERY", 0.5), ("BEFORE", 1.0), ("DOWN", 2.0), ("AFTER", 1.0), ("LEAD", 0.5), ("OUTSTANDING", 500)):
@@ -82,7 +83,7 @@ def test_two_workers_both_work_and_their_shares_are_seen(tmp_path: Path, monkeyp
     result = scaling.measure(rows.Run(tmp_path, 1, 1, lambda _: None))
     assert result.failed == ""
     (pair,) = result.pairs
-    assert [len(loaded.shares) for loaded in pair.paced] == [1, 2]
+    assert [len(loaded.shares) for loaded in pair.paced] == [1, 1, 2]
     assert min(pair.full[1].shares) > 0.1
     assert result.capacity is not None
     assert list(tmp_path.iterdir()) == []
