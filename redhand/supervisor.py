@@ -21,6 +21,7 @@ from typing import Any
 
 from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
+from blocklists.errors import RedHandError
 from blocklists.turns import take_short_turns
 from blocklists.watch import POLL_SECONDS
 from redhand import screen, status
@@ -345,7 +346,10 @@ class Supervisor:
         return result
 
     async def _reload(self) -> list[str]:
-        return (await self.reload()).said()
+        result = await self.reload()
+        if result.refused:
+            raise RedHandError(result.said()[0])
+        return result.said()
 
     def _take(self, arranged: Arranged) -> None:
         """Go by other settings from now on."""
