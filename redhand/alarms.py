@@ -52,7 +52,7 @@ class Register:
         self.told[source, name] = time.monotonic()
         self.on[source, name] = Alarm(name, source, what, remedy, before.since if before else int(self.now()))
         if before is None:
-            self.log(f"ALARM {name} ({source}): {what}. {remedy}")
+            self.log(f"ALARM {name} ({source}): {what}; {remedy}")
         self.changed()
 
     def clear(self, source: str, name: str) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from redhand.seen import OTHER
 from resolver.board import FAMILIES
 
 MOST_ORDERS = 1000
-OTHER = "other"
 
 
 def families(report: Mapping[str, Any]) -> Iterator[Metric]:
@@ -62,10 +62,11 @@ def _alarms(alarms: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
 
 def _orders(orders: Mapping[str, int]) -> Metric:
     family = CounterMetricFamily("redhand_order_blocks", "Blocks by the order or list that asks for them.", labels=("order",))
-    most = sorted(orders.items(), key=lambda item: (-item[1], item[0]))
+    named = {reference: count for reference, count in orders.items() if reference != OTHER}
+    most = sorted(named.items(), key=lambda item: (-item[1], item[0]))
     for reference, count in most[:MOST_ORDERS]:
         family.add_metric((reference,), count)
-    if rest := sum(count for _, count in most[MOST_ORDERS:]):
+    if rest := sum(count for _, count in most[MOST_ORDERS:]) + orders.get(OTHER, 0):
         family.add_metric((OTHER,), rest)
     return family
 

@@ -27,7 +27,9 @@ FLUSH_SECONDS = 60.0
 """How long workers may take to walk through their caches."""
 DUMP_SECONDS = 35.0
 """How long a worker may keep a dump waiting: longer than it waits itself for a reader."""
-MOST_ORDERS = 1_000_000
+MOST_ORDERS = 100_000
+"""Orders counted one by one; the blocks of more are counted together."""
+OTHER = "other"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -96,8 +98,9 @@ class Seen:
         self.alarms.heard(child, message)
         if isinstance(counts := message.get("orders"), dict):
             for reference, count in counts.items():
-                if isinstance(count, int) and 0 < count < 1 << 53 and (reference in self.orders or len(self.orders) < MOST_ORDERS):
-                    self.orders[reference] = self.orders.get(reference, 0) + count
+                if isinstance(count, int) and 0 < count < 1 << 53:
+                    key = reference if reference in self.orders or len(self.orders) < MOST_ORDERS else OTHER
+                    self.orders[key] = self.orders.get(key, 0) + count
         if message.get("done") == "flush":
             waiting = self._flushes.get((message.get("id", -1), child))
             if waiting is not None and not waiting.done():

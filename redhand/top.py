@@ -54,7 +54,8 @@ class Frame:
         now = measures.sums(report["figures"])
         lately = now.since(measures.sums(before["figures"])) if before else now
         self._before = report
-        self._rates.append(lately.queries / seconds)
+        if before:
+            self._rates.append(lately.queries / seconds)
         parts = [_head(report), self._numbers(lately, seconds), _alarms(merged(report["alarms"]), report["at"])]
         parts += [_upstreams(report["figures"], before["figures"] if before else {}, seconds)]
         parts += [_workers(report, before["figures"] if before else {}, seconds), _orders(report["orders"])]

@@ -24,7 +24,7 @@ def test_an_alarm_is_said_once_keeps_its_begin_and_is_said_once_more_when_over()
     alarms.heard("worker-1", sounded("disk"))
     clock[0] += 60
     alarms.heard("worker-1", sounded("disk", "it is still broken"))
-    assert said == ["ALARM disk (worker-1): it is broken. mend it"]
+    assert said == ["ALARM disk (worker-1): it is broken; mend it"]
     assert alarms.report() == [
         {"name": "disk", "source": "worker-1", "what": "it is still broken", "remedy": "mend it", "since": 1_000_000}
     ]  # fmt: skip

@@ -29,7 +29,7 @@ def redhand(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedP
 def test_help_names_every_command(tmp_path: Path) -> None:
     shown = redhand("--help", cwd=tmp_path)
     assert shown.returncode == 0
-    for command in ("run", "resolver", "landing", "check", "status", "version", "blocklist", "config"):
+    for command in ("run", "resolver", "landing", "check", "status", "top", "reload", "cache", "version", "blocklist", "config"):
         assert f" {command} " in shown.stdout
 
 
@@ -39,6 +39,10 @@ HELP = [
     (["landing"], "same state directory"),
     (["check"], "asks no server"),
     (["status"], "Exit code 0"),
+    (["top"], "Ctrl-C ends it"),
+    (["reload"], "needs a restart"),
+    (["cache", "flush"], "everything under it"),
+    (["cache", "dump"], "Never who asked"),
     (["config", "check"], "Exit code 2"),
     (["config", "show"], "--defaults"),
     (["blocklist"], "rollback"),

@@ -280,6 +280,28 @@ def test_top_is_live_in_a_terminal_until_q(seen: House) -> None:
         os.close(ours)
 
 
+def test_reload_says_what_came_of_it(seen: House) -> None:
+    said = command(seen, "reload")
+    assert said.strip(), "also when nothing changed"
+    seen.put("resolver: [")
+    assert f"{seen.directory}/config.yaml:1: is not YAML" in command(seen, "reload", code=2), "read before anything is asked"
+    seen.write(listen=["192.0.2.77:5353"])  # no address of this machine, which only who would listen there finds out
+    assert "those before stay in force: " in command(seen, "reload", code=1)
+    seen.write(listen=[f"{HOST}:{seen.port}"])
+    assert ask(seen.port, "reloaded.example").answer
+    assert "nothing changed" in command(seen, "reload")
+
+
+def test_blocks_are_told_at_the_end_of_a_worker_that_is_asked_to_end(seen: House) -> None:
+    before = report(seen)["orders"]
+    for _ in range(30):
+        ask(seen.port, "blocked.example")
+    for worker in ("worker-0", "worker-1"):
+        os.kill(seen.pid(worker), signal.SIGTERM)
+    wait_for(lambda: _grown(before, report(seen)["orders"], 30), "the blocks, before the 10 s are over", 4)
+    wait_for(lambda: seen.pid("worker-0") and seen.pid("worker-1"), "the workers to be back")
+
+
 def test_without_a_running_program_commands_say_so(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("state_dir: state\n")
     here = House(tmp_path, 0, {})
