@@ -61,6 +61,12 @@ class Dice:
         self._left -= 1
         return self._numbers[self._left]
 
+    def port(self) -> int:
+        """1,024 to 65,535, uniformly: what is below is drawn again, because a remainder would make some ports twice as likely."""
+        while (number := self.roll()) < _LOWEST_PORT:
+            pass
+        return number
+
     def vary(self, question: bytes) -> bytes:
         """A question section in lower case, with each letter of the name in random case (draft-vixie-dnsext-dns0x20): a bit to guess for each."""
         size = len(question)
@@ -154,7 +160,7 @@ class Ports:
             omit_path_mtu(fresh)
             for _ in range(8):
                 with suppress(OSError):  # taken: draw another; after eight, let the kernel choose
-                    fresh.bind(("", _LOWEST_PORT + self._dice.roll() % (65536 - _LOWEST_PORT)))
+                    fresh.bind(("", self._dice.port()))
                     break
             fresh.connect(self._server)
         except OSError:
