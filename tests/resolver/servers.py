@@ -191,8 +191,8 @@ def says(*records: str, **how: Any) -> Script:
 class Scripted:
     """An upstream on a loopback port, UDP and TCP, that does what `script` says to each question and remembers all it was asked."""
 
-    def __init__(self, script: Script, address: str = HOST, strict: bool = True) -> None:
-        """`strict`: a question that dnspython cannot read is a failure."""
+    def __init__(self, script: Script, address: str = HOST, strict: bool = True, shared: bool = False) -> None:
+        """`strict`: a question that dnspython cannot read is a failure. `shared`: others may bind its UDP port, too, and send as if they were it."""
         self.script = script
         self._strict = strict
         self.seen: list[Asked] = []
@@ -201,6 +201,8 @@ class Scripted:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._datagrams = socket.socket(family, socket.SOCK_DGRAM)
         self._datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        if shared:
+            self._datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._datagrams.bind((address, self.port))
         self._stream = socket.create_server((address, self.port), family=family)
         self._selector = selectors.DefaultSelector()
