@@ -111,7 +111,8 @@ class Apart:
         wait_for(lambda: process.poll() is not None or self.said().count("Ctrl-C stops it.") >= times, "the first screen")
         assert process.poll() is None, self.said()
         report = json.loads((self.state_dir / "run" / "status.json").read_text())
-        return {"supervisor": psutil.Process(process.pid), **{each["name"]: psutil.Process(each["pid"]) for each in report["children"] if each["pid"]}}
+        children = {each["name"]: psutil.Process(each["pid"]) for each in report["children"] if each["pid"]}
+        return {"supervisor": psutil.Process(process.pid), **children}
 
     def ends(self, process: subprocess.Popen[bytes]) -> str:
         """What it said, once it has ended with an error."""

@@ -235,7 +235,7 @@ def test_resolver_and_landing_run_apart_over_one_state_directory(house: House) -
         assert house.address("www.blocked.redhand.example") == ["127.0.0.1"]
         assert house.page("www.blocked.redhand.example")[0] == 451
         running = house.run("status", "--json")["running"]
-        assert [[child["name"] for child in report["children"]] for report in running] == [["worker-0", "worker-1"], ["landing"]]
+        assert [[child["name"] for child in report["children"]] for report in running] == [["worker-0", "worker-1", "metrics"], ["landing"]]
         assert end(landing) == 0
         assert house.address("listed.example") == ["NXDOMAIN"]
         assert end(resolver) == 0
