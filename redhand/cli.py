@@ -127,7 +127,8 @@ def _supervise(ctx: typer.Context, config: Path | None, role: Role) -> None:
 def run(ctx: typer.Context, config: Config = None) -> None:
     """Run everything: resolver and landing page, each restarted if it fails.
 
-    Prints what listens where and what to try. SIGTERM or Ctrl-C stops it within 5 seconds; SIGHUP has the block list built again.
+    Prints what listens where and what to try. SIGTERM or Ctrl-C stops it within 5 seconds; SIGHUP has the settings read
+    again and the block list built.
     """
     _supervise(ctx, config, "run")
 
