@@ -68,12 +68,13 @@ class House:
 
     def __init__(self, directory: Path, upstream: int) -> None:
         self.directory = directory
-        self.dns, self.web = free_ports(2)
+        self.dns, self.web, self.metrics = free_ports(3)
         self.list = directory / "house.txt"
         self.list.write_text("listed.example\n")
         settings = {
             "resolver": {"listen": [f"127.0.0.1:{self.dns}"], "workers": 2, "upstreams": [{"address": f"127.0.0.1:{upstream}"}]},
             "landing": {"listen": [f"127.0.0.1:{self.web}"]},
+            "metrics": {"listen": f"127.0.0.1:{self.metrics}"},
             "blocklists": {
                 "sources": [
                     {"id": "sample", "path": "builtin:sample", "format": "directives"},
