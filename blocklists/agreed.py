@@ -19,7 +19,7 @@ from blocklists.alarms import Alarms
 from blocklists.clock import TOLERANCE, AgreedClock
 
 ALARM = "clock"
-CALM_SECONDS = 5.0
+CALM_SECONDS = 3.0
 """How long the clock must have been right for the alarm to end: one that is set to and fro is one fault, not many."""
 
 _FLOOR = re.compile(r"(\d{1,12})(?: (\d{1,12}(?:\.\d{1,9})?) ([0-9a-f-]{36}))?\n")

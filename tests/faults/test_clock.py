@@ -133,7 +133,7 @@ def test_a_clock_that_steps_to_and_fro_is_one_alarm(house: Installation, tmp_pat
             house.alarm("clock")
             house.write_list("listed.example", "new.example")
             house.until("new.example", "NXDOMAIN")
-            assert not stop.wait(5)
+            assert not stop.wait(3)
         finally:
             stop.set()
             thread.join()

@@ -109,7 +109,7 @@ def test_a_disk_that_refuses_costs_no_answer_and_all_mends_itself(fault: Fault, 
         assert process.poll() is None
 
 
-@pytest.mark.parametrize("fault", [full, read_only, forbidden], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("fault", [full, read_only], ids=lambda fault: fault.__name__)
 def test_workers_start_and_stop_while_the_disk_refuses(fault: Fault, disk: Path, tmp_path: Path) -> None:
     """What a worker has in force cannot be written down: it serves all the same, says so, and writes it when it can. The status file likewise."""
     house = Installation(tmp_path, disk / "var", workers=1)
