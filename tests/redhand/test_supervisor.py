@@ -273,8 +273,8 @@ def test_without_a_list_the_first_build_comes_before_any_worker(tmp_path: Path) 
                 "block list: 3 names, version 1, built in 0.1 s",
                 "block list: own: list.txt:1: 'a..b' is skipped: empty label",
                 "block list: and 29 more skipped; all stand in the version's own file",
-                "ALARM source own (supervisor): source own is refused: it is empty. mend the file, or its permissions; it is read again as soon as it "
-                "changes",
+                "ALARM source own (supervisor): source own is refused: it is empty; mend the file, or its permissions; it is read again as soon as "
+                "it changes",
             ]
 
     asyncio.run(scenario())
