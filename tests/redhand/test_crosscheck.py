@@ -158,6 +158,22 @@ def test_a_system_configuration_that_cannot_serve_is_refused(text: str | None, p
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("listen", "upstream"),
+    [
+        ("127.0.0.1:5301", "127.0.0.1:5301"),
+        ("0.0.0.0:5301", "127.0.0.1:5301"),
+        ("0.0.0.0:5301", "127.0.0.9:5301"),
+        ("127.0.0.1:5301", "'[::ffff:127.0.0.1]:5301'"),
+        ("0.0.0.0:5301", "'[::ffff:127.0.0.1]:5301'"),
+    ],
+)
+@pytest.mark.parametrize("key", ["upstreams: [{address: %s}]", "zones: [{zone: a.example, upstreams: [{address: %s}]}]"])
+def test_a_direct_loop_is_refused_by_whatever_name(listen: str, upstream: str, key: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is our own listener"):
+        crosscheck.check(read(f"resolver:\n  listen: ['{listen}']\n  {key % upstream}\n", tmp_path))
+
+
 def test_only_a_default_listener_may_be_missing(tmp_path: Path) -> None:
     explicit = read("resolver:\n  listen: ['[::1]:5300']\n", tmp_path).settings.resolver
     assert not crosscheck.absent_ipv6(explicit, "::1")

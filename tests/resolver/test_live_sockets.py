@@ -16,8 +16,9 @@ import pytest
 
 from resolver import ports, streams
 from resolver.ports import DRAIN_SECONDS, MOST_QUESTIONS, MOST_SECONDS, SLOTS, Dice, Ports
+from resolver.sockets import bind
 from resolver.streams import Stream
-from tests.tools import wait_for
+from tests.tools import free_ports, wait_for
 
 QUESTION = b"\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1"
 """All of a question but its ID."""
@@ -126,6 +127,30 @@ def test_an_answer_settles_one_attempt_once(server: Server) -> None:
     server.drain(2)
     wait_for(lambda: not select.select([server.ports], [], [], 0)[0] or server.ports.drain(), "the queue to be read")
     assert sorted(server.heard) == sorted([wire, after])
+
+
+def test_the_kernel_believes_no_icmp_about_the_path(server: Server) -> None:
+    """RFC 9715; the options are those of linux/in.h, read back as the kernel holds them."""
+    server.send(0.0)
+    (ours,) = [port.socket for port in server.ports._slots if port is not None]
+    assert ours.getsockopt(socket.IPPROTO_IP, 10) == 5
+    for bound in bind([("127.0.0.1", free_ports(1)[0])], 1).workers[0]:
+        if bound.transport == "udp":
+            assert bound.socket.getsockopt(socket.IPPROTO_IP, 10) == 5
+        bound.socket.close()
+
+
+def test_what_fits_no_question_is_told_with_those_that_wait_there(server: Server) -> None:
+    wire, address = server.send(0.0)
+    server.socket.sendto(bytes((wire[0] ^ 1, *wire[1:])), address)
+    wait_for(lambda: select.select([server.ports], [], [], 0)[0], "the datagram")
+    server.ports.drain()
+    assert [len(attempts) for attempts in server.strays] == [1]
+    for _ in range(2):  # the second is the network's doing
+        server.socket.sendto(wire, address)
+    server.drain(1)
+    wait_for(lambda: not select.select([server.ports], [], [], 0)[0] or server.ports.drain(), "the queue to be read")
+    assert (server.heard, len(server.strays)) == ([wire], 1)
 
 
 # The connection for truncated answers
