@@ -20,6 +20,8 @@ from tests.tools import wait_for
 ANSWER = f"A {RIGHT}"
 WITHIN = 0.3
 """Seconds from a worker's death to its successor's first answer, as promised."""
+IN_HAND = 0.5
+"""Seconds before its death in which what a worker had in hand was asked."""
 
 
 @pytest.fixture
@@ -51,21 +53,24 @@ def test_a_killed_worker_loses_only_what_it_had_in_hand(tmp_path: Path, upstream
     for run in range(5):  # two deaths each: a third in half a minute would be a crash loop
         with house(tmp_path / str(run), upstream) as running:
             wait_for(running.standby, "the standby")
-            for name in ("worker-0", "worker-1"):
-                with Load(running.port) as load:
-                    wait_for(lambda load=load: sum(map(bool, (each.answered for each in load.asked[:200]))) > 100, "the first answers")
-                    time.sleep(dice.uniform(0.1, 0.4))  # the moment is random, as a crash's is
+            deaths = []
+            with Load(running.port) as load:
+                wait_for(lambda load=load: sum(bool(each.answered) for each in load.asked[:200]) > 100, "the first answers")
+                for name in ("worker-0", "worker-1"):
+                    time.sleep(dice.uniform(0.05, 0.3))  # the moment is random, as a crash's is
                     process, at = kill(running, name)
-                    back.append(successor(running, name, process, at))
+                    deaths.append(at)
+                    back.append(round(successor(running, name, process, at), 3))
                     wait_for(running.standby, "another standby")
-                    after = len(load.asked)
-                    wait_for(lambda load=load, after=after: len(load.asked) > after + 200, "more questions")
-                assert not load.wrong()
-                assert [each for each in load.lost() if each.sent > at] == [], "what was asked after the death waited in the queue"
-                lost.append(len(load.lost()))
-                slowest.append(max(each.answered - each.sent for each in load.asked if each.answered and each.sent >= at))
+                after = len(load.asked)
+                wait_for(lambda load=load, after=after: len(load.asked) > after + 200, "more questions")
+            assert not load.wrong()
+            gone = load.lost()
+            assert [each for each in gone if not any(at - IN_HAND < each.sent <= at for at in deaths)] == [], "what was asked after a death waited"
+            lost.append(len(gone))
+            slowest += [max(each.answered - each.sent for each in load.asked if each.answered and at <= each.sent < at + 1) for at in deaths]
     print(f"lost {lost}; slowest answer after the death {[round(1000 * each) for each in slowest]} ms; successor ready after {back}")
-    assert max(lost) <= 128, "no more than one batch and what waited for the upstream"
+    assert max(lost) <= 2 * 128, "no more than a batch each, and what waited for the upstream"
     assert sorted(slowest)[len(slowest) // 2] < WITHIN
 
 
