@@ -203,11 +203,11 @@ class _Run:
         print(f"peak {peak:,.0f} queries/s; {self.seconds:,.0f} s at half of it, {CACHE_MB} MB of cache, {data.LISTED:,} names listed", flush=True)
         found = Soak(self.seconds, peak, machine.facts(), self.segment)
         names = data.write_queries(self.scratch / "probed.txt", data.every_hit())
-        for number in range(FILES):
-            self._file(number)
+        for each in range(FILES):
+            self._file(each)
         began = time.monotonic()
         number = 0
-        while (at := time.monotonic() - began) < self.seconds:
+        while (at := time.monotonic() - began) < self.seconds or number < FILES:
             number += 1
             found.segments.append(self._one(server, found, began, at, self._file(number), names))
             self._tell(found, began)

@@ -77,7 +77,9 @@ class Site:
             pause = LOOK_SECONDS
             try:
                 if await asyncio.to_thread(self._follower.changed):
-                    self.put_in_force(await asyncio.to_thread(self._load))
+                    version = await asyncio.to_thread(self._load)
+                    await self._publish(version)  # before a visitor can see it, so that who waits for the list everywhere need not look twice
+                    self.put_in_force(version)
                 failed = ""
                 self._alarms.clear("list unreadable")
             except (RedHandError, OSError) as error:
@@ -86,7 +88,7 @@ class Site:
                     failed = str(error)
                     self._alarms.sound("list unreadable", f"the landing page keeps the version it has: {error}", store.REBUILD)
                 pause = RETRY_SECONDS
-            if not await self._publish():
+            if not await self._publish(self._version):
                 pause = RETRY_SECONDS
             self._time.watch(self._alarms)
             self._alarms.retell()
@@ -98,9 +100,8 @@ class Site:
         version.verify()
         return version
 
-    async def _publish(self) -> bool:
-        """Says on disk which version is in force here, if that is not said yet; False when the disk refuses, which stops nothing else."""
-        version = self._version
+    async def _publish(self, version: store.Version | None) -> bool:
+        """Says on disk that this version is in force here, if that is not said yet; False when the disk refuses, which stops nothing else."""
         if version is None or version.serial == self._published:
             return True
         try:

@@ -20,6 +20,7 @@ MOST_GROWTH = 0.10
 def test_memory_stays_while_caches_turn_over_and_lists_change(tmp_path: Path) -> None:
     for program in ("dnsperf", "nsd"):
         require(program)
+    before = set(machine.family(os.getpid()))
     command = [sys.executable, "-m", "bench.soak", "--seconds", str(SECONDS), "--out", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=180, env=environment)
@@ -29,7 +30,7 @@ def test_memory_stays_while_caches_turn_over_and_lists_change(tmp_path: Path) ->
     assert set(found["growth"]) == {"supervisor", "worker"}
     assert found["total_growth"] < MOST_GROWTH
     segments = found["segments"]
-    assert len(segments) >= 7
+    assert len(segments) >= 8
     sent = sum(segment["sent"] for segment in segments)
     assert sent > 20_000
     # Other programs share both cores here, and what they take from server, upstream or generator is lost: the hour on a machine of its own says none.
@@ -37,4 +38,4 @@ def test_memory_stays_while_caches_turn_over_and_lists_change(tmp_path: Path) ->
     assert max(segment["in_force_seconds"] for segment in segments) < 30
     for name in ("table.md", "chart.svg"):
         assert (tmp_path / name).stat().st_size > 300
-    assert machine.family(os.getpid()) == [os.getpid()], "nothing is left running"
+    assert set(machine.family(os.getpid())) <= before, "nothing is left running"
