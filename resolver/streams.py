@@ -31,6 +31,8 @@ class Stream(asyncio.Protocol):
         self._received = received
         self._lost = lost
         self._transport: asyncio.Transport | None = None
+        self._aborted: asyncio.Transport | None = None
+        """The last connection, from our leaving it until the loop has let it go: always before another can be made."""
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: dict[int, tuple[Any, float]] = {}
         """By ID, in order of asking: the attempt, and when it was asked by the loop's clock."""
@@ -105,6 +107,10 @@ class Stream(asyncio.Protocol):
                 self._waiting.pop(identifier, None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._aborted is not None:  # we left it; whatever was asked since waits for the next connection
+            knots.free(self._aborted)
+            self._aborted = None
+            return
         if self._transport is not None:
             knots.free(self._transport)
             self._transport = None
@@ -135,3 +141,4 @@ class Stream(asyncio.Protocol):
             self._connecting = None
         if self._transport is not None:
             self._transport.abort()  # not close(), which waits for a peer that may never read
+            self._aborted, self._transport = self._transport, None

@@ -162,7 +162,7 @@ def test_an_old_question_goes_to_the_next_server_too() -> None:
             assert data(answer) == [RIGHT]
             best = min(best, seconds)
         assert best < 0.3, "not only when the first try's 0.4 s were over"
-        assert house.servers[1].hedges == 3
+        assert house.servers[1].hedges >= 3
         for _ in range(20):
             house.ask_many([fresh("stall")])
         assert copies(house) <= 123 // 20
