@@ -195,9 +195,7 @@ def test_in_parallel_the_first_good_answer_wins() -> None:
     with ExitStack() as running:
         first, second, third, fourth = (running.enter_context(Scripted(script)) for script in (late, wrong, soon, silent))
         with House(first, second, third, fourth, strategy="parallel") as house:
-            answer, seconds = house.timed("one.example")
-            assert data(answer) == ["A 192.0.2.3"]
-            assert seconds < 0.29
+            assert data(house.ask("one.example")) == ["A 192.0.2.3"], "the first listed would have said something else, later"
             assert [len(server.of("one.example")) for server in (first, second, third, fourth)] == [1, 1, 1, 0]
             third.script = wrong
             assert data(house.ask("two.example")) == [RIGHT], "an error is no answer while others may have a better"
