@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from blocklists import confine, delta, places, publish, sources, store
+from blocklists import confine, delta, logs, places, publish, sources, store
 from blocklists.errors import Busy, DiskError, RedHandError, SourceError, StoreError
 from blocklists.guards import Guards
 from blocklists.index import list_values, pack_part, pack_rules
@@ -296,8 +296,10 @@ def main() -> int:
     """Builds the job on standard input; 0 when it is in force, 75 when another build runs, 1 when it failed."""
     # Millions of small tuples live until the end, and none is in a cycle: a collection would only look at them all again.
     gc.disable()
+    logs.to_stderr("builder")
     try:
         job = read_job(sys.stdin.read())
+        logs.to_stderr("builder", job.logs)
         if job.confined:
             confine.confine([job.state_dir], connects=False)
         built = build(job)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from blocklists.logs import Form
 from blocklists.settings import BlocklistSettings
 
 
@@ -26,6 +27,8 @@ class Job:
     """Our own landing, feed and upstream names, which nothing may block."""
     as_of: int
     """Unix seconds: what has ended by then is left out."""
+    logs: Form = "text"
+    """How the builder logs."""
     confined: bool = False
     """Whether the builder gives up every right but to read, and to write in `state_dir` (`blocklists.confine`)."""
 
@@ -40,6 +43,7 @@ def read_job(text: str) -> Job:
             base_dir=Path(found["base_dir"]),
             own_names=tuple(str(name) for name in found["own_names"]),
             as_of=int(found["as_of"]),
+            logs=found.get("logs", "text"),
             confined=found.get("confined") is True,
         )
     except (ValidationError, ValueError, KeyError, TypeError) as error:
@@ -55,6 +59,7 @@ def write_job(job: Job) -> str:
             "base_dir": str(job.base_dir),
             "own_names": list(job.own_names),
             "as_of": job.as_of,
+            "logs": job.logs,
             "confined": job.confined,
         }
     )

@@ -13,8 +13,11 @@ import re
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from typing import Any, Literal, TextIO
+
+from blocklists import outlet
 
 Form = Literal["text", "json"]
 
@@ -34,11 +37,58 @@ def fields(**values: object) -> dict[str, Any]:
 
 
 def to_stderr(process: str = "", form: Form = "text", stream: TextIO | None = None) -> None:
-    """To be called by a process's `main`, and again once it knows its name and the form. `process` is what it is called in `redhand status`."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    """To be called by a process's `main`, and again once it knows its name and the form. `process` is what it is called in `redhand status`.
+
+    What ends the process, and Python's own warnings, are lines like others from then on.
+    """
+    handler: logging.Handler = logging.StreamHandler(stream) if stream else _ToStandardError()
     handler.setFormatter(_AsJSON(process) if form == "json" else _AsText(process))
     handler.addFilter(Limit(handler.handle))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda raised: _uncaught(raised.exc_type, raised.exc_value or raised.exc_type(), raised.exc_traceback)
+
+
+def as_json() -> bool:
+    """Whether this process logs as JSON."""
+    return any(isinstance(handler.formatter, _AsJSON) for handler in logging.getLogger().handlers)
+
+
+def say_last(words: str) -> None:
+    """Why the process ends, as a line."""
+    logging.getLogger("redhand").error("%s", words)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, where: types.TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, where)
+    else:
+        logging.getLogger("fault").critical("a fault of our own: %s", kind.__name__, exc_info=(kind, error, where))
+
+
+class _ToStandardError(logging.Handler):
+    """Writes what standard error takes at once. What it does not take is counted and left out: a reader that hangs must not hang us."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lost = 0
+        self._torn = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._lost:
+            lost = logging.LogRecord(record.name, logging.WARNING, "", 0, "lines lost because standard error was not read: %d", (self._lost,), None)
+            if not self._write(self.format(lost)):
+                self._lost += 1
+                return
+            self._lost = 0
+        self._lost += not self._write(self.format(record))
+
+    def _write(self, line: str) -> bool:
+        octets = b"\n" * self._torn + line.encode(errors="backslashreplace") + b"\n"
+        sent = outlet.write(sys.stderr.fileno(), octets)
+        self._torn = self._torn if sent == 0 else sent < len(octets)
+        return sent == len(octets)
 
 
 class _AsText(logging.Formatter):

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from redhand import standard
+
 SERVING = ("run", "resolver")
 """Commands that run workers."""
 TAKES_VALUE = ("--config", "-c")
@@ -21,6 +23,7 @@ def command(arguments: list[str]) -> str:
 
 def main() -> None:
     """Run what the command line says."""
+    standard.ensure()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them among all that is installed takes longer than reading settings
     if command(sys.argv[1:]) in SERVING:
         from redhand import launch  # noqa: PLC0415 - nothing is loaded that is not needed

@@ -60,7 +60,8 @@ def build_job(configuration: Configuration, clock: Timekeeper) -> Job:
 
 def builder(configuration: Configuration, clock: Timekeeper) -> Child:
     """The process that builds the next version."""
-    return Child("builder", module("blocklists.background"), json.loads(write_job(replace(build_job(configuration, clock), confined=True))))
+    job = replace(build_job(configuration, clock), confined=True, logs=configuration.settings.logs)
+    return Child("builder", module("blocklists.background"), json.loads(write_job(job)))
 
 
 def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound], nonce: str = "") -> Child:
@@ -211,7 +212,7 @@ def plan(configuration: Configuration, role: Role, passed: Iterable[activation.P
         sample=any(_is_sample(source) for source in settings.blocklists.sources),
         program=_program(),
         clock=ground.clock,
-        standby=None if role == "landing" else Waiting(launch.GENTLE, state_dir),
+        standby=None if role == "landing" else Waiting(launch.GENTLE, state_dir, logs=settings.logs),
         read=_Rereading(configuration, upstreams, ground).read,
     )
 
@@ -228,6 +229,8 @@ class _Rereading:
         """Raises RedHandError naming all that is wrong, with file, line, key and value."""
         ground = self._ground
         wanted = config.load(self._in_force.file, os.environ)
+        if wanted.file and not wanted.document.values and self._in_force.document.values:
+            raise ConfigurationError(f"{wanted.file}: is empty, as a full disk may leave it; write it again (to have all defaults, restart)")
         _checked(wanted, ground.role)
         old, new = config.written(self._in_force.settings), config.written(wanted.settings)
         possible = held_back(old, new)

@@ -30,9 +30,6 @@ READY_WITHIN = 60.0
 LOOPS_AFTER = 3
 """Ends not forgiven that make a crash loop."""
 
-LOOPS_AFTER = 3
-"""Ends not forgiven that make a crash loop."""
-
 LEAVE_WITHIN = 4.5
 """Seconds that one replaced may take to deliver what it owes, before it is killed."""
 
@@ -82,8 +79,15 @@ def start(child: Child, say: Say, hear: Callable[[str, dict[str, Any]], None], s
             job.write(json.dumps(child.job).encode() + b"\n")
             job.seek(0)
             return Life(child.name, Started(launch(child.command, job.fileno(), child.fds), None), say, hear)
-    if spare is not None and spare.serve(child.name, child.job, board, child.fds, hear):
-        return spare
+    if spare is not None:
+        try:
+            served = spare.serve(child.name, child.job, board, child.fds, hear)
+        except OSError:
+            spare.signal(SIGKILL)
+            raise
+        if served:
+            return spare
+        spare.signal(SIGKILL)  # nobody else would end it
     life = Life(child.name, Started.waiting(child.command), say, hear)
     life.serve(child.name, child.job, board, child.fds, hear)  # one that died at once: its exit code tells
     return life
@@ -124,6 +128,8 @@ class Keeper:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _turned: asyncio.Event = field(default_factory=asyncio.Event)
     _replacing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _passed_on: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process that serves is another: what ends next may be the successor, while the one before still delivers."""
     _swapped: asyncio.Event | None = None
     """While a successor is being made ready: set when that has succeeded or failed."""
 
@@ -172,6 +178,7 @@ class Keeper:
             if life is self.life and not life.ended.is_set():
                 self.patience.forgive()
                 self.alarms.clear(f"crash loop {self.child.name}")
+                self.alarms.clear(f"{self.child.name} hangs")
 
         handle = asyncio.get_running_loop().call_later(HEALTHY_AFTER, forgive)
         life.when_ended(handle.cancel)
@@ -190,11 +197,11 @@ class Keeper:
             self._enter("ready")
             self.ready.set()
         while True:
-            life = self.life
-            await life.ended.wait()
+            life, self._passed_on = self.life, asyncio.Event()
+            await life.first_of(self._passed_on)
             if self._swapped is not None:
                 await self._swapped.wait()
-            if life is self.life:
+            if life is self.life and life.ended.is_set():
                 self.last_end = life.how
                 return time.monotonic() - life.ready_at if life.ready_at else 0
 
@@ -205,6 +212,7 @@ class Keeper:
         except OSError:
             self.gone(child.name, board)
             raise
+        life.board = board
         self.lives.add(life)
         life.when_ended(lambda: self._forget(life, board))
         if self.stopping.is_set():
@@ -276,6 +284,7 @@ class Keeper:
             self.say(f"{child.name}: its successor ended before it was ready ({successor.how}); it serves on as before")
             return None
         self.life, self.child = successor, child
+        self._passed_on.set()
         self._entered_service(successor)
         return old
 
@@ -284,6 +293,15 @@ class Keeper:
         turned, self._turned = self._turned, asyncio.Event()
         turned.set()
         self.changed()
+
+    def hangs(self, life: Life, seconds: float) -> None:
+        """End a process that lives and does not serve, so that a successor takes over."""
+        self.alarms.sound(
+            f"{self.child.name} hangs",
+            f"its process {life.pid} did nothing for {seconds:g} s; it is killed, and a successor takes over",
+            "see whether the machine is short of memory, or somebody stopped the process (ps: state T); if neither, report it with the log",
+        )
+        life.signal(SIGKILL)
 
     def tell(self, message: dict[str, Any], files: tuple[int, ...] = ()) -> bool:
         """Say something to the process that serves; whether it went out."""

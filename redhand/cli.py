@@ -6,6 +6,7 @@ purpose (RedHandError) ends as one message on stderr, without a traceback: exit 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -356,8 +357,23 @@ def main() -> None:
     try:
         app(prog_name="redhand")
     except RedHandError as error:
-        typer.echo(f"redhand: {error}", err=True)
+        _say_last(str(error))
         sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO) or error.filename is not None:
+            raise
+        _say_last(f"what was to be printed could not be written ({error.strerror})")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be written would be another such error
+        sys.exit(1)
+
+
+def _say_last(words: str) -> None:
+    from blocklists import logs
+
+    if logs.as_json():
+        logs.say_last(words)
+    else:
+        typer.echo(f"redhand: {words}", err=True)
 
 
 if __name__ == "__main__":

@@ -130,17 +130,24 @@ def _line(message: dict[str, Any]) -> bytes:
 
 
 async def pass_on(file: int, send: Callable[[bytes], Awaitable[None]], seconds: float) -> bool:
-    """Hands on what comes out of a pipe, until it ends. False when nothing came for so long. The descriptor is closed."""
+    """Hands on what comes out of a pipe, until it ends. False when nothing came for so long. The descriptor is closed.
+
+    Raises what `send` raises: a client that does not read is not asked to read another pipe.
+    """
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(MOST_UNSENT)
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(file, "rb", 0))
     last = b"\n"
     try:
-        while octets := await asyncio.wait_for(reader.read(MOST_UNSENT), seconds):
+        while True:
+            try:
+                octets = await asyncio.wait_for(reader.read(MOST_UNSENT), seconds)
+            except TimeoutError:
+                return False
+            if not octets:
+                break
             await send(octets)
             last = octets
-    except TimeoutError:
-        return False
     finally:
         transport.close()
     if not last.endswith(b"\n"):

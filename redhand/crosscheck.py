@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
+import pwd
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 RESOLV_CONF = "/etc/resolv.conf"
+NO_USER = "is no user of this machine; make one: useradd --system --user-group --shell /usr/sbin/nologin NAME"
 
 
 def check(configuration: Configuration, held: Collection[str] = ()) -> list[str]:
@@ -47,9 +49,19 @@ def check(configuration: Configuration, held: Collection[str] = ()) -> list[str]
             *(problem for source, problem in missing if source not in held),
             *_state_dir(configuration),
             *_groups(configuration),
+            *_user(configuration),
         ]
     )
     return [f"{problem}; until then what source {source} last said stays in force" for source, problem in missing if source in held]
+
+
+def _user(configuration: Configuration) -> Iterator[Problem]:
+    name = configuration.settings.user
+    try:
+        if name:
+            pwd.getpwnam(name)
+    except KeyError:
+        yield Problem(configuration.place("user"), ("user",), NO_USER, name)
 
 
 def upstreams(configuration: Configuration, resolv_conf: str = RESOLV_CONF) -> tuple[Upstream, ...]:

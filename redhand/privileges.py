@@ -18,6 +18,7 @@ from pathlib import Path
 from blocklists import confine
 from blocklists.errors import RedHandError
 from redhand.config import Configuration, refuse
+from redhand.crosscheck import NO_USER
 from redhand.document import Problem
 
 KEY = ("user",)
@@ -40,7 +41,7 @@ def account(configuration: Configuration) -> Account:
     try:
         found = pwd.getpwnam(wanted)
     except KeyError:
-        refuse([_problem(configuration, "is no user of this machine; make one: useradd --system --user-group --shell /usr/sbin/nologin NAME")])
+        refuse([_problem(configuration, NO_USER)])
         raise AssertionError("refuse raises when there is a problem") from None
     if uid not in (0, found.pw_uid):
         what = f"cannot be had: Red Hand was started by {_name(uid)}, and only root can become another user; start it as root, or remove this line"

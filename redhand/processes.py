@@ -28,7 +28,7 @@ Hear = Callable[[str, dict[str, Any]], None]
 
 
 class Life:
-    """One process from its start to its end. Must be made inside the running loop."""
+    """One process from its start to its end. Must be made inside the running loop. Raises OSError, and ends it, when it cannot be watched."""
 
     def __init__(self, name: str, started: Started, say: Say, hear: Hear) -> None:
         self.name = name
@@ -36,6 +36,8 @@ class Life:
         self.warm = asyncio.Event()
         """Set when it said that it waits for a job."""
         self.hurries = started.hurries
+        self.board: int | None = None
+        """Memory it writes its figures to; open until it has ended."""
         self.prepared = False
         """Whether it was told where the state is."""
         self.ready = asyncio.Event()
@@ -51,7 +53,21 @@ class Life:
         self._process = started.process
         self._end = started.end
         self._when_ended: list[Callable[[], None]] = []
+        self._gone = self._descriptor()
         self._task = asyncio.create_task(self._watch())
+
+    def _descriptor(self) -> int:
+        """Becomes readable the moment it ends (pidfd_open(2))."""
+        try:
+            return os.pidfd_open(self.pid)
+        except OSError:  # too many files are open
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            if self._end is not None:
+                self._end.close()
+            raise
 
     async def _watch(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - asked for in launch()
@@ -73,16 +89,15 @@ class Life:
             tell()
 
     async def _exit(self) -> int:
-        """Its exit code, as soon as it has ended: the kernel makes a descriptor of the process readable then (pidfd_open(2))."""
+        """Its exit code, as soon as it has ended."""
         loop = asyncio.get_running_loop()
         gone = asyncio.Event()
-        descriptor = os.pidfd_open(self.pid)
-        loop.add_reader(descriptor, gone.set)
+        loop.add_reader(self._gone, gone.set)
         try:
             await gone.wait()
         finally:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
+            loop.remove_reader(self._gone)
+            os.close(self._gone)
         return self._process.wait()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
@@ -96,7 +111,7 @@ class Life:
                 return
             try:
                 message = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 message = None
             if isinstance(message, dict):
                 self._heard(message)
@@ -130,7 +145,7 @@ class Life:
         """Have something done once it has ended."""
         self._when_ended.append(tell)
 
-    async def first_of(self, event: asyncio.Event, seconds: float) -> bool:
+    async def first_of(self, event: asyncio.Event, seconds: float | None = None) -> bool:
         """Wait for the event or the process's end; False when neither came in time."""
         waits = [asyncio.ensure_future(each.wait()) for each in (event, self.ended)]
         try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from blocklists.alarms import Alarms
 from blocklists.errors import RedHandError
+from redhand.beside import beside
 from redhand.children import Child, Keeper
 
 ALARM = "settings"
@@ -120,7 +121,7 @@ class Reloader:
         """Read and apply. Cancelled at a stop."""
         async with self._turn:
             try:
-                change = await asyncio.to_thread(self.read)
+                change = await beside(self.read)
                 await self._apply(change.arranged.children)
             except RedHandError as error:
                 result = Reload(refused=str(error))

@@ -29,6 +29,8 @@ DUMP_SECONDS = 35.0
 """How long a worker may keep a dump waiting: longer than it waits itself for a reader."""
 MOST_ORDERS = 100_000
 """Orders counted one by one; the blocks of more are counted together."""
+MOST_REFERENCE = 4096
+"""Characters of an order's reference: more do not fit what a worker tells at once."""
 OTHER = "other"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -98,13 +100,14 @@ class Seen:
         self.alarms.heard(child, message)
         if isinstance(counts := message.get("orders"), dict):
             for reference, count in counts.items():
-                if isinstance(count, int) and 0 < count < 1 << 53:
+                if isinstance(count, int) and 0 < count < 1 << 53 and len(reference) <= MOST_REFERENCE:
                     key = reference if reference in self.orders or len(self.orders) < MOST_ORDERS else OTHER
                     self.orders[key] = self.orders.get(key, 0) + count
         if message.get("done") == "flush":
-            waiting = self._flushes.get((message.get("id", -1), child))
-            if waiting is not None and not waiting.done():
-                waiting.set_result(int(message.get("entries", 0)))
+            number, entries = message.get("id"), message.get("entries")
+            waiting = self._flushes.get((number, child)) if isinstance(number, int) else None
+            if waiting is not None and not waiting.done() and isinstance(entries, int):
+                waiting.set_result(entries)
 
     # The control socket
 

@@ -29,6 +29,7 @@ class Waiting:
     """Starts one that loads gently."""
     state_dir: Path
     confined: bool = True
+    logs: str = "text"
 
 
 @dataclass(slots=True)
@@ -97,7 +98,8 @@ class Standby:
 
     def _prepare(self, life: Life) -> None:
         if not life.prepared:
-            life.prepared = life.tell({"do": "prepare", "state_dir": str(self.plan.state_dir), "confined": self.plan.confined})
+            plan = self.plan
+            life.prepared = life.tell({"do": "prepare", "state_dir": str(plan.state_dir), "confined": plan.confined, "logs": plan.logs})
 
     def _ended(self, life: Life, lived: float) -> None:
         if life in self.lives:

@@ -19,6 +19,7 @@ from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
+from blocklists import outlet
 from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
 from blocklists.errors import RedHandError
@@ -26,13 +27,17 @@ from blocklists.turns import take_short_turns
 from blocklists.watch import POLL_SECONDS
 from redhand import screen, status
 from redhand.alarms import SUPERVISOR
+from redhand.beside import beside
 from redhand.children import Child, Keeper, Patience, once
+from redhand.hangs import HANGS_SECONDS, LOOK_SECONDS, Hangs
 from redhand.lending import Lending
 from redhand.listing import alarms_of
+from redhand.processes import Life
 from redhand.reload import Arranged, Change, Reload, Reloader
 from redhand.seen import Seen
 from redhand.standby import Standby, Waiting
 from redhand.upkeep import Upkeep
+from resolver import board
 
 KILL_AFTER = 4.0
 """Seconds between asking children to end and ending them: together with our own end, under the 5 s promised."""
@@ -54,6 +59,11 @@ Edited = Callable[[float], bool]
 def say(text: str) -> None:
     """One line in the log."""
     log.log(logging.WARNING if text.startswith(("ALARM", "warning")) else logging.INFO, text)
+
+
+def show(text: str) -> None:
+    """To standard output, as far as it takes it: somebody may have stopped reading there."""
+    outlet.write(sys.stdout.fileno(), text.encode(errors="replace") + b"\n")
 
 
 @dataclass(slots=True)
@@ -90,7 +100,7 @@ class Supervisor:
 
     plan: Plan
     say: Callable[[str], None] = say
-    show: Callable[[str], None] = print
+    show: Callable[[str], None] = show
     keepers: list[Keeper] = field(default_factory=list)
     listed: dict[str, Any] | None = None
     """The builder's last good result."""
@@ -182,7 +192,7 @@ class Supervisor:
                 self.say("there is no list to serve yet, neither a new one nor one of an earlier run; mend what is named above and start again")
                 return 1
         lives = [asyncio.create_task(self._keep(keeper)) for keeper in self.keepers]
-        others = [asyncio.create_task(self._unless_stopped(self._greet()))]
+        others = [asyncio.create_task(self._unless_stopped(self._greet())), asyncio.create_task(self._unless_stopped(self._watch()))]
         if self.plan.builder:
             others.append(asyncio.create_task(self._unless_stopped(self._follow(build=self.plan.has_list))))
         for task in (*lives, *others):
@@ -218,6 +228,16 @@ class Supervisor:
                 each.cancel()
         await keeper.keep()
 
+    async def _watch(self) -> None:
+        """For ever: have whoever hangs replaced."""
+        hangs: Hangs[Life] = Hangs()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            ready = [(keeper.life, keeper) for keeper in self._workers() if keeper.state == "ready"]
+            serving = {life: keeper for life, keeper in ready if life is not None and not life.ended.is_set()}
+            for life in hangs.look(time.monotonic(), [(life, board.beat(life.board)) for life in serving if life.board is not None]):
+                serving[life].hangs(life, HANGS_SECONDS)
+
     async def _greet(self) -> None:
         """Print the first screen when every child has been ready once."""
         for keeper in self.keepers:
@@ -244,7 +264,7 @@ class Supervisor:
                     patience.forgive()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.look.wait(), POLL_SECONDS)
-            edited = await asyncio.to_thread(self.plan.edited, time.monotonic())
+            edited = await beside(self.plan.edited, time.monotonic())
             build = edited or self.look.is_set() or time.monotonic() >= again
 
     async def _build(self, asked: bool = False) -> None:

@@ -21,8 +21,10 @@ Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[tuple[str, str], ...]
 
 _MAGIC = b"redhand1"
-_HEAD = struct.Struct("@8sq")
-"""The magic and how many numbers follow."""
+_HEAD = struct.Struct("@8sqq")
+"""The magic, how many numbers follow, and the beat: how often they were written."""
+_BEAT = 16
+"""Where the beat stands."""
 _MOST = 1 << 16
 """Numbers on one board: of a configuration with thousands of upstreams, the last are not shown."""
 
@@ -146,9 +148,15 @@ def read(file: int, series: Sequence[Series]) -> list[float]:
     """The numbers now. What no figure can be (not finite, or negative) counts as 0, as does the whole of a board that nobody has written yet."""
     count = len(series)
     octets = os.pread(file, _HEAD.size + 8 * count, 0)
-    if len(octets) != _HEAD.size + 8 * count or _HEAD.unpack_from(octets) != (_MAGIC, count):
+    if len(octets) != _HEAD.size + 8 * count or _HEAD.unpack_from(octets)[:2] != (_MAGIC, count):
         return [0.0] * count
     return [value if 0 <= value < math.inf else 0.0 for value in struct.unpack_from(f"@{count}d", octets, _HEAD.size)]
+
+
+def beat(file: int) -> int:
+    """How often the numbers were written: while it grows, the worker's loop turns. 0 before the first time."""
+    found: tuple[int] = struct.unpack("@q", os.pread(file, 8, _BEAT))
+    return found[0]
 
 
 class Board:
@@ -160,11 +168,14 @@ class Board:
         self._map = mmap.mmap(file, 0)
         if len(self._map) < _HEAD.size + self._numbers.size:
             raise ValueError(f"a board of {len(self._map)} octets has no room for {len(series)} numbers")
-        _HEAD.pack_into(self._map, 0, _MAGIC, len(series))
+        self._beat = 0
+        _HEAD.pack_into(self._map, 0, _MAGIC, len(series), self._beat)
 
     def write(self, values: Sequence[float]) -> None:
         """Puts all numbers there, in the order of the layout."""
         self._numbers.pack_into(self._map, _HEAD.size, *values)
+        self._beat += 1
+        struct.pack_into("@q", self._map, _BEAT, self._beat)
 
     def close(self) -> None:
         """Ends writing; what was written stays for the supervisor."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blocklists import confine, readers
+from blocklists import confine, logs, readers
 from blocklists.errors import RedHandError
 from blocklists.store import Follower, Version
 from resolver import channel
@@ -80,6 +80,7 @@ class Standby:
                 if message.get("do") == "serve":
                     return self._given(message, files)
                 if message.get("do") == "prepare":
+                    logs.to_stderr("standby", message.get("logs", "text"))
                     self._prepare(Path(message["state_dir"]), message["confined"] is True)
                 else:
                     ignore(message, files)

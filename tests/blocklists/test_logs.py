@@ -6,6 +6,8 @@ import io
 import json
 import logging
 import re
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -21,8 +23,10 @@ log = logging.getLogger("resolver.test")
 def stream() -> Iterator[io.StringIO]:
     """What is written; the logging of the test run itself is put back afterwards."""
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, level, hooks = root.handlers[:], root.level, (sys.excepthook, threading.excepthook)
     yield io.StringIO()
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)
     root.handlers[:], root.level = before, level
     root.setLevel(level)
 
