@@ -18,6 +18,7 @@ from redhand.beside import beside
 from redhand.children import Child, Keeper
 
 ALARM = "settings"
+STOPPING = "Red Hand is stopping"
 
 NEEDS_RESTART = ("state_dir", "user", "logs", "resolver.listen", "resolver.workers", "landing.listen", "metrics.listen")
 """Settings that hold what is had from the kernel once, at the start."""
@@ -103,6 +104,10 @@ class NotApplied(RedHandError):
     """A child did not start with its new job."""
 
 
+class Stopping(RedHandError):
+    """All children end: it does not matter any more."""
+
+
 @dataclass(slots=True)
 class Reloader:
     """Puts read settings in force over living keepers, one reading after another.
@@ -123,6 +128,8 @@ class Reloader:
             try:
                 change = await beside(self.read)
                 await self._apply(change.arranged.children)
+            except Stopping as error:
+                result = Reload(refused=str(error))
             except RedHandError as error:
                 result = Reload(refused=str(error))
                 self.alarms.sound(ALARM, f"the settings were not applied, those before stay in force: {error}", "mend them and reload again")
@@ -136,7 +143,7 @@ class Reloader:
             return result
 
     async def _apply(self, children: Sequence[Child]) -> None:
-        """Replace each child whose job changed; if one does not start, those before it get their old jobs back. Raises NotApplied."""
+        """Replace each child whose job changed; if one does not start, those before it get their old jobs back. Raises NotApplied or Stopping."""
         wanted = {child.name: child for child in children}
         done: list[tuple[Keeper, Child]] = []
         for keeper in self.keepers:
@@ -144,6 +151,8 @@ class Reloader:
             if child is None or child == before:
                 continue
             if not await keeper.replace(child):
+                if keeper.stopping.is_set():
+                    raise Stopping(STOPPING)
                 for earlier, job in reversed([*done, (keeper, before)]):
                     if earlier.child != job:
                         await earlier.replace(job)

@@ -33,7 +33,7 @@ from redhand.hangs import HANGS_SECONDS, LOOK_SECONDS, Hangs
 from redhand.lending import Lending
 from redhand.listing import alarms_of
 from redhand.processes import Life
-from redhand.reload import Arranged, Change, Reload, Reloader
+from redhand.reload import STOPPING, Arranged, Change, Reload, Reloader
 from redhand.seen import Seen
 from redhand.standby import Standby, Waiting
 from redhand.upkeep import Upkeep
@@ -360,7 +360,7 @@ class Supervisor:
     async def reload(self) -> Reload:
         """Read the settings again, put in force what can be, and have the list built again whatever came of it."""
         if self.stop.is_set():
-            return Reload(refused="Red Hand is stopping")
+            return Reload(refused=STOPPING)
         result = await self.reloader.reload() if self.reloader else Reload()
         self.look.set()
         return result

@@ -105,6 +105,15 @@ def test_config_check_says_what_it_checked(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout) == (0, f"{tmp_path}/good.yaml: no mistakes\n"), run.stderr
 
 
+def test_a_full_disk_under_the_output_is_one_message(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-P", "-m", "redhand", "config", "show"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert (run.returncode, run.stderr) == (1, "redhand: what was to be printed could not be written (No space left on device)\n")
+
+
 def test_status_of_nothing(tmp_path: Path) -> None:
     run = redhand("status", cwd=tmp_path)
     assert run.returncode == 3

@@ -70,7 +70,10 @@ MISTAKES = [
     ("resolver: !thing {}\n", ["given.yaml:1:", "the YAML tag '!thing' is not used here"]),
     ("blocklists:\n  sources: [{id: a, path: '', format: hosts}]\n", ["given.yaml:2:", "blocklists.sources[0].path", "must not be empty"]),
     ("resolver: {allow: []}\n", ["given.yaml:1:", "resolver.allow", "must not be empty"]),
-    ("resolver: {min_ttl_seconds: 100, max_ttl_seconds: 60}\n", ["given.yaml:1:", "min_ttl_seconds (100)", "max_ttl_seconds (60)", "lower the first"]),
+    (
+        "resolver: {min_ttl_seconds: 100, max_ttl_seconds: 60}\n",
+        ["given.yaml:1:", "min_ttl_seconds (100)", "max_ttl_seconds (60)", "lower the first"],
+    ),
     ("resolver: 5\n", ["given.yaml:1:", "resolver = 5", "must be settings, each `name: value`"]),
     ("resolver:\n  workers: 1\n  workers: 2\n", ["given.yaml:3:", "resolver.workers", "is written twice; the first is at given.yaml:2"]),
     ("- a\n- b\n", ["given.yaml:1:", "must hold settings"]),

@@ -114,6 +114,11 @@ def test_a_protected_name_that_is_none_is_refused(tmp_path: Path) -> None:
         crosscheck.check(read("blocklists:\n  protected: [a..b]\n", tmp_path))
 
 
+def test_a_user_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"given\.yaml:1: user = \"nosuch\": is no user of this machine"):
+        crosscheck.check(read("user: nosuch\n", tmp_path))
+
+
 def test_every_conflict_is_named_at_once(tmp_path: Path) -> None:
     section = "  listen: ['0.0.0.0:5300']\n  landing_addresses: [127.0.0.1]\n  upstreams: [{address: 127.0.0.1:5300}]\n"
     text = f"resolver:\n{section}blocklists:\n  protected: ['']\n"

@@ -113,6 +113,8 @@ def test_streams_are_answered_too_while_workers_are_replaced(tmp_path: Path, ups
         ("resolver:\n  cache_mb: 64\n  cache_mbb: 64\n", ["config.yaml:3: resolver.cache_mbb", "did you mean cache_mb?"]),
         ("blocklists: {sources: [{id: own, path: gone.txt, format: domains}]}\n", ["config.yaml:1: ", "gone.txt", "does not exist"]),
         ("resolver: [\n", ["config.yaml:"]),
+        ("", ["config.yaml: is empty, as a full disk may leave it"]),
+        ("user: nosuch\n", ["config.yaml:1: user", "is no user of this machine"]),
     ],
 )
 def test_a_wrong_file_is_refused_and_what_was_in_force_stays(text: str, said: list[str], tmp_path: Path, upstream: Scripted) -> None:
@@ -128,6 +130,17 @@ def test_a_wrong_file_is_refused_and_what_was_in_force_stays(text: str, said: li
         reload(running, "settings: nothing changed")
         wait_for(lambda: "settings" not in [alarm["name"] for alarm in running.report()["alarms"]], "the alarm to end")
         assert running.pid("worker-0") == process, "what did not change is not replaced"
+
+
+def test_settings_that_cannot_be_read_to_their_end_keep_nothing_from_stopping(tmp_path: Path, upstream: Scripted) -> None:
+    """As on a disk that hangs."""
+    with house(tmp_path, upstream, workers=1) as running:
+        (tmp_path / "config.yaml").unlink()
+        os.mkfifo(tmp_path / "config.yaml")
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "reading the settings again" in running.said(), "it to read")
+        assert data(ask(running.port, "blocked.example")) == ["A 127.0.0.1"]
+        assert running.end() < 5
 
 
 def test_what_needs_a_restart_is_named_and_the_rest_applied(tmp_path: Path, upstream: Scripted) -> None:

@@ -61,9 +61,7 @@ def test_closed_ones_keep_it_from_nothing(closed: str, built: House) -> None:
 def test_a_log_that_nobody_reads_holds_up_nothing_and_what_was_lost_is_said(built: House) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(writer, b"\n" * 4096)
+    os.write(writer, b"\n" * (1 << 20))  # as much as there is room for
     os.set_blocking(writer, True)
     built.process = subprocess.Popen(command(built), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=ENVIRONMENT)
     os.close(writer)
@@ -74,9 +72,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing_and_what_was_lost_is_said(buil
     wait_for(lambda: built.child("worker-0").get("restarts") == 1 and built.pid("worker-0"), "a successor")
     assert data(ask(built.port, "other.example")) == [f"A {RIGHT}"]
     os.set_blocking(reader, False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.read(reader, 65536)
+    os.read(reader, 1 << 20)
     begun = time.monotonic()
     built.process.terminate()
     built.process.wait(DEADLINE)
