@@ -35,6 +35,8 @@ PEAK_SECONDS = 5
 SAMPLE_SECONDS = 10.0
 SEGMENT_SECONDS = 60.0
 """Of load between two changes of the list; shorter when the whole is: there are never fewer than eight."""
+SETTLE_SECONDS = 2.0
+"""Of load before the first probe: dnsperf begins too slowly, and then sends at once what it owes."""
 PROBES = 100
 """Queries a second of the prober."""
 FILES, QUERIES = 8, 200_000
@@ -216,12 +218,14 @@ class _Run:
     def _one(self, server: Server, found: Soak, began: float, at: float, queries: Path, names: Path) -> Segment:
         generator = load.begin(server.port, queries, seconds=self.segment, qps=int(found.peak_qps * SHARE), outstanding=10_000)
         out = self.scratch / "probes.json"
+        time.sleep(SETTLE_SECONDS)
+        timed = f"{self.segment - SETTLE_SECONDS - 1:.0f}"
         with machine.pinned(GENERATOR_CORE):
             prober = subprocess.Popen(
-                [sys.executable, "-m", "bench.prober", str(server.port), str(names), str(PROBES), f"{self.segment:.0f}", str(out)],
+                [sys.executable, "-m", "bench.prober", str(server.port), str(names), str(PROBES), timed, str(out)],
                 cwd=Path(__file__).parent.parent,
             )
-        end = time.monotonic() + self.segment
+        end = time.monotonic() + self.segment - SETTLE_SECONDS
         swap_at = time.monotonic() + self.segment / 3
         in_force = 0.0
         swapped = False
