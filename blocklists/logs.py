@@ -76,6 +76,12 @@ class _ToStandardError(logging.Handler):
         self._torn = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._emit(record)
+        except Exception:  # words and figures that do not fit: never the fault of what was to be said
+            self.handleError(record)
+
+    def _emit(self, record: logging.LogRecord) -> None:
         if self._lost:
             lost = logging.LogRecord(record.name, logging.WARNING, "", 0, "lines lost because standard error was not read: %d", (self._lost,), None)
             if not self._write(self.format(lost)):
@@ -129,6 +135,13 @@ class _AsJSON(_AsText):
         return json.dumps(found, default=str)
 
 
+def _words(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # figures that do not fit the words
+        return str(record.msg)
+
+
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     found: dict[str, object] = getattr(record, "fields", {})
     return found
@@ -170,7 +183,7 @@ class Limit(logging.Filter):
             if now - self._all.begun >= WITHIN:
                 self._all = _Window(now)
             window = self._window((record.name, _NUMBERS.sub("#", str(record.msg))), now)
-            for each, most, words in ((window, MOST, record.getMessage()), (self._all, MOST_IN_ALL, "lines of all kinds")):
+            for each, most, words in ((window, MOST, _words(record)), (self._all, MOST_IN_ALL, "lines of all kinds")):
                 if each.written >= most:
                     each.left_out += 1
                     if each.left_out == 1:

@@ -55,6 +55,14 @@ def test_as_json_each_line_is_one_object(stream: io.StringIO) -> None:
     assert "ValueError: planted" in second["traceback"]
 
 
+@pytest.mark.usefixtures("stream")
+def test_words_and_figures_that_do_not_fit_stop_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    logs.to_stderr("worker-1")
+    log.warning("%d lines", "several")
+    log.warning("after it")
+    assert "after it" in capfd.readouterr().err
+
+
 def test_what_was_read_somewhere_makes_no_line_and_steers_no_terminal(stream: io.StringIO) -> None:
     logs.to_stderr("worker-1", "text", stream)
     log.error("source %s is refused", "a\n2026-01-01T00:00:00Z INFO forged\x1b[2J")
