@@ -33,10 +33,13 @@ class Clients(Generic[Entrance]):
         self._before: list[dict[str, Entrance | None]] = []
 
     def classify(self, address: str) -> Entrance | None:
-        """The entrance for an address as the socket gives it; remembered in `known` unless it may not ask."""
+        """The entrance for an address as the socket gives it; remembered in `known` unless it may not ask.
+
+        None remembered in an older generation says that somebody was watched then (`udp`), not that he may not ask.
+        """
         for generation in self._before:
-            if address in generation:
-                found = generation[address]
+            found = generation.get(address)
+            if found is not None:
                 break
         else:
             found = self.decide(address)

@@ -108,6 +108,10 @@ class Lookup:
         self.generation = 0
         self.state: object = None
 
+    def was_flushed(self, chain: Sequence[bytes] = ()) -> bool:
+        """Whether its name, or one that its answer leads to, was flushed while it was on its way."""
+        return bool(self.forgotten) and any(name.startswith(self.forgotten) for name in (self.name_key, *chain))
+
 
 class Group:
     """Clients treated alike: their block answers, their answer cache, their questions in flight."""
@@ -420,7 +424,7 @@ class Engine:
     def answered(self, lookup: Lookup, answer: Answer) -> list[tuple[Query, bytes]]:
         """Keeps what an upstream said and gives every waiter's reply (all but its ID), each with its own case, flags, OPT and size."""
         second = self.clock.second
-        if lookup.forgotten and any(name.startswith(lookup.forgotten) for name in (lookup.name_key, *answer.chain)):
+        if lookup.was_flushed(answer.chain):
             answer.lifetime = 0
         answer.stored = answer.aged = second
         answer.expires = second + answer.lifetime
@@ -453,7 +457,8 @@ class Engine:
         failure.options = options
         failure.stored = failure.aged = second
         failure.expires = second + seconds
-        lookup.group.answers.put(lookup.key, failure, footprint(failure))
+        if not lookup.was_flushed():
+            lookup.group.answers.put(lookup.key, failure, footprint(failure))
         return [(query, self._failure(query, options)) for query in self._finish(lookup)]
 
     def overdue(self, lookup: Lookup) -> list[tuple[Query, bytes]]:

@@ -65,7 +65,7 @@ def domain_of(key: bytes) -> bytes:
     """The index key of the registrable domain whose share a name is of; the name's own where it is a public suffix.
 
     Nearly always the last two labels decide, and then a name costs one look into a small cache, whatever stands before them. Where a public
-    suffix lies below somebody's domain (as `compute.amazonaws.com` does), names below it count with that domain.
+    suffix lies below somebody's domain, names below it count with that domain.
     """
     if not key:
         return key

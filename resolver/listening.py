@@ -97,7 +97,7 @@ class Listening:
                 asyncio.get_running_loop().add_reader(bound.fileno(), listener.drain)
             else:
                 read.servers.append(await self._accept(bound))
-        log.info("answering for %s too, until it is back", whose)
+        log.debug("answering for %s too, until it is back", whose)
 
     async def _release(self, whose: str) -> None:
         read = self._read.pop(whose, None)
@@ -105,7 +105,7 @@ class Listening:
             self._leave(read)
             for listener in read.udp:
                 asyncio.get_running_loop().call_later(OWED_SECONDS, listener.socket.close)
-            log.info("no longer answering for %s", whose)
+            log.debug("no longer answering for %s", whose)
 
     @staticmethod
     def _leave(read: _Read) -> None:

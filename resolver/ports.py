@@ -22,6 +22,10 @@ MOST_QUESTIONS = 1000
 """A socket is retired after either."""
 DRAIN_SECONDS = 3.0
 """A retired socket still hears answers for this long: longer than any lookup lives."""
+READ_AT_ONCE = 64
+"""Answers read before the event loop may do something else: each may be one to many clients."""
+CLOSED_AT_ONCE = 32
+"""Sockets closed before it may; all may have been opened in the same moment."""
 _LOWEST_PORT = 1024
 _RECEIVE_OCTETS = 4096
 
@@ -172,7 +176,7 @@ class Ports:
 
     def drain(self) -> None:
         """Reads one datagram of each readable socket; what is left makes the epoll instance readable again."""
-        for fd, _ in self._epoll.poll(0, 256):
+        for fd, _ in self._epoll.poll(0, READ_AT_ONCE):
             port = self._by_fd.get(fd)
             if port is None:
                 continue
@@ -209,7 +213,9 @@ class Ports:
 
     def retire(self, now: float) -> None:
         """Closes sockets that are past use. Cheap to call often."""
-        while self._retired and self._retired[0][0] + DRAIN_SECONDS <= now:
+        for _ in range(CLOSED_AT_ONCE):
+            if not self._retired or self._retired[0][0] + DRAIN_SECONDS > now:
+                break
             self._close(self._retired.popleft()[1])
         if now < self._next_sweep:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from resolver import knots
@@ -16,6 +16,8 @@ ANSWER_SECONDS = 5.0
 """A question not answered by then is given up, and the connection with it if nothing came by it since."""
 MOST_WAITING = 1000
 """Questions open on the connection; one more fails at once."""
+TOLD_AT_ONCE = 50
+"""Attempts told of a lost connection before the event loop may do something else: each is likely to be asked of another server there and then."""
 
 
 class Stream(asyncio.Protocol):
@@ -119,8 +121,14 @@ class Stream(asyncio.Protocol):
     def _fail_all(self) -> None:
         waiting, self._waiting = self._waiting, {}
         self._unsent.clear()
-        for attempt, _ in waiting.values():
+        self._tell_lost(iter(waiting.values()))
+
+    def _tell_lost(self, waiting: Iterator[tuple[Any, float]]) -> None:
+        for told, (attempt, _) in enumerate(waiting, 1):
             self._lost(attempt)
+            if told == TOLD_AT_ONCE:
+                asyncio.get_running_loop().call_soon(self._tell_lost, waiting)
+                return
 
     def _wait_for_idleness(self) -> None:
         if self._idle is not None:

@@ -1,8 +1,8 @@
 """The TCP listener: queries pipelined, answers in any order, every resource bounded (RFC 7766).
 
-A connection may have MOST_OPEN questions waiting and MOST_UNSENT octets unread; beyond either it is not read from. It is closed after `idle_seconds`
-without a whole query while nothing is owed to it. A client (an IPv4 address, an IPv6 /64) may have so many connections and one more is turned away;
-when there are too many in all, the longest idle one makes room.
+A connection may have MOST_OPEN questions waiting and MOST_UNSENT octets unread; beyond either it is not read from, and beyond MOST_OWED octets it is
+cut. It is closed after `idle_seconds` without a whole query while nothing is owed to it. A client (an IPv4 address, an IPv6 /64) may have so many
+connections and one more is turned away; when there are too many in all, the longest idle one makes room.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ MOST_OPEN = 64
 """Questions of one connection that wait for lookups."""
 MOST_UNSENT = 65536
 """Octets of replies a client has not taken yet."""
+MOST_OWED = 8 * MOST_UNSENT
+"""Octets not taken, beyond which a client is cut off: answers that it asked for before it stopped reading may be large."""
+READ_AT_ONCE = 64
+"""Questions of one connection answered before the event loop may do something else: 256 KiB are read at once, and may hold 131,072 empty ones."""
 ACCEPTED_AT_ONCE = 16
 """Connections accepted before the event loop may do something else; each costs about 0.1 ms."""
 CLOSED_AT_ONCE = 32
@@ -117,7 +121,7 @@ class TcpListener:
 class Connection(asyncio.Protocol):
     """One client's connection. `send` is where replies that waited come back."""
 
-    __slots__ = ("_address", "_blocked", "_buffer", "_client", "_ended", "_front", "_listener", "_transport", "waiting")
+    __slots__ = ("_address", "_blocked", "_buffer", "_client", "_ended", "_front", "_goes_on", "_listener", "_transport", "waiting")
 
     def __init__(self, listener: TcpListener) -> None:
         self._listener = listener
@@ -128,6 +132,7 @@ class Connection(asyncio.Protocol):
         self._client: str | None = None
         self._blocked = False
         self._ended = False
+        self._goes_on = False
         self.waiting = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -164,18 +169,29 @@ class Connection(asyncio.Protocol):
         listener = self._listener
         listener.turn()
         buffer = self._buffer
-        taken = 0
-        while self._transport is not None and not self._blocked and self.waiting < MOST_OPEN and len(buffer) - taken >= 2:
+        taken = asked = 0
+        while self._may_ask() and asked < READ_AT_ONCE and len(buffer) - taken >= 2:
             end = taken + 2 + (buffer[taken] << 8 | buffer[taken + 1])
             if len(buffer) < end:
                 break
             self._ask(bytes(buffer[taken + 2 : end]))
             taken = end
+            asked += 1
         del buffer[:taken]
         lookups = listener.engine.take_lookups()
         if lookups:
             listener.start(lookups)
+        if asked == READ_AT_ONCE and not self._goes_on:
+            self._goes_on = True
+            asyncio.get_running_loop().call_soon(self._go_on)
         self._read_on_or_wait()
+
+    def _may_ask(self) -> bool:
+        return self._transport is not None and not self._blocked and self.waiting < MOST_OPEN
+
+    def _go_on(self) -> None:
+        self._goes_on = False
+        self._read()
 
     def _ask(self, data: bytes) -> None:
         listener = self._listener
@@ -198,7 +214,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if self._blocked or self.waiting >= MOST_OPEN:
+        if self._blocked or self._goes_on or self.waiting >= MOST_OPEN:
             transport.pause_reading()
         else:
             transport.resume_reading()
@@ -214,8 +230,11 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _write(self, message: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(len(message).to_bytes(2, "big") + message)
+        transport = self._transport
+        if transport is not None:
+            transport.write(len(message).to_bytes(2, "big") + message)
+            if self._blocked and transport.get_write_buffer_size() > MOST_OWED:
+                transport.abort()
 
     def pause_writing(self) -> None:
         self._blocked = True

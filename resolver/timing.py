@@ -10,6 +10,10 @@ from time import monotonic
 from resolver.tries import TRY_SECONDS, Try
 
 TICK_SECONDS, IDLE_TICK_SECONDS = 0.02, 1.0
+DUE_AT_ONCE = 50
+"""Tries found overdue before the event loop may do something else: each may have the next one sent."""
+_DONE_COST = 0.2
+"""What one counts for whose lookup is answered already."""
 
 
 class Timing:
@@ -45,18 +49,28 @@ class Timing:
 
     def _arm(self, seconds: float) -> None:
         self.stop()
-        self._ticking = seconds == TICK_SECONDS
+        self._ticking = seconds <= TICK_SECONDS
         self._timer = self._loop.call_later(seconds, self._tick)
 
     def _tick(self) -> None:
         """Runs again whatever came of it, because no lookup ends without it."""
-        waiting = True
+        waiting, rest = True, TICK_SECONDS
         try:
             now = monotonic()
             self._each_tick(now)
-            for attempts in self._deques:
-                while attempts and attempts[0].deadline <= now:
-                    self._overdue(attempts.popleft(), now)
+            rest = 0.0 if self._look(now) else TICK_SECONDS
             waiting = any(self._deques)
         finally:
-            self._arm(TICK_SECONDS if waiting else IDLE_TICK_SECONDS)
+            self._arm(rest if waiting else IDLE_TICK_SECONDS)
+
+    def _look(self, now: float) -> bool:
+        """Whether more than DUE_AT_ONCE were overdue, so that some still are."""
+        left = float(DUE_AT_ONCE)
+        for attempts in self._deques:
+            while attempts and attempts[0].deadline <= now:
+                if left <= 0:
+                    return True
+                attempt = attempts.popleft()
+                left -= _DONE_COST if attempt.lookup.done else 1.0
+                self._overdue(attempt, now)
+        return False

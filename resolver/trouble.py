@@ -1,4 +1,4 @@
-"""Says what is wrong with upstreams and what to do about it: an alarm while it lasts, one line in the log for what was learned."""
+"""Says what is wrong with upstreams and what to do: an alarm while it lasts, which the supervisor logs; a line in the log for what was learned."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ class Trouble:
         self._alarms = alarms
         self._near: set[Server] = set()
 
-    def away(self, server: Server) -> None:
-        """It missed too many questions in a row."""
-        log.warning("upstream %s does not answer; others are asked first for %.0f s", server, server.back_off)
+    def away(self, server: Server, *, alone: bool) -> None:
+        """It missed too many questions in a row; `alone`: nobody else is there to be asked in its stead, in some zone at least."""
         self._alarms.sound(
             f"upstream {server} away",
             f"upstream {server} does not answer, or too late",
-            "others are asked meanwhile, and it is probed; check the server and the path to it, or remove it from the configuration",
+            "there is no other to ask for its names: they get what is cached, or SERVFAIL; check it and the path to it, and name a second one"
+            if alone
+            else "others are asked meanwhile, and it is probed; check the server and the path to it, or remove it from the configuration",
         )
 
     def back(self, server: Server) -> None:
         """It answers again."""
-        log.info("upstream %s answers again", server)
         self._alarms.clear(f"upstream {server} away")
 
     def near_missed(self, server: Server) -> None:
         """One question met several datagrams that nearly fitted."""
-        if server not in self._near:
-            self._near.add(server)
-            log.warning("answers from %s do not fit our questions; such questions are asked over TCP", server)
+        self._near.add(server)
         self._alarms.sound(
             f"near misses {server}",
             f"datagrams that claim to come from upstream {server} do not fit what it was asked: somebody may be guessing answers, or it is broken",
@@ -50,7 +48,6 @@ class Trouble:
 
     def looping(self, server: Server) -> None:
         """It sends our questions back to us."""
-        log.error("upstream %s sends our own questions back to us; it is asked nothing until that ends", server)
         self._alarms.sound(
             f"forwarding loop {server}",
             f"upstream {server} forwards questions to Red Hand, which forwards them to it",
@@ -59,7 +56,6 @@ class Trouble:
 
     def straight(self, server: Server) -> None:
         """It no longer does."""
-        log.info("upstream %s no longer sends our questions back", server)
         self._alarms.clear(f"forwarding loop {server}")
         self._alarms.clear(f"upstream {server} away")
 

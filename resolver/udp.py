@@ -101,6 +101,7 @@ class UdpListener:
                 else:
                     asked += 1
                     reply = self._answer_carefully(data, address)
+                    known = self._clients.known
                 if reply is not None:
                     send(data[:2] + reply, address)
         except BlockingIOError:

@@ -7,7 +7,7 @@ answer that fits wins. Who asks over which socket is `ports` and `streams`; how 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import cast
@@ -35,6 +35,8 @@ STALE_BEFORE_TRY = 3
 """Waiters get a stale answer, if there is one, when this try begins: 1.8 s after they asked (RFC 8767 section 5)."""
 HOPEFUL_TRIES = 64
 """Tries in flight to a zone whose servers are all silent; further questions fail at once, so that a black hole does not keep clients waiting."""
+MOVED_AT_ONCE = 50
+"""Lookups asked anew because their server went away, before the event loop may do something else."""
 NEAR_MISSES = 3
 """Near misses on one question after which it is asked over TCP, and no datagram is believed any more."""
 
@@ -58,6 +60,7 @@ class Upstreams:
         self._budget = Budget()
         self._timing = Timing(self._overdue, self._each_tick)
         self._next_second = 0.0
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._dice = Dice()
         self.lookup_times = Histogram()
@@ -81,6 +84,7 @@ class Upstreams:
 
     def close(self) -> None:
         """Closes every socket; lookups still open are not answered."""
+        self._closed = True
         self._timing.stop()
         special.expect_loops(None)
         for server in self._all:
@@ -224,15 +228,27 @@ class Upstreams:
 
     def _leave(self, server: Server, now: float) -> None:
         """A server is away: what others can answer does not wait for it any longer."""
-        self._trouble.away(server)
+        self._trouble.away(server, alone=any(zone.servers == [server] for zone in self._zones.values()))
         server.check_at = min(server.check_at, now + CHECK_SECONDS)
         self._changed()
-        for attempt in self._timing.running():
+        self._move(server, self._timing.running())
+
+    def _move(self, server: Server, attempts: Iterator[Try]) -> None:
+        """Asks others what this server was asked last."""
+        now = monotonic()
+        moved = 0
+        for attempt in attempts:
+            if not server.away or self._closed:
+                return
             lookup = attempt.lookup
             if attempt.server is server and not lookup.done and not attempt.over:
                 state = cast(Progress, lookup.state)
                 if state.begun == attempt.number + 1 < len(TRY_SECONDS) and not state.next_server().away:
                     self._try(lookup, state, now)
+                    moved += 1
+                    if moved == MOVED_AT_ONCE:
+                        self._loop.call_soon(self._move, server, attempts)
+                        return
 
     def _changed(self) -> None:
         for zone in self._zones.values():
@@ -250,17 +266,19 @@ class Upstreams:
         question = attempt.question
         lookup = attempt.lookup
         state = lookup.state
-        if not lookup.done and state.tcp:  # type: ignore[attr-defined] # `start` set it
-            return False
         now = monotonic()
+        if not lookup.done and state.tcp:  # type: ignore[attr-defined] # `start` set it
+            if fit(data, attempt) is Fit.YES and attempt.land() and attempt.server.heard(now - attempt.sent_at, now):
+                self._came_back(attempt.server, now)  # what it says is not believed, but that it answers is
+            return False
         if (data[12 : 12 + len(question)] != question or data[2] < 128) and not self._fits(data, attempt, now):
             return False
         server = attempt.server
-        if attempt.waits:
-            attempt.waits = False
-            server.waiting -= 1
+        landed = attempt.land()
         if server.heard(now - attempt.sent_at, now):
             self._came_back(server, now)
+        elif landed and attempt.number == COPY and server.away:
+            server.probe_failed(now)  # too late to bring it back; when the try's time is over, nobody waits for it any more
         if lookup.done:
             if attempt.number == LOOP:
                 self._watch.answered(server, data)
@@ -384,6 +402,8 @@ class Upstreams:
         return True
 
     def _stream_lost(self, attempt: Try) -> None:
+        if self._closed:
+            return
         if attempt.odd_case and not attempt.lookup.done:
             self._trouble.near_missed(attempt.server)
         attempt.land()

@@ -34,7 +34,7 @@ def test_every_rule_and_its_neighbours_are_suffixes_exactly_when_the_library_say
 
 @given(
     st.lists(
-        st.sampled_from(["com", "uk", "co", "ck", "www", "kawasaki", "city", "jp", "example", "amazonaws", "s3", "compute", "io", "github"]),
+        st.sampled_from(["com", "uk", "co", "ck", "www", "kawasaki", "city", "jp", "example", "no", "telemark", "bo", "io", "github"]),
         min_size=1,
     )
 )
@@ -56,7 +56,7 @@ def test_any_name_is_a_suffix_exactly_when_the_library_says_so(labels: list[str]
         ("unlisted", "subtree", "public suffix"),
         ("any.ck", "subtree", "public suffix"),
         ("github.io", "subtree", "public suffix"),
-        ("amazonaws.com", "subtree", "public suffix of many owners"),
+        ("telemark.no", "subtree", "public suffix of many owners"),
         ("landing.house.example", "exact", "must always resolve"),
         ("x.landing.house.example", "exact", "is below landing.house.example"),
         ("house.example", "subtree", "cover landing.house.example"),
@@ -75,7 +75,7 @@ def test_refused_with_a_reason(text: str, match: Match, complaint: str) -> None:
     ("text", "match"),
     [
         ("blocked.example", "subtree"),
-        ("amazonaws.com", "exact"),
+        ("telemark.no", "exact"),
         ("customer.github.io", "subtree"),
         ("www.ck", "subtree"),
         ("house.example", "exact"),
@@ -90,7 +90,7 @@ def test_what_an_order_may_name(text: str, match: Match) -> None:
 
 
 LABELS = st.lists(
-    st.sampled_from(["www", "deep", "kept", "landing", "house", "feed", "example", "test", "arpa", "localhost", "x", "s3", "amazonaws", "com"])
+    st.sampled_from(["www", "deep", "kept", "landing", "house", "feed", "example", "test", "arpa", "localhost", "x", "bo", "telemark", "no"])
 )
 
 

@@ -123,6 +123,17 @@ def test_the_watch_ends_and_the_fast_path_is_back(house: House) -> None:
     assert house.listener.asked == asked, "from the packet cache, not beside the loop"
 
 
+def test_who_was_watched_is_no_stranger_when_the_table_of_clients_has_been_set_aside(house: House) -> None:
+    """That happens whenever it is full, and when a client of IPv6 is watched."""
+    watch(house, "127.0.0.2")
+    house.allowed.set_aside()
+    for _ in range(WATCH_SECONDS + 1):
+        house.ask("127.0.0.2", LIMIT // 2)
+        house.rig.advance(1)
+    assert not house.rates.watched
+    assert house.ask("127.0.0.2", LIMIT // 2) == {"answer": LIMIT // 2}
+
+
 def test_answers_that_had_to_wait_are_limited_too(house: House) -> None:
     watch(house, "127.0.0.2")
     house.rates.queries = 1000
