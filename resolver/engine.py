@@ -69,7 +69,8 @@ PREFETCH_LEAST_SECONDS = 20
 MAX_WAITERS = 512
 """Queries that wait for one lookup; one more is told SERVFAIL.
 
-Right after a start, hundreds ask for the most popular name while a slow upstream answers it. To answer so many at once takes 10 ms on a busy machine."""
+Right after a start, hundreds ask for the most popular name while a slow upstream answers it. To answer so many at once takes 10 ms on a busy
+machine."""
 
 TALLIES_AT_ONCE = 2000
 """References whose blocks are taken at once: 0.1 ms."""
