@@ -32,6 +32,11 @@ class Alarm:
     """Unix seconds."""
 
 
+def plain(text: str) -> str:
+    """The text without what steers a terminal: a process that was taken over must not reach the operator's."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 @dataclass(slots=True)
 class Register:
     """All alarms that are on. `log` takes a line; `changed` is called after every change."""
@@ -45,7 +50,7 @@ class Register:
 
     def sound(self, source: str, name: str, what: str, remedy: str) -> None:
         """It is wrong since now; or since before, in other words."""
-        name, what, remedy = name[:MOST_NAME], what[:MOST_WORDS], remedy[:MOST_WORDS]
+        name, what, remedy = plain(name)[:MOST_NAME], plain(what)[:MOST_WORDS], plain(remedy)[:MOST_WORDS]
         before = self.on.get((source, name))
         if before is None and sum(key[0] == source for key in self.on) >= MOST_OF_ONE:
             return
@@ -57,8 +62,9 @@ class Register:
 
     def clear(self, source: str, name: str) -> None:
         """It is over."""
-        self.told.pop((source, name[:MOST_NAME]), None)
-        if (alarm := self.on.pop((source, name[:MOST_NAME]), None)) is not None:
+        name = plain(name)[:MOST_NAME]
+        self.told.pop((source, name), None)
+        if (alarm := self.on.pop((source, name), None)) is not None:
             self.log(f"over after {int(self.now()) - alarm.since} s: ALARM {alarm.name} ({source})")
             self.changed()
 

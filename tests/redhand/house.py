@@ -19,6 +19,7 @@ import psutil
 import yaml
 
 from redhand import status
+from resolver.settings import Upstream
 from tests.resolver.servers import ENVIRONMENT, HOST, Scripted
 from tests.tools import DEADLINE, free_ports, wait_for
 
@@ -86,7 +87,7 @@ class House:
 
 
 @contextmanager
-def house(directory: Path, upstream: Scripted, workers: int = 2, role: str = "resolver", **more: Any) -> Iterator[House]:
+def house(directory: Path, upstream: Scripted | Upstream, workers: int = 2, role: str = "resolver", **more: Any) -> Iterator[House]:
     """A running house whose list blocks blocked.example."""
     (port,) = free_ports(1)
     directory.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def house(directory: Path, upstream: Scripted, workers: int = 2, role: str = "re
         "resolver": {
             "listen": [f"{HOST}:{port}"],
             "workers": workers,
-            "upstreams": [{"address": upstream.upstream.address}],
+            "upstreams": [{"address": (upstream.upstream if isinstance(upstream, Scripted) else upstream).address}],
             "cache_mb": 16,
             "most_lookups_per_client": 16384,
             "most_lookups_per_domain": 16384,

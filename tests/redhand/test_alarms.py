@@ -56,6 +56,15 @@ def test_what_a_process_said_ends_with_it_but_not_what_its_successor_said() -> N
     assert {alarm["name"] for alarm in alarms.report()} == {"of another"}
 
 
+def test_a_process_gone_wrong_cannot_steer_the_operator_s_terminal() -> None:
+    alarms, said, _ = register()
+    alarms.heard("worker-1", sounded("dis\x1b[2Jk", "it is\nbroken", "\x9b31mmend it"))
+    (alarm,) = alarms.report()
+    assert all(str(value).isprintable() for value in [*alarm.values(), *said])
+    alarms.heard("worker-1", {"clear": "dis\x1b[2Jk"})
+    assert alarms.report() == []
+
+
 def test_a_process_gone_wrong_cannot_fill_memory() -> None:
     alarms, said, _ = register()
     for number in range(3 * MOST_OF_ONE):
