@@ -69,7 +69,13 @@ def start(command: Sequence[str], *, core: int | None = None, cwd: Path | None =
     try:
         with pinned(core):
             return subprocess.Popen(
-                [program, *command[1:]], cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=out or subprocess.PIPE, stderr=subprocess.STDOUT
+                [program, *command[1:]],
+                cwd=cwd,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                stdout=out or subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the comparison, which ends what it started
             )
     finally:
         if out is not None:

@@ -8,6 +8,7 @@ Memory is read of each process every 10 seconds. Growth is that between the seco
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -177,6 +178,12 @@ class _Run:
         self.lists = [data.write_lines(scratch / f"list{number}", RED_HAND.form(names, 1)) for number, names in enumerate((self.listed, self.later))]
         self.kept = self.listed[: data.LISTED // 2]
         self.swaps = 0
+        self.enough = False
+
+    def end_early(self, *_: object) -> None:
+        """Ends after the segment under way: what was measured is written all the same."""
+        print("  stopping after this segment", flush=True)
+        self.enough = True
 
     def measure(self) -> Soak:
         """Starts everything, soaks, ends everything."""
@@ -209,10 +216,11 @@ class _Run:
             self._file(each)
         began = time.monotonic()
         number = 0
-        while (at := time.monotonic() - began) < self.seconds or number < FILES:
+        while not self.enough and ((at := time.monotonic() - began) < self.seconds or number < FILES):
             number += 1
             found.segments.append(self._one(server, found, began, at, self._file(number), names))
             self._tell(found, began)
+        found.seconds = min(found.seconds, found.took)
         return found
 
     def _one(self, server: Server, found: Soak, began: float, at: float, queries: Path, names: Path) -> Segment:
@@ -224,6 +232,7 @@ class _Run:
             prober = subprocess.Popen(
                 [sys.executable, "-m", "bench.prober", str(server.port), str(names), str(PROBES), timed, str(out)],
                 cwd=Path(__file__).parent.parent,
+                start_new_session=True,  # Ctrl-C is for this program alone
             )
         end = time.monotonic() + self.segment - SETTLE_SECONDS
         swap_at = time.monotonic() + self.segment / 3
@@ -339,11 +348,13 @@ def main(
     seconds: Annotated[float, typer.Option(min=16, help="How long to soak.")] = 3600,
     out: Annotated[Path | None, typer.Option(help="Folder for the record, instead of bench/record/DATE-soak.")] = None,
 ) -> None:
-    """Soak Red Hand at half of its peak; exit code 1 if its memory grows by more than 2 %."""
+    """Soak Red Hand at half of its peak; exit code 1 if its memory grows by more than 2 %. Ctrl-C ends it early, with a record of what was seen."""
     try:
         machine.check_cores()
         with tempfile.TemporaryDirectory(prefix="redhand-soak-") as scratch:
-            found = _Run(seconds, Path(scratch)).measure()
+            run = _Run(seconds, Path(scratch))
+            signal.signal(signal.SIGINT, run.end_early)
+            found = run.measure()
     except BenchError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from None
