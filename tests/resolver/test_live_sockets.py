@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from resolver import ports, streams
-from resolver.ports import DRAIN_SECONDS, MOST_QUESTIONS, MOST_SECONDS, SLOTS, Dice, Ports
+from resolver.ports import CLOSED_AT_ONCE, DRAIN_SECONDS, MOST_QUESTIONS, MOST_SECONDS, SLOTS, Dice, Ports
 from resolver.sockets import bind
 from resolver.streams import Stream
 from tests.tools import free_ports, wait_for
@@ -97,7 +97,8 @@ def test_a_socket_is_retired_by_age_and_heard_a_while_longer(server: Server) -> 
         server.socket.sendto(wire[:2] + b"\x81" + wire[3:], address)
     server.drain(len(asked))
     assert not set(server.ports.open_ports()) & first
-    server.ports.retire(100.0 + MOST_SECONDS + 1.1 + DRAIN_SECONDS)
+    for _ in range(0, len(first), CLOSED_AT_ONCE):
+        server.ports.retire(100.0 + MOST_SECONDS + 1.1 + DRAIN_SECONDS)
     assert len(os.listdir("/proc/self/fd")) == before
     fresh = server.send(130.0)[1][1]
     assert server.ports.open_ports() == [fresh]

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ import dns.query
 import psutil
 import pytest
 
+from resolver.engine import MAX_WAITERS
 from resolver.settings import Upstream
 from tests.resolver.servers import (
     HOST,
@@ -406,16 +408,23 @@ def test_questions_that_differ_in_dnssec_flags_are_asked_apart(faults: Faults) -
 
 
 def test_those_who_wait_for_one_question_are_bounded(faults: Faults) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(PATIENCE)
-        client.connect((HOST, faults.worker.port))
-        for _ in range(300):
-            client.send(query("crowd.held.example").to_wire())
-        refused = [dns.message.from_wire(client.recv(4096)) for _ in range(44)]
-        assert {rcode(answer) for answer in refused} == {"SERVFAIL"}
+    with ExitStack() as opened:
+        clients = [opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(8)]  # one's queue could not hold all answers
+        for client in clients:
+            client.settimeout(PATIENCE)
+            client.connect((HOST, faults.worker.port))
+        for number in range(MAX_WAITERS):
+            clients[number % 8].send(query("crowd.held.example").to_wire())
         (first, *_) = wait_for(lambda: faults.seen("held", "crowd"), "the question")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+            late.settimeout(PATIENCE)
+            late.connect((HOST, faults.worker.port))
+            for _ in range(44):
+                late.send(query("crowd.held.example").to_wire())
+            assert {rcode(dns.message.from_wire(late.recv(4096))) for _ in range(44)} == {"SERVFAIL"}
         first.send(first.answer(RIGHT))
-        assert all(data(dns.message.from_wire(client.recv(4096))) == [RIGHT] for _ in range(256))
+        for number in range(MAX_WAITERS):
+            assert data(dns.message.from_wire(clients[number % 8].recv(4096))) == [RIGHT]
 
 
 def test_our_own_header_and_opt_go_out(faults: Faults) -> None:
