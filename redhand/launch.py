@@ -39,7 +39,9 @@ def launch(command: Sequence[str], stdin: int, fds: Sequence[int] = ()) -> subpr
         stdin=stdin,
         stdout=subprocess.PIPE,
         pass_fds=fds,
-        start_new_session=True,  # Ctrl-C is the supervisor's to pass on
+        # A group of its own, because Ctrl-C is the supervisor's to pass on; not a session, because the kernel shares cores out among sessions before
+        # it looks at priorities (autogroup, sched(7)): a build would get half of a core that a worker needs.
+        process_group=0,
         env=_environment(),
     )
 

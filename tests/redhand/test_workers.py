@@ -99,6 +99,9 @@ def test_the_standby_is_made_again_and_shown_apart(tmp_path: Path, upstream: Ups
         first = wait_for(running.standby, "the standby")
         assert [child["name"] for child in running.report()["children"]] == ["worker-0"]
         assert psutil.Process(first).nice() == 0, "whoever takes over must not be a low priority's"
+        session = os.getsid(running.process.pid)
+        assert {os.getsid(process.pid) for process in running.processes()} == {session}, "priorities count within a session only (autogroup)"
+        assert os.getpgid(first) == first, "Ctrl-C is the supervisor's to pass on"
         os.kill(first, signal.SIGKILL)
         second = wait_for(lambda: running.standby() not in (0, first) and running.standby(), "another standby")
         worker, _ = kill(running, "worker-0")
