@@ -33,6 +33,7 @@ import psutil
 import pytest
 import yaml
 
+from blocklists.errors import ConfigurationError
 from blocklists.job import Job, write_job
 from blocklists.settings import BlocklistSettings, FileSource
 from redhand.assembly import worker
@@ -489,7 +490,7 @@ def resolver(
     **settings: Any,
 ) -> Resolver:
     """A worker that serves `lists` and asks `upstreams`; `settings` are further ones of the resolver."""
-    (port,) = free_ports(1)
+    port = _free_at_all(addresses)
     forwarded = [ForwardZone(zone=zone, upstreams=tuple(map(_upstream, servers))) for zone, servers in (zones or {}).items()]
     made = ResolverSettings(
         listen=tuple(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in addresses),
@@ -499,6 +500,20 @@ def resolver(
     )
     directory.mkdir(parents=True, exist_ok=True)
     return Resolver(lists, made, port, directory / "worker.log", program)
+
+
+def _free_at_all(addresses: Iterable[str]) -> int:
+    """A port that nobody has at any of the addresses: one that is free at the first may be in use at another."""
+
+    def found() -> int:
+        (port,) = free_ports(1)
+        try:
+            bind([(address, port) for address in addresses], 1).close()
+        except ConfigurationError:
+            return 0
+        return port
+
+    return wait_for(found, "a port that is free at every address")
 
 
 def _upstream(server: Upstream | Scripted) -> Upstream:
