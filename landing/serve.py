@@ -6,24 +6,17 @@ goes out on standard output when the page is served. SIGTERM stops it in less th
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import logging
 import resource
-import signal
-import socket
 import sys
 from asyncio import Transport
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h11
-import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from blocklists import confine, logs, readers
+from blocklists import confine, logs, readers, web
 from blocklists.tell import tell
 from landing.app import create_app
 from landing.settings import LandingSettings
@@ -103,50 +96,6 @@ def guarded(settings: LandingSettings) -> type[GuardedProtocol]:
     return type("GuardedProtocol", (GuardedProtocol,), bounds)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, saying when it is ready, and ending with status 0 when it is asked to end."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        print(json.dumps({"ready": True}), flush=True)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-
-    def _stop(self) -> None:
-        self.should_exit = True
-
-
-def configuration(settings: LandingSettings, state_dir: Path) -> uvicorn.Config:
-    """How uvicorn serves the page."""
-    return uvicorn.Config(
-        create_app(settings, state_dir, tell),
-        http=guarded(settings),
-        ws="none",
-        lifespan="on",
-        interface="asgi3",
-        loop="asyncio",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        proxy_headers=False,
-        h11_max_incomplete_event_size=MAX_HEAD,
-        limit_concurrency=settings.connections,
-        timeout_keep_alive=settings.idle_seconds,
-        timeout_graceful_shutdown=2,
-        backlog=2048,
-    )
-
-
 def _raise_descriptor_limit(wanted: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -161,11 +110,17 @@ def main() -> None:
     logs.to_stderr("landing", job.get("logs", "text"))
     if job.get("confined") is True:
         confine.confine([readers.prepare(Path(job["state_dir"]))])
-    # uvicorn warns of each malformed request: a flood would fill the log, and say nothing the operator could act on.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     _raise_descriptor_limit(2 * settings.connections + 256)
-    sockets = [socket.socket(fileno=descriptor) for descriptor in job["sockets"]]
-    asyncio.run(Server(configuration(settings, Path(job["state_dir"]))).serve(sockets))
+    web.serve(
+        create_app(settings, Path(job["state_dir"]), tell),
+        job["sockets"],
+        http=guarded(settings),
+        lifespan="on",
+        h11_max_incomplete_event_size=MAX_HEAD,
+        limit_concurrency=settings.connections,
+        timeout_keep_alive=settings.idle_seconds,
+        timeout_graceful_shutdown=2,
+    )
 
 
 if __name__ == "__main__":

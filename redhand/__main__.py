@@ -8,16 +8,18 @@ from redhand import standard
 SERVING = ("run", "resolver")
 """Commands that run workers."""
 TAKES_VALUE = ("--config", "-c")
+ONLY_SAYS = {"--help", "--version"}
+"""Options with which nothing is run, whatever else is named."""
 
 
 def command(arguments: list[str]) -> str:
-    """The command named, as far as can be seen without reading the options; empty when there is none or only its help is asked for."""
+    """The command named, as far as can be seen without reading the options; empty when there is none or only help or the version is asked for."""
     words = iter(arguments)
     for word in words:
         if word in TAKES_VALUE:
             next(words, None)
         elif not word.startswith("-"):
-            return "" if "--help" in arguments else word
+            return "" if ONLY_SAYS.intersection(arguments) else word
     return ""
 
 

@@ -90,8 +90,23 @@ cache_app = typer.Typer(no_args_is_help=True, help="Forget names in the caches o
 app.add_typer(cache_app, name="cache")
 
 
+def _version(wanted: bool) -> None:
+    if not wanted:
+        return
+    import platform
+
+    from redhand import __version__
+
+    typer.echo(f"redhand {__version__} (Python {platform.python_version()})")
+    raise typer.Exit
+
+
 @app.callback()
-def root(ctx: typer.Context, config: Config = None) -> None:
+def root(
+    ctx: typer.Context,
+    config: Config = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version, and end.")] = False,
+) -> None:
     """Remember the settings file named before the command."""
     ctx.obj = config
 
@@ -297,16 +312,6 @@ def _probe(reports: list[dict[str, Any]]) -> bool:
     for endpoint in silent:
         typer.echo(f"{endpoint} does not answer", err=True)
     return bool(endpoints) and not silent
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    import platform
-
-    from redhand import __version__
-
-    typer.echo(f"redhand {__version__} (Python {platform.python_version()})")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -7,26 +7,21 @@ workers at all. It tells who serves, how much and how well: nothing of clients.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import logging
 import os
-import signal
-import socket
 import sys
 from asyncio import Transport
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from blocklists import confine, logs
+from blocklists import confine, logs, web
 from redhand import control
 from redhand.exposition import families
 
@@ -93,24 +88,6 @@ class Brief(H11Protocol):
         super().connection_lost(exc)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, saying when it is ready, and ending with status 0 when it is asked to end."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        print(json.dumps({"ready": True}), flush=True)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
-        yield
-
-    def _stop(self) -> None:
-        self.should_exit = True
-
-
 def main() -> None:
     """Serves until it is told to stop."""
     job: dict[str, Any] = json.load(sys.stdin)
@@ -118,7 +95,6 @@ def main() -> None:
     if job.get("confined") is True:
         confine.confine(())
     logs.to_stderr("metrics", job["logs"])
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each malformed request, which says nothing the operator could act on
     state_dir, name = Path(job["state_dir"]), str(job["name"])
 
     def ask() -> dict[str, Any]:
@@ -128,12 +104,15 @@ def main() -> None:
             return {}
         return report
 
-    sockets = [socket.socket(fileno=descriptor) for descriptor in job["sockets"]]
-    configuration = uvicorn.Config(
-        app(ask), http=Brief, ws="none", lifespan="off", interface="asgi3", loop="asyncio", log_config=None, access_log=False, server_header=False,
-        proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    asyncio.run(Server(configuration).serve(sockets))
+    web.serve(
+        app(ask),
+        job["sockets"],
+        http=Brief,
+        lifespan="off",
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=1,
+    )
 
 
 if __name__ == "__main__":

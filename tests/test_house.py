@@ -159,6 +159,11 @@ def test_the_program_runs_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_path:
         [sys.executable, "-P", "-m", "redhand", "config", "check"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stdout) == (0, "built-in defaults (no config.yaml here): no mistakes\n"), run.stderr
+    (metadata,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    version = re.search(r"^Version: (\S+)$", wheel.read(metadata).decode(), re.MULTILINE)
+    said = subprocess.run([sys.executable, "-P", "-m", "redhand", "--version"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert version is not None
+    assert said.stdout.startswith(f"redhand {version[1]} "), "what is installed and what is said are one"
 
 
 # --- scripts

@@ -188,7 +188,7 @@ TRIES = """
 """
 WORKER = "import json; from resolver import worker; {tries}worker.asyncio.run = tries; worker.main()"
 BUILDER = "import json; from blocklists import builder; {tries}builder.build = tries; builder.main()"
-LANDING = "import json; from landing import serve; {tries}serve.Server.serve = tries; serve.main()"
+LANDING = "import json; from landing import serve; {tries}serve.web.Server.serve = tries; serve.main()"
 
 
 @pytest.mark.skipif(confine.landlock() < confine.WHOLE, reason="this kernel's Landlock is missing, or older than version 3 (Linux 6.2)")
