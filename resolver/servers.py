@@ -2,6 +2,9 @@
 
 A server that misses three questions in a row is *away*: clients' questions go to others. After its back-off, copies of live questions probe it, and
 one answer in time brings it back. An answer that comes late says that the server lives, and how slow it is, but does not bring it back.
+
+Long before that a server may be *doubted*: it has said nothing at all for longer than it usually takes. What it was asked is asked of another at
+once, and it is asked after the others, until it is heard or the try that raised the doubt has been waited for in full and counts as missed.
 """
 
 from __future__ import annotations
@@ -33,6 +36,9 @@ NEAR_MISS_SECONDS = 60.0
 """An alarm about near misses is over when there were none for this long."""
 CHECK_SECONDS = 60.0
 """How often we look whether a server that is away or looping sends our questions back (`watch`)."""
+DOUBT_SECONDS = (0.05, 0.4)
+"""The least and the most that a server must have been silent to be doubted. RFC 6298 section 2.4 has a second at least, for data that is sent again
+over a busy network; one question more costs little."""
 HEDGE_TIMES, HEDGE_LEAST_SECONDS = 3.0, 0.02
 """A try is old when it has waited this many times the usual time, and not less than this."""
 
@@ -71,9 +77,10 @@ class Server:
 
     __slots__ = (
         "address", "answers", "asked", "away", "away_at", "away_until", "back_at", "back_off", "bad_answers", "by_tcp", "case_strikes", "check_at",
-        "credit", "edns", "errors", "heard_at", "hedges", "keeps_case", "last_domain", "last_missed", "looping", "measured_at", "missed_tries",
-        "misses", "near_at", "near_misses", "oversized", "port", "ports", "probed_at", "probes", "probing", "refuses", "relearn_case_at",
-        "relearn_edns_at", "round_trip", "sent", "stream", "truncated", "trusted_ad", "variation", "waiting", "weight", "without_edns",
+        "credit", "doubted", "doubted_until", "edns", "errors", "heard_at", "hedges", "keeps_case", "last_domain", "last_missed", "looping",
+        "measured_at", "missed_tries", "misses", "near_at", "near_misses", "oversized", "port", "ports", "probed_at", "probes", "probing", "refuses",
+        "relearn_case_at", "relearn_edns_at", "round_trip", "sent", "stream", "truncated", "trusted_ad", "unheard", "variation", "waiting", "weight",
+        "without_edns",
     )  # fmt: skip
 
     def __init__(self, address: str, port: int, trusted_ad: bool = False, weight: int = 1) -> None:
@@ -91,6 +98,8 @@ class Server:
         self.away = self.probing = self.looping = False
         self.back_off = BACK_OFF_SECONDS[0]
         self.away_at = self.away_until = 0.0
+        self.doubted = False
+        self.doubted_until = 0.0
         self.check_at = 0.0
         """When to look next whether it sends our questions back to us (`loops`); infinite: not before something happens."""
         self.edns = self.keeps_case = True
@@ -102,6 +111,8 @@ class Server:
         self.waiting = 0
         self.asked: deque[Any] = deque()
         """First tries in order of sending, while they are young: what a hedge may be due for. Empty where there is no other server."""
+        self.unheard: Any = None
+        """The first of them that nothing was heard after, as far as `seems_silent` was told."""
         self.ports: Datagrams
         self.stream: Line
 
@@ -119,6 +130,27 @@ class Server:
             return float("inf")
         return max(HEDGE_LEAST_SECONDS, HEDGE_TIMES * (self.round_trip + 2 * self.variation))
 
+    def doubt_after(self) -> float:
+        """For how long it must say nothing to be doubted: RFC 6298's time-out, within bounds; infinite while nothing was measured."""
+        if not self.measured:
+            return float("inf")
+        return min(max(DOUBT_SECONDS[0], self.round_trip + 4 * self.variation), DOUBT_SECONDS[1])
+
+    def seems_silent(self, oldest: Any, now: float) -> Any:
+        """A try to it that has waited long enough to doubt it, if nothing at all was heard since that was sent; else None.
+
+        `oldest`: the oldest of its first tries that are open, or None. To be told at every tick.
+        """
+        unheard = self.unheard
+        if unheard is None or not unheard.waits or unheard.sent_at <= self.heard_at:
+            unheard = self.unheard = oldest if oldest is not None and oldest.sent_at > self.heard_at else None
+        return unheard if unheard is not None and now - unheard.sent_at >= self.doubt_after() else None
+
+    def doubt(self, until: float) -> None:
+        """It is asked after the others from now on, until it is heard, or else until the time given."""
+        self.doubted = True
+        self.doubted_until = until
+
     def heard(self, seconds: float, now: float) -> bool:
         """A message that fits a question came `seconds` after that left. True if this brings the server back."""
         if now - self.measured_at > FORGET_SECONDS or self.away:
@@ -130,6 +162,7 @@ class Server:
             self.round_trip += 0.125 * error
         self.measured_at = self.heard_at = now
         self.misses = 0
+        self.doubted = False
         if not self.away:
             self.probing = False
             return False

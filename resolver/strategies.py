@@ -1,7 +1,8 @@
 """Which upstream is asked first, and in which order the others follow. Pure: from how servers are doing to an order.
 
 `fastest`: the one with the shortest smoothed round trip; `ordered`: the first listed; `parallel`: the three fastest at once; `weighted`: each its
-share of first questions by `weight`. Servers that are away come last whatever the strategy, and looping ones never.
+share of first questions by `weight`. Whatever the strategy, servers that are doubted come after the others, those that are away last, and looping
+ones never.
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ AT_ONCE = 3
 
 def ordered(servers: Iterable[Server]) -> list[Server]:
     """As listed."""
-    return sorted((server for server in servers if not server.looping), key=lambda server: server.away)
+    return sorted((server for server in servers if not server.looping), key=lambda server: (server.away, server.doubted))
 
 
 def fastest(servers: Iterable[Server]) -> list[Server]:
     """The shortest round trip first; those never measured after those that were, as listed."""
-    return sorted((server for server in servers if not server.looping), key=lambda server: (server.away, not server.measured, server.round_trip))
+    usable = (server for server in servers if not server.looping)
+    return sorted(usable, key=lambda server: (server.away, server.doubted, not server.measured, server.round_trip))
 
 
 def weighted(servers: Iterable[Server]) -> list[Server]:
     """One whose turn it is first: in every `sum of weights` turns each server has `weight`, spread evenly (smooth weighted round robin)."""
     usable = [server for server in servers if not server.looping]
-    present = [server for server in usable if not server.away]
+    usable.sort(key=lambda server: (server.away, server.doubted))
+    present = [server for server in usable if not server.away and not server.doubted]
+    others = usable[len(present) :]
     for server in present:
         server.credit += server.weight
     if present:
@@ -39,7 +43,7 @@ def weighted(servers: Iterable[Server]) -> list[Server]:
         chosen.credit -= sum(server.weight for server in present)
         present.remove(chosen)
         present.insert(0, chosen)
-    return present + [server for server in usable if server.away]
+    return present + others
 
 
 ORDERS: dict[Strategy, Order] = {"fastest": fastest, "ordered": ordered, "parallel": fastest, "weighted": weighted}

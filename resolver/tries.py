@@ -74,15 +74,14 @@ class Progress:
         self.reached = self.unreachable = self.tcp = False
 
     def next_server(self) -> Server:
-        """Whom the next try goes to: round the order, passing over servers that have gone away since it was made."""
+        """Whom the next try goes to: round the order, passing over servers that have gone away or are doubted since it was made."""
         order = self.order
         number = self.begun % len(order)
-        if order[number].away and len(order) > 1:
-            for step in range(1, len(order)):
-                other = order[(number + step) % len(order)]
-                if not other.away:
-                    return other
-        return order[number]
+        first = order[number]
+        if first.away or first.doubted:
+            around = order[number:] + order[:number]
+            return min(around, key=lambda server: (server.away, server.doubted))
+        return first
 
     def other_server(self) -> bool:
         """Whether the next try would go to a server that is there and was not asked yet."""
@@ -120,7 +119,7 @@ class Zone:
         return self._order
 
     def changed(self) -> None:
-        """A server left or returned."""
+        """A server left, returned or is doubted."""
         self._sorted_until = 0.0
 
     def to_probe(self, now: float) -> list[Server]:

@@ -178,8 +178,10 @@ class Upstreams:
 
     def _each_tick(self, now: float) -> None:
         for server in self._all:
-            if server.asked:
-                self._hedge(server, now)
+            if server.doubted and now >= server.doubted_until:
+                server.doubted = False
+            if server.asked or server.unheard is not None:
+                self._doubt(server, self._hedge(server, now), now)
             server.ports.retire(now)
         if now >= self._next_second:
             self._next_second = now + 1.0
@@ -207,24 +209,40 @@ class Upstreams:
             left = server.probe_failed(now)
         else:
             lookup = attempt.lookup
-            left = attempt.number != LOOP and server.missed(now - attempt.sent_at, now, lookup, refused=refused, domain=lookup.domain)
+            resolved = lookup.done and server.heard_at < attempt.sent_at  # by another server: no name that nobody can resolve
+            domain = None if resolved else lookup.domain
+            left = attempt.number != LOOP and server.missed(now - attempt.sent_at, now, lookup, refused=refused, domain=domain)
         if left:
             self._leave(server, now)
 
-    def _hedge(self, server: Server, now: float) -> None:
-        """Sends another server a copy of what this one has had for longer than usual, while the budget lasts."""
+    def _hedge(self, server: Server, now: float) -> Try | None:
+        """Sends another server a copy of what this one has had for longer than usual, while the budget lasts. The oldest that is open."""
         asked = server.asked
+        oldest = None
         old = now - server.hedge_after()
         while asked and (asked[0].sent_at <= old or asked[0].lookup.done or asked[0].over):
             attempt = asked.popleft()
             lookup = attempt.lookup
             if lookup.done or attempt.over:
                 continue
+            oldest = oldest or attempt
             state = lookup.state
             if state.begun == 1 and state.other_server() and self._budget.spend():
                 other = self._try(lookup, state, now)
                 if other is not None:
                     other.hedges += 1
+        return oldest or (asked[0] if asked else None)
+
+    def _doubt(self, server: Server, oldest: Try | None, now: float) -> None:
+        """When it has been silent for too long: asks others at once what it was asked. That is the tries' time-out, and not paid for as a hedge."""
+        silent: Try | None = server.seems_silent(oldest, now)
+        if silent is None or server.doubted or server.away:
+            return
+        order = cast(Progress, silent.lookup.state).order
+        if any(other is not server and not other.away and not other.doubted for other in order):
+            server.doubt(silent.deadline)
+            self._changed()
+            self._move(server, self._timing.running())
 
     def _leave(self, server: Server, now: float) -> None:
         """A server is away: what others can answer does not wait for it any longer."""
@@ -238,12 +256,12 @@ class Upstreams:
         now = monotonic()
         moved = 0
         for attempt in attempts:
-            if not server.away or self._closed:
+            if not (server.away or server.doubted) or self._closed:
                 return
             lookup = attempt.lookup
             if attempt.server is server and not lookup.done and not attempt.over:
                 state = cast(Progress, lookup.state)
-                if state.begun == attempt.number + 1 < len(TRY_SECONDS) and not state.next_server().away:
+                if state.begun == attempt.number + 1 < len(TRY_SECONDS) and not (other := state.next_server()).away and other is not server:
                     self._try(lookup, state, now)
                     moved += 1
                     if moved == MOVED_AT_ONCE:
@@ -394,6 +412,7 @@ class Upstreams:
         now = monotonic()
         attempt.land()
         attempt.server.heard_at = now
+        attempt.server.doubted = False
         if not attempt.lookup.done:
             if is_truncated(data):
                 self._conclude(attempt, now, reached=True)  # cut off where nothing is too long: not the whole answer, so none

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 
-from resolver.servers import ALIVE_SECONDS, BACK_OFF_SECONDS, CAPABILITY_SECONDS, FORGET_SECONDS, IN_TIME_SECONDS, Server
+from resolver.servers import ALIVE_SECONDS, BACK_OFF_SECONDS, CAPABILITY_SECONDS, DOUBT_SECONDS, FORGET_SECONDS, IN_TIME_SECONDS, Server
 from resolver.strategies import Budget, fastest, ordered, weighted
+from resolver.tries import Progress
 
 
 def away(now: float = 100.0) -> Server:
@@ -101,6 +103,51 @@ def test_what_it_cannot_do_is_forgotten_in_the_end() -> None:
     assert (server.edns, server.keeps_case) == (True, True)
 
 
+@dataclass
+class Asked:
+    """A first try, as far as a server looks at it."""
+
+    sent_at: float
+    waits: bool = True
+
+
+def steady(seconds: float = 0.001) -> Server:
+    """One that has answered fifty questions in so many seconds each, the last at 49."""
+    server = Server("192.0.2.1", 53)
+    for second in range(50):
+        server.heard(seconds, second)
+    return server
+
+
+def test_a_server_seems_silent_when_nothing_at_all_was_heard_for_longer_than_usual() -> None:
+    server = steady()
+    asked = Asked(50.0)
+    assert server.doubt_after() == DOUBT_SECONDS[0]
+    assert [server.seems_silent(asked, now) for now in (50.02, 50.04)] == [None, None]
+    assert server.seems_silent(None, 50.06) is asked, "it is remembered, though a copy of it was sent and it is young no more"
+    server.heard(0.03, 50.07)
+    assert server.seems_silent(None, 50.08) is None
+    assert server.seems_silent(asked, 50.3) is None, "a name that takes it long, while it answers others"
+    later = Asked(50.2)
+    assert server.seems_silent(later, 50.3) is later
+    later.waits = False
+    assert server.seems_silent(None, 50.4) is None
+
+
+def test_how_long_a_server_may_be_silent_goes_by_its_usual_time() -> None:
+    assert Server("192.0.2.1", 53).doubt_after() == float("inf"), "nothing was measured"
+    assert steady(0.09).doubt_after() == pytest.approx(0.09, abs=0.01)
+    assert steady(0.9).doubt_after() == DOUBT_SECONDS[1]
+
+
+def test_doubt_ends_when_a_server_is_heard() -> None:
+    server = steady()
+    server.doubt(until=50.4)
+    assert (server.doubted, server.away) == (True, False)
+    assert not server.heard(5.0, 50.1), "it never left"
+    assert not server.doubted
+
+
 def three() -> list[Server]:
     servers = [Server(f"192.0.2.{number}", 53, False, weight) for number, weight in ((1, 1), (2, 5), (3, 4))]
     for server, seconds in zip(servers, (0.03, 0.01, 0.02), strict=True):
@@ -119,6 +166,34 @@ def test_orders() -> None:
     assert fastest(servers) == [third, first, second]
     third.away = third.looping = True
     assert ordered(servers) == [first, second], "one that sends our questions back is asked nothing"
+
+
+def test_doubted_servers_come_after_others_and_before_those_that_are_away() -> None:
+    servers = first, second, third = three()
+    first.doubt(2.0)
+    second.away = True
+    assert ordered(servers) == fastest(servers) == [third, first, second]
+    assert [weighted(servers) for _ in range(10)] == [[third, first, second]] * 10
+    third.doubt(2.0)
+    assert ordered(servers) == [first, third, second]
+    assert fastest(servers) == [third, first, second], "all that are there are doubted: as usual"
+
+
+def test_the_next_try_passes_over_who_is_doubted_or_away() -> None:
+    first, second, third = three()
+    progress = Progress([first, second, third], 1.0)
+    assert progress.next_server() is first
+    first.doubt(2.0)
+    assert progress.next_server() is second
+    second.away = True
+    assert progress.next_server() is third
+    third.away = True
+    assert progress.next_server() is first
+    first.away = True
+    assert progress.next_server() is second, "away, but not doubted as well"
+    second.doubt(2.0)
+    third.doubt(2.0)
+    assert progress.next_server() is first
 
 
 def test_weights_are_kept_exactly_and_spread_evenly() -> None:
