@@ -29,6 +29,14 @@ class SourceError(RedHandError):
         self.withdrawn = withdrawn
 
 
+class FeedError(RedHandError):
+    """What the authority's feed, or somebody in its place, gave us is not believed, or nothing came; the last verified list stays in force."""
+
+
+class BadDocument(FeedError, ValueError):
+    """A signed document is not one: not JSON, not in its one form, not what it says it is."""
+
+
 class StoreError(RedHandError):
     """A version on disk is missing, torn or altered, and is not put in force."""
 

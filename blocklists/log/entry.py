@@ -1,0 +1,68 @@
+"""One entry of the log: what somebody signed, or a batch of receipts, with the time at which the log took it.
+
+The bytes of an entry are its canonical JSON; a leaf of the tree is their hash. `logged_at` is the log's word, bound by the tree: it never goes back
+from one entry to the next. Two kinds:
+
+    {"envelope":{…},"logged_at":1763800000}                              a directive or a reviewer's decision
+    {"count":12,"logged_at":1763800000,"receipts":"sha256:…"}            receipts taken since the last such entry: how many, and their tree's root
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from blocklists.errors import BadDocument
+from blocklists.trust import envelope, strict
+from blocklists.trust.envelope import DIRECTIVE, REVIEW, Envelope
+
+MAX_OCTETS = 65_535
+"""C2SP tlog-tiles: an entry's length is two octets."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Entry(NamedTuple):
+    """One entry; either `envelope` or `receipts` is there."""
+
+    logged_at: int
+    """Unix seconds."""
+    envelope: Envelope | None = None
+    receipts: str = ""
+    """`sha256:` and the root (RFC 6962) over the receipts' envelopes in the order taken."""
+    count: int = 0
+
+    def encode(self) -> bytes:
+        """Its bytes in the log."""
+        if self.envelope is not None:
+            document = {"envelope": self.envelope.document(), "logged_at": self.logged_at}
+        else:
+            document = {"count": self.count, "logged_at": self.logged_at, "receipts": self.receipts}
+        data = strict.write(document, "the entry")
+        if len(data) > MAX_OCTETS:
+            raise BadDocument(f"the entry has {len(data)} octets, and {MAX_OCTETS} fit; split the order into several")
+        return data
+
+
+def read(data: bytes, what: str = "the entry") -> Entry:
+    """The entry in `data`, its signatures unverified. Raises BadDocument, naming `what`, unless `encode` gives the same bytes again."""
+    document = strict.read(data, what, MAX_OCTETS)
+    at = document.get("logged_at")
+    if not isinstance(at, int) or isinstance(at, bool) or not 0 <= at < 1 << 33:
+        raise BadDocument(f"{what} has no time at which it was logged, in unix seconds; the log that gave it is not one of ours")
+    if set(document) == {"envelope", "logged_at"}:
+        found = envelope.from_document(document["envelope"], what)
+        if found.kind not in (DIRECTIVE, REVIEW):
+            raise BadDocument(f"{what} holds {found.kind}, which is not logged; the log that gave it is not one of ours")
+        return Entry(at, found)
+    count, digest = document.get("count"), document.get("receipts")
+    if (
+        set(document) == {"count", "logged_at", "receipts"}
+        and isinstance(count, int)
+        and not isinstance(count, bool)
+        and 0 < count <= strict.MAX_INTEGER
+        and isinstance(digest, str)
+        and _DIGEST.fullmatch(digest)
+    ):
+        return Entry(at, None, digest, count)
+    raise BadDocument(f"{what} has the fields {', '.join(sorted(document))}, as no entry has; the log that gave it is not one of ours")

@@ -1,0 +1,1 @@
+"""Who may say what: strict JSON, keys, envelopes, the authority's policy. Pure: bytes in, judgements out."""
