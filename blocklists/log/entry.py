@@ -4,7 +4,7 @@ The bytes of an entry are its canonical JSON; a leaf of the tree is their hash. 
 from one entry to the next. Two kinds:
 
     {"envelope":{…},"logged_at":1763800000}                              a directive or a reviewer's decision
-    {"count":12,"logged_at":1763800000,"receipts":"sha256:…"}            receipts taken since the last such entry: how many, and their tree's root
+    {"logged_at":1763800000,"receipts":"sha256:…","taken":12}            receipts taken since the last such entry: how many, and their tree's root
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Entry(NamedTuple):
     envelope: Envelope | None = None
     receipts: str = ""
     """`sha256:` and the root (RFC 6962) over the receipts' envelopes in the order taken."""
-    count: int = 0
+    taken: int = 0
 
     def encode(self) -> bytes:
         """Its bytes in the log."""
         if self.envelope is not None:
             document = {"envelope": self.envelope.document(), "logged_at": self.logged_at}
         else:
-            document = {"count": self.count, "logged_at": self.logged_at, "receipts": self.receipts}
+            document = {"taken": self.taken, "logged_at": self.logged_at, "receipts": self.receipts}
         data = strict.write(document, "the entry")
         if len(data) > MAX_OCTETS:
             raise BadDocument(f"the entry has {len(data)} octets, and {MAX_OCTETS} fit; split the order into several")
@@ -55,14 +55,14 @@ def read(data: bytes, what: str = "the entry") -> Entry:
         if found.kind not in (DIRECTIVE, REVIEW):
             raise BadDocument(f"{what} holds {found.kind}, which is not logged; the log that gave it is not one of ours")
         return Entry(at, found)
-    count, digest = document.get("count"), document.get("receipts")
+    taken, digest = document.get("taken"), document.get("receipts")
     if (
-        set(document) == {"count", "logged_at", "receipts"}
-        and isinstance(count, int)
-        and not isinstance(count, bool)
-        and 0 < count <= strict.MAX_INTEGER
+        set(document) == {"taken", "logged_at", "receipts"}
+        and isinstance(taken, int)
+        and not isinstance(taken, bool)
+        and 0 < taken <= strict.MAX_INTEGER
         and isinstance(digest, str)
         and _DIGEST.fullmatch(digest)
     ):
-        return Entry(at, None, digest, count)
+        return Entry(at, None, digest, taken)
     raise BadDocument(f"{what} has the fields {', '.join(sorted(document))}, as no entry has; the log that gave it is not one of ours")
