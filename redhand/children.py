@@ -232,34 +232,34 @@ class Keeper:
         await life.ended.wait()
         return False
 
-    async def replace(self, child: Child) -> bool:
+    async def replace(self, child: Child) -> str:
         """Put a successor with another job in its place without a gap: it reads the same sockets before the old one leaves them and drains.
 
-        False if the successor did not become ready: then the old one and its job stay. A child that is not ready itself has nothing to lose: it gets
-        the new job at its next start, which is now.
+        Empty when it serves; else why it does not, and then the old one and its job stay. A child that is not ready itself has nothing to lose: it
+        gets the new job at its next start, which is now.
         """
         async with self._replacing:
             await self._turned_from("starting")
             if self.stopping.is_set():
-                return False
+                return "it is being stopped"
             if self.state != "ready":
                 await self._hasten(child)
-                return True
+                return ""
             self._swapped = asyncio.Event()
             try:
                 old = await self._swap(child)
             finally:
                 self._swapped.set()
                 self._swapped = None
-            if old is None:
-                return False
+            if isinstance(old, str):
+                return old
             self.changed()
             old.signal(SIGTERM)
             if not await old.first_of(old.ended, LEAVE_WITHIN):
                 self.say(f"{self.child.name}: process {old.pid}, which was replaced, did not end within {LEAVE_WITHIN:g} s and is killed")
                 old.signal(SIGKILL)
                 await old.ended.wait()
-            return True
+            return ""
 
     async def _turned_from(self, state: State) -> None:
         while self.state == state and not self.stopping.is_set():
@@ -272,17 +272,18 @@ class Keeper:
         await self._turned_from("waiting")
         await self._turned_from("starting")
 
-    async def _swap(self, child: Child) -> Life | None:
-        """The process that was replaced; None if its successor did not become ready."""
+    async def _swap(self, child: Child) -> Life | str:
+        """The process that was replaced; or why its successor did not become ready."""
         old = self.life
+        assert old is not None  # noqa: S101 - `replace` looked: it is ready
         try:
             successor = self._begin(child, planned=True)
         except OSError as error:
             self.say(f"{child.name}: its successor could not be started: {error}")
-            return None
+            return f"could not be started: {error}"
         if not await self._until_ready(successor):
             self.say(f"{child.name}: its successor ended before it was ready ({successor.how}); it serves on as before")
-            return None
+            return f"ended with {successor.how}" if successor.how.startswith("exit") else successor.how
         self.life, self.child = successor, child
         self._passed_on.set()
         self._entered_service(successor)

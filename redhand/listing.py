@@ -12,6 +12,8 @@ from typing import Any
 
 from blocklists.store import REBUILD
 
+DAMAGED = "list damaged"
+
 
 def alarms_of(result: dict[str, Any] | None, failed: str) -> dict[str, tuple[str, str]]:
     """What is wrong and what to do about it, by the alarm's name. `result` is the builder's last message, `failed` why it is none, if it is none."""
@@ -29,5 +31,5 @@ def alarms_of(result: dict[str, Any] | None, failed: str) -> dict[str, tuple[str
         found[f"source {refused['source']}"] = (said, "mend the file, or its permissions; it is read again as soon as it changes")
         other = [text for text in other if text != said]
     if other:
-        found["list damaged"] = ("; ".join(other), f"if it does not end by itself, {REBUILD}")
+        found[DAMAGED] = ("; ".join(other), f"if it does not end by itself, {REBUILD}")
     return found

@@ -19,6 +19,7 @@ from redhand.children import Child, Keeper
 
 ALARM = "settings"
 STOPPING = "Red Hand is stopping"
+REMEDY = "mend that and reload again"
 
 NEEDS_RESTART = ("state_dir", "user", "logs", "resolver.listen", "resolver.workers", "landing.listen", "metrics.listen")
 """Settings that hold what is had from the kernel once, at the start."""
@@ -91,11 +92,13 @@ class Reload:
     applied: Sequence[str] = ()
     waits: Sequence[str] = ()
     refused: str = ""
+    remedy: str = ""
+    """What to do about that, if anything."""
 
     def said(self) -> list[str]:
         """All of it for the log and for whoever asked."""
         if self.refused:
-            return [f"settings not applied, those before stay in force: {self.refused}"]
+            return ["; ".join(filter(None, (f"settings not applied, those before stay in force: {self.refused}", self.remedy)))]
         lines = [f"settings: {line} is in force" for line in self.applied] + [f"settings: {line} waits for a restart" for line in self.waits]
         return lines or ["settings: nothing changed"]
 
@@ -131,8 +134,8 @@ class Reloader:
             except Stopping as error:
                 result = Reload(refused=str(error))
             except RedHandError as error:
-                result = Reload(refused=str(error))
-                self.alarms.sound(ALARM, f"the settings were not applied, those before stay in force: {error}", "mend them and reload again")
+                result = Reload(refused=str(error), remedy=REMEDY)
+                self.alarms.sound(ALARM, f"the settings were not applied, those before stay in force: {error}", REMEDY)
             else:
                 change.accept()
                 self.take(change.arranged)
@@ -143,18 +146,22 @@ class Reloader:
             return result
 
     async def _apply(self, children: Sequence[Child]) -> None:
-        """Replace each child whose job changed; if one does not start, those before it get their old jobs back. Raises NotApplied or Stopping."""
+        """Replace each child whose job changed; if one does not start, those before it get their old jobs back. Raises NotApplied or Stopping.
+
+        What kept one from starting may keep those from getting their old jobs back, too: they serve on with the new, and that is said.
+        """
         wanted = {child.name: child for child in children}
         done: list[tuple[Keeper, Child]] = []
         for keeper in self.keepers:
             child, before = wanted.get(keeper.child.name), keeper.child
             if child is None or child == before:
                 continue
-            if not await keeper.replace(child):
+            if why := await keeper.replace(child):
                 if keeper.stopping.is_set():
                     raise Stopping(STOPPING)
+                words = [f"{child.name} did not become ready with them ({why}); see what it logged"]
                 for earlier, job in reversed([*done, (keeper, before)]):
-                    if earlier.child != job:
-                        await earlier.replace(job)
-                raise NotApplied(f"{child.name} did not become ready with them; see what it logged")
+                    if earlier.child != job and (why := await earlier.replace(job)):
+                        words.append(f"{earlier.child.name} could not be given its old ones back ({why}) and serves with the new")
+                raise NotApplied("; ".join(words))
             done.append((keeper, before))

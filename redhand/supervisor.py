@@ -31,7 +31,7 @@ from redhand.beside import beside
 from redhand.children import Child, Keeper, Patience, once
 from redhand.hangs import HANGS_SECONDS, LOOK_SECONDS, Hangs
 from redhand.lending import Lending
-from redhand.listing import alarms_of
+from redhand.listing import DAMAGED, alarms_of
 from redhand.processes import Life
 from redhand.reload import STOPPING, Arranged, Change, Reload, Reloader
 from redhand.seen import Seen
@@ -49,7 +49,7 @@ BUILD_SLOW = 60.0
 """Seconds after which a build that goes on is an alarm: ten million names take less, unless the disk is slow."""
 
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
-"""Seconds before a failed build (a full disk, another build under way) is tried again: the first time, and at the longest."""
+"""Seconds before a build that failed (a full disk, another one under way) or found damage is tried again: the first time, and at the longest."""
 
 log = logging.getLogger("redhand")
 
@@ -251,16 +251,20 @@ class Supervisor:
         self.serving.set()
 
     async def _follow(self, *, build: bool) -> None:
-        """Build again whenever a source changes; a change during a build is met by the next."""
+        """Build again whenever a source changes; a change during a build is met by the next.
+
+        After damage was found, too: whether it was mended, by that build or by an operator, only another one can say.
+        """
         patience = Patience(RETRY_FIRST, RETRY_LONGEST)
-        again = 0.0
+        again = 0.0 if DAMAGED in self._of_list else math.inf
         while True:
             if build:
                 asked = self.look.is_set()
                 self.look.clear()
                 await self._build(asked)
-                again = time.monotonic() + patience.ended(0) if self.failed else math.inf
-                if not self.failed:
+                unsound = self.failed or DAMAGED in self._of_list
+                again = time.monotonic() + patience.ended(0) if unsound else math.inf
+                if not unsound:
                     patience.forgive()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.look.wait(), POLL_SECONDS)

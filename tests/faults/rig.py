@@ -140,8 +140,8 @@ class Installation:
         return (self.directory / "run.log").read_text()
 
     @contextmanager
-    def running(self, *, prefix: Sequence[str] = (), **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """`redhand run`, serving; ended at the end."""
+    def running(self, *, prefix: Sequence[str] = (), before: str = "", **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`redhand run`, serving; ended at the end. `before`: Python that the supervisor does first, where it waits longer than a test can."""
         with ExitStack() as stack:
             upstream = stack.enter_context(Scripted(says(f"A {ELSEWHERE}")))
             settings: dict[str, Any] = {
@@ -160,9 +160,10 @@ class Installation:
                 },
             }
             (self.directory / "config.yaml").write_text(json.dumps(settings))
+            program = ("-c", f"{before}\nfrom redhand.__main__ import main\nmain()") if before else ("-m", "redhand")
             with (self.directory / "run.log").open("w") as log:
                 process = subprocess.Popen(
-                    [*prefix, sys.executable, "-P", "-m", "redhand", "run"],
+                    [*prefix, sys.executable, "-P", *program, "run"],
                     cwd=self.directory,
                     env={**UNMEASURED, "PYTHONUNBUFFERED": "1", **environment},
                     stdout=log,
@@ -207,6 +208,18 @@ class Installation:
         begun = time.monotonic()
         wait_for(lambda: self.log.count(f"ALARM {name} ({source}):") <= self.log.count(f": ALARM {name} ({source})\n"), f"end of {name}: {self.log}")
         return time.monotonic() - begun
+
+    def status(self) -> str:
+        """What `redhand status` prints: words of an alarm on a line each, as on a terminal that is wide enough."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "redhand", "status"],
+            cwd=self.directory,
+            env=UNMEASURED,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
 
     def worker_pids(self, supervisor: int) -> list[int]:
         """Of the workers that have said on disk that they serve."""

@@ -44,7 +44,7 @@ def test_a_successor_that_dies_while_the_one_before_delivers_is_replaced_at_once
         await until(lambda: len(lives(tmp_path, "worker-0")) == 3 and keeper.state == "ready", LEAVE_WITHIN - 1)
         assert not replacing.done(), "the first still delivers what it owes"
         assert time.monotonic() - begun < LEAVE_WITHIN - 1
-        assert await replacing
+        assert await replacing == ""
         assert keeper.restarts == 1
         keeper.stop()
         await task
@@ -137,5 +137,55 @@ def test_a_client_that_reads_no_dump_is_asked_for_no_second_one() -> None:
         with pytest.raises(TimeoutError):
             await pass_on(reader, send, DEADLINE)
         os.close(writer)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fails_again", [False, True])
+def test_one_that_does_not_start_with_its_new_job_leaves_all_with_their_old(fails_again: bool, tmp_path: Path) -> None:
+    """`fails_again`: the one before cannot be started with its old job either; then it serves on with the new, and that is said."""
+
+    async def scenario() -> None:
+        said: list[str] = []
+        old = [child(name, tmp_path) for name in ("worker-0", "worker-1", "landing")]
+        new = [
+            child("worker-0", tmp_path, noise=["new"]),
+            child("worker-1", tmp_path, noise=["out of memory"], end=3),
+            child("landing", tmp_path, other=1),
+        ]
+        keepers = [Keeper(each, said.append) for each in old]
+        tasks = [asyncio.create_task(keeper.keep()) for keeper in keepers]
+        await until(lambda: all(keeper.state == "ready" for keeper in keepers))
+        pids = [keeper.report()["pid"] for keeper in keepers]
+
+        class Arranged:
+            children = new
+
+        def refuse(_: Any) -> None:
+            raise AssertionError("what was not applied is not gone by")
+
+        def broken(line: str) -> None:
+            said.append(line)
+            if fails_again and line.endswith("it serves on as before"):
+                old[0].job["end"] = 4
+
+        for keeper in keepers:
+            keeper.say = broken
+        reloader = Reloader(lambda: Change(Arranged, ["all"], [], lambda: refuse(0)), keepers, refuse, said.append, keepers[0].alarms)  # type: ignore[arg-type]
+        refused = (await reloader.reload()).refused
+        assert refused.startswith("worker-1 did not become ready with them (ended with exit code 3); see what it logged")
+        assert said[-1] == f"settings not applied, those before stay in force: {refused}; mend that and reload again"
+        assert "worker-1: out of memory" in said
+        kept = "; worker-0 could not be given its old ones back (ended with exit code 4) and serves with the new"
+        assert refused.endswith(kept) is fails_again
+        assert (keepers[0].child == new[0]) is fails_again
+        assert [keeper.child for keeper in keepers[1:]] == old[1:]
+        assert [keeper.state for keeper in keepers] == ["ready"] * 3
+        assert [keeper.restarts for keeper in keepers] == [0] * 3
+        assert [keeper.report()["pid"] for keeper in keepers[1:]] == pids[1:], "nobody who did not change was touched"
+        assert len(lives(tmp_path, "landing")) == 1
+        for keeper in keepers:
+            keeper.stop()
+        await asyncio.gather(*tasks)
 
     asyncio.run(scenario())

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from blocklists import store
 from redhand.reload import differences, held_back
 from tests.redhand.house import RIGHT, House, Load, house
+from tests.redhand.test_seen import command
 from tests.resolver.servers import HOST, Asked, Scripted, ask, data, says
 from tests.tools import free_ports, wait_for
 
@@ -235,3 +237,40 @@ def test_only_what_waits_is_held_back() -> None:
     assert possible == {"state_dir": "a", "resolver": {"workers": 1, "cache_mb": 9}, "landing": {"listen": ["x"]}}
     assert differences(old, possible) == {"resolver.cache_mb": (8, 9)}
     assert set(differences(possible, new)) == {"state_dir", "resolver.workers", "landing.listen"}
+
+
+@pytest.mark.parametrize("loaded", [False, True], ids=["the first cannot start", "the second cannot start"])
+def test_a_successor_that_cannot_start_costs_no_query_and_reload_says_why(loaded: bool, tmp_path: Path, upstream: Scripted) -> None:
+    """No version of the list on the disk is sound, so that no new worker can open one. `loaded`: but the standby has, and takes the first's place."""
+    with house(tmp_path, upstream) as running:
+        standby = wait_for(running.standby, "the standby")
+        wait_for(lambda: f"memfd:redhand {store.RULES}" in Path(f"/proc/{standby}/maps").read_text(), "it to open the list")
+        before = [running.pid(f"worker-{number}") for number in range(2)]
+        for manifest in (tmp_path / "state" / "versions").glob("*/manifest.json"):
+            manifest.unlink()
+        if not loaded:
+            os.kill(standby, signal.SIGKILL)
+            wait_for(lambda: running.standby() not in (0, standby), "another standby")
+        running.write(block_ttl_seconds=7)
+        with Load(running.port, rate=500) as load:
+            wait_for(lambda: len(load.asked) > 100, "some load")
+            said = command(running, "reload", code=1)
+            after = len(load.asked)
+            wait_for(lambda: len(load.asked) > after + 100, "more questions")
+        assert load.lost() == load.wrong() == []
+        failed = f"worker-{int(loaded)}"
+        assert f"not applied, those before stay in force: {failed} did not become ready with them (ended with exit code 1)" in said
+        assert "; see what it logged" in said
+        assert said.endswith("; mend that and reload again\n")
+        logged = [line for line in running.said().splitlines() if f"ERROR {failed} resolver: " in line]
+        assert any("run: redhand blocklist build" in line for line in logged), "and that says what to do"
+        assert ("worker-0 could not be given its old ones back" in said) is loaded
+        (alarm,) = (alarm for alarm in running.report()["alarms"] if alarm["name"] == "settings")
+        assert failed in alarm["what"]
+        assert running.pid("worker-1") == before[1]
+        assert (running.pid("worker-0") == before[0]) is not loaded
+        wait_for((tmp_path / "state" / "versions" / "2").exists, "a reload to have the list built anew")
+        assert "block_ttl_seconds = 7 is in force" in command(running, "reload")
+        assert {ask(running.port, "blocked.example").answer[0].ttl for _ in range(20)} == {7}
+        wait_for(lambda: not running.report()["alarms"], "the alarms to end")
+        print(f"{len(load.asked)} questions, {failed} not replaced, 0 lost")
