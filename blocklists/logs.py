@@ -27,7 +27,7 @@ WITHIN = 10.0
 _MOST_TEMPLATES = 500
 """Different words remembered at a time."""
 _NUMBERS = re.compile(r"(?<!\S)\d+(?!\S)")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PLAIN = re.compile(r'[^\s"=]+')
 
 

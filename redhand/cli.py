@@ -1,12 +1,10 @@
 """The program `redhand`: its own commands, and those of the rooms.
 
-Nothing heavy is imported until a command needs it, so that help is quick and an install without some extra still runs the rest. What is refused on
-purpose (RedHandError) ends as one message on stderr, without a traceback: exit code 2 when the settings are wrong, 1 otherwise.
+Nothing heavy is imported until a command needs it, so that help is quick and an install without some extra still runs the rest.
 """
 
 from __future__ import annotations
 
-import errno
 import importlib
 import json
 import os
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from blocklists.errors import ConfigurationError, RedHandError
+from blocklists.errors import RedHandError
+from redhand.ending import ending
 
 if TYPE_CHECKING:
     from redhand.assembly import Role
@@ -119,24 +118,9 @@ def load(ctx: typer.Context, config: Path | None) -> Configuration:
 
 
 def _supervise(ctx: typer.Context, config: Path | None, role: Role) -> None:
-    import asyncio
+    from redhand.serving import serve
 
-    from blocklists import logs
-    from redhand import activation, launch, privileges
-    from redhand.assembly import plan
-    from redhand.supervisor import Supervisor, say
-
-    configuration = load(ctx, config)
-    logs.to_stderr("supervisor", configuration.settings.logs)
-    account = privileges.account(configuration)
-    privileges.house(configuration, account)
-    planned = plan(configuration, role, activation.take(os.environ))
-    if account.uid != os.geteuid():
-        launch.drop_early()  # while we still may: they are another user's then
-    privileges.become(configuration, account, builds=role != "landing")
-    for warning in planned.facts["warnings"]:
-        say(f"warning: {warning}")
-    raise typer.Exit(asyncio.run(Supervisor(planned).run()))
+    raise typer.Exit(serve(config or ctx.find_root().obj, role))
 
 
 @app.command(epilog="Example: redhand run --config /etc/redhand/config.yaml")
@@ -359,26 +343,7 @@ def config_show(
 
 def main() -> None:
     """The program's entry."""
-    try:
-        app(prog_name="redhand")
-    except RedHandError as error:
-        _say_last(str(error))
-        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO) or error.filename is not None:
-            raise
-        _say_last(f"what was to be printed could not be written ({error.strerror})")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be written would be another such error
-        sys.exit(1)
-
-
-def _say_last(words: str) -> None:
-    from blocklists import logs
-
-    if logs.as_json():
-        logs.say_last(words)
-    else:
-        typer.echo(f"redhand: {words}", err=True)
+    ending(lambda: app(prog_name="redhand"))
 
 
 if __name__ == "__main__":

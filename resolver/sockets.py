@@ -16,8 +16,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import psutil
-
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
 from resolver.ports import omit_path_mtu
@@ -91,6 +89,8 @@ def expand(listen: Iterable[str]) -> list[tuple[str, int]]:
 
 
 def _machine(wildcard: str) -> list[str]:
+    import psutil  # noqa: PLC0415 - takes 5 ms to load, which a start with plain addresses need not spend
+
     family = socket.AF_INET6 if ":" in wildcard else socket.AF_INET
     found = [entry.address for entries in psutil.net_if_addrs().values() for entry in entries if entry.family == family]
     return [address for address in dict.fromkeys(found) if is_here(address)]
@@ -215,6 +215,8 @@ def _refusal(error: OSError, transport: Transport, address: str, port: int, sett
 
 def _holder(transport: Transport, port: int) -> str:
     """Who has the port, as far as this user may see."""
+    import psutil  # noqa: PLC0415 - as above
+
     for connection in psutil.net_connections(transport):
         if connection.laddr and connection.laddr.port == port and connection.pid and (transport == "udp" or connection.status == psutil.CONN_LISTEN):
             try:

@@ -251,7 +251,7 @@ def main() -> int:
     take_short_turns()  # one that was started before its supervisor took them has not inherited them
     _make_room_for_files()
     end = socket.socket(fileno=sys.stdin.fileno())
-    suffixes.load()  # every lookup counts for somebody's domain; reading the data takes 30 ms, which no query should wait for
+    suffixes.load()  # every lookup counts for somebody's domain; reading the data takes 15 ms, which no query should wait for
     standby = Standby(end)
     tell({"warm": True})
     given = standby.wait()
