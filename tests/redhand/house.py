@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,11 @@ class House:
     port: int
     settings: dict[str, Any]
     role: str = "resolver"
+    prefix: tuple[str, ...] = ()
+    """What its command begins with, before the interpreter."""
+    program: tuple[str, ...] = ("-m", "redhand")
+    fds: tuple[int, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
 
     def write(self, **resolver: Any) -> None:
@@ -49,9 +54,9 @@ class House:
 
     def start(self) -> None:
         """Returns once it serves."""
-        command = [sys.executable, "-P", "-m", "redhand", self.role, "--config", str(self.directory / "config.yaml")]
+        command = [*self.prefix, sys.executable, "-P", *self.program, self.role, "--config", str(self.directory / "config.yaml")]
         with (self.directory / "log").open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=UNMEASURED)
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env={**UNMEASURED, **self.environment}, pass_fds=self.fds)
         wait_for(lambda: self.report().get("state") == "serving" or self.process.poll() is not None, "it to serve")
         assert self.process.poll() is None, self.said()
 
@@ -87,9 +92,17 @@ class House:
 
 
 @contextmanager
-def house(directory: Path, upstream: Scripted | Upstream, workers: int = 2, role: str = "resolver", **more: Any) -> Iterator[House]:
-    """A running house whose list blocks blocked.example."""
-    (port,) = free_ports(1)
+def house(
+    directory: Path,
+    upstream: Scripted | Upstream,
+    workers: int = 2,
+    role: str = "resolver",
+    port: int = 0,
+    how: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Iterator[House]:
+    """A running house whose list blocks blocked.example. `how`: fields of House that say how it is started; `more`: settings."""
+    port = port or free_ports(1)[0]
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "own.txt").write_text("blocked.example\n")
     settings = {
@@ -106,7 +119,7 @@ def house(directory: Path, upstream: Scripted | Upstream, workers: int = 2, role
         "blocklists": {"sources": [{"id": "own", "path": "own.txt", "format": "domains"}]},
         **more,
     }
-    found = House(directory, port, settings, role)
+    found = House(directory, port, settings, role, **(how or {}))
     found.write()
     found.start()
     try:

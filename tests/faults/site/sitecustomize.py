@@ -3,6 +3,8 @@
 A disk that hangs: `HANGING_DISK` names a directory, and after a colon a file; while the file is there, whatever asks for anything in the directory
 waits. It reaches what Python opens, makes, renames, removes, flushes and looks at by stat.
 
+An endless loop: with `LOOPS_ON_USR1` set, SIGUSR1 catches whatever the main thread does in one.
+
 A clock that is faked: under libfaketime 0.9.10 `time.sleep` fails (clock_nanosleep of CLOCK_MONOTONIC with an absolute time: EINVAL), so it is made
 of select instead.
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -55,6 +58,14 @@ def install(directory: str, sign: str) -> None:
 
 if "faketime" in os.environ.get("LD_PRELOAD", ""):
     time.sleep = lambda seconds: select.select([], [], [], seconds)[0] and None
+
+if "LOOPS_ON_USR1" in os.environ:
+
+    def loop(*_: Any) -> None:
+        while True:
+            pass
+
+    signal.signal(signal.SIGUSR1, loop)
 
 if "HANGING_DISK" in os.environ:
     install(*os.environ["HANGING_DISK"].split(":"))
