@@ -51,6 +51,9 @@ BUILD_SLOW = 60.0
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a build that failed (a full disk, another one under way) or found damage is tried again: the first time, and at the longest."""
 
+TOLD = ("pinned", "first_skipped", "skipped")
+"""What of a build's result the operator is told in the log: not the same each time that a build is only tried again."""
+
 log = logging.getLogger("redhand")
 
 Edited = Callable[[float], bool]
@@ -299,7 +302,8 @@ class Supervisor:
                 self.say(f"block list: {screen.blocked(result)}, built in {result['seconds']:.1f} s")
             elif asked:
                 self.say(f"block list: {screen.blocked(result)}, as before")
-            self._tell(result)
+            if asked or self.listed is None or any(self.listed[told] != result[told] for told in ("serial", *TOLD)):
+                self._tell(result)
             self.listed = result
         raised = alarms_of(result, self.failed)
         for name, (what, remedy) in raised.items():

@@ -85,8 +85,10 @@ def test_a_damaged_pin_is_an_alarm_until_it_is_unpinned(tmp_path: Path) -> None:
         (house.state / "pin").write_text("{")
         house.write_list("listed.example", "later.example")
         house.alarm("list damaged")
+        wait_for(lambda: shown(house, "list damaged")[0] > 3, "it to be looked at again")
+        assert house.log.count("pinned to version 1") == 1, "what stays as it is, is told once"
         seconds, what, remedy = shown(house, "list damaged")
-        assert 0 <= seconds < 30
+        assert 3 < seconds < 30
         assert what.startswith(f"{house.state}/pin is damaged (")
         assert "run: redhand blocklist unpin" in what
         assert remedy == "if it does not end by itself, run: redhand blocklist build"

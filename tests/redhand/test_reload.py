@@ -145,6 +145,17 @@ def test_settings_that_cannot_be_read_to_their_end_keep_nothing_from_stopping(tm
         assert running.end() < 5
 
 
+def test_a_reload_that_waited_for_a_disk_goes_on_when_it_answers(tmp_path: Path, upstream: Scripted) -> None:
+    with house(tmp_path, upstream, workers=1) as running:
+        (tmp_path / "config.yaml").rename(tmp_path / "whole.yaml")
+        os.mkfifo(tmp_path / "config.yaml")
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "reading the settings again" in running.said(), "it to read")
+        assert data(ask(running.port, "blocked.example")) == ["A 127.0.0.1"]
+        (tmp_path / "config.yaml").write_text((tmp_path / "whole.yaml").read_text() + "logs: text\n")
+        wait_for(lambda: "settings: nothing changed" in running.said(), "the end of the reload")
+
+
 def test_what_needs_a_restart_is_named_and_the_rest_applied(tmp_path: Path, upstream: Scripted) -> None:
     with house(tmp_path, upstream, workers=1) as running:
         (port,) = free_ports(1)
