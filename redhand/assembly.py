@@ -27,7 +27,6 @@ from blocklists.watch import Sources
 from redhand import __version__, activation, config, crosscheck, launch, privileges, status
 from redhand.children import Child
 from redhand.config import Configuration, Settings
-from redhand.launch import module
 from redhand.reload import Arranged, Change, differences, held_back, shown
 from redhand.standby import Waiting
 from redhand.supervisor import Plan
@@ -61,7 +60,7 @@ def build_job(configuration: Configuration, clock: Timekeeper) -> Job:
 def builder(configuration: Configuration, clock: Timekeeper) -> Child:
     """The process that builds the next version."""
     job = replace(build_job(configuration, clock), confined=True, logs=configuration.settings.logs)
-    return Child("builder", module("blocklists.background"), json.loads(write_job(job)))
+    return Child("builder", ("blocklists.background",), json.loads(write_job(job)))
 
 
 def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound: list[sockets.Bound], nonce: str = "") -> Child:
@@ -85,14 +84,14 @@ def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
     section["resolver"] = section["resolver"] or first_listener(settings)
     fds = tuple(each.socket.fileno() for each in bound)
     job = {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds), "confined": True, "logs": settings.logs}
-    return Child("landing", module("landing.serve"), job, fds)
+    return Child("landing", ("landing.serve",), job, fds)
 
 
 def metrics(settings: Settings, bound: sockets.Bound) -> Child:
     """The process that shows the supervisor's figures to Prometheus. Nothing waits for it."""
     fd = bound.socket.fileno()
     job = {"name": status.MAIN, "state_dir": str(settings.state_dir), "sockets": [fd], "logs": settings.logs, "confined": True}
-    return Child("metrics", module("redhand.metrics"), job, (fd,), awaited=False)
+    return Child("metrics", ("redhand.metrics",), job, (fd,), awaited=False)
 
 
 def _metrics_socket(settings: Settings, warnings: list[str]) -> sockets.Bound | None:

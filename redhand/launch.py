@@ -19,11 +19,6 @@ from resolver import channel
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def module(name: str) -> tuple[str, ...]:
-    """The command that runs one of our modules. -P: a directory called `resolver` where the operator stands must not be taken for ours."""
-    return (sys.executable, "-P", "-m", name)
-
-
 def _environment() -> dict[str, str]:
     """Children run the code their supervisor runs: from a checkout that is not installed, they are told where it stands."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LISTEN_")}  # systemd passed its sockets to us alone
@@ -33,9 +28,10 @@ def _environment() -> dict[str, str]:
 
 
 def launch(command: Sequence[str], stdin: int, fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start a program that dies with this one. Raises OSError when it cannot be started."""
+    """Start one of our modules, or a program, as something that dies with this one. Raises OSError when it cannot be started."""
     return subprocess.Popen(  # noqa: S603 - our own command line, no shell
-        (sys.executable, "-I", "-S", str(ROOT / "redhand" / "lifeline.py"), str(os.getpid()), *command),
+        # -P: a directory called `resolver` where the operator stands must not be taken for ours.
+        (sys.executable, "-P", str(ROOT / "redhand" / "lifeline.py"), str(os.getpid()), *command),
         stdin=stdin,
         stdout=subprocess.PIPE,
         pass_fds=fds,
@@ -70,8 +66,8 @@ class Started:
 
 _early: list[Started] = []
 
-WORKER = module("resolver.worker")
-GENTLE = module("resolver.gentle")
+WORKER = ("resolver.worker",)
+GENTLE = ("resolver.gentle",)
 """A worker that loads itself at the lowest priority."""
 
 MOST_EARLY = 8
