@@ -233,7 +233,7 @@ class Engine:
         if front is None:
             self.counters.prohibited += 1
             return error_reply(query, REFUSED, _PROHIBITED)
-        query.limit = max(query.limit, front.most_octets)
+        query.limit = front.most_octets or query.limit
         query.front = front
         qtype = query.qtype
         if qtype in _NOT_DATA:
@@ -251,7 +251,7 @@ class Engine:
         second = self.clock.second
         if answer is not None and second < answer.expires:
             return self._answer(query, front, answer, key)
-        zone = self._zone_of(query.key)
+        zone = self._zone_of(query.key) if self._zones else b""
         if not zone:
             local = special_reply(query)
             if local is not None:
@@ -322,7 +322,7 @@ class Engine:
 
     def _prefetch(self, query: Query, key: bytes, answer: Answer) -> None:
         domain = domain_of(query.key)
-        if self.domains.has_room(domain):
+        if self.domains.enter(domain):
             self.counters.prefetched += 1
             self._start(Lookup(query.front.group, query, key, self._zone_of(query.key), answer, domain))
 
@@ -374,7 +374,7 @@ class Engine:
     def _look_up(self, query: Query, group: Group, key: bytes, zone: bytes, stale: Answer | None) -> bytes | None:
         counters = self.counters
         client = query.client = client_of(query.address[0]) if query.address else ""
-        if not self.clients.has_room(client):
+        if not self.clients.enter(client):
             if self.clients.is_full():
                 return self._no_room(query)
             counters.capped_client += 1
@@ -382,7 +382,8 @@ class Engine:
         lookup = group.in_flight.get(key)
         if lookup is None:
             domain = domain_of(query.key)
-            if not self.domains.has_room(domain):
+            if not self.domains.enter(domain):
+                self.clients.leave(client)
                 if self.domains.is_full():
                     return self._no_room(query)
                 counters.capped_domain += 1
@@ -390,9 +391,9 @@ class Engine:
             lookup = Lookup(group, query, key, zone, stale, domain)
             self._start(lookup)
         elif len(lookup.waiters) >= MAX_WAITERS:
+            self.clients.leave(client)
             return self._no_room(query)
         lookup.waiters.append(query)
-        self.clients.enter(client)
         counters.waited += 1
         return None
 
@@ -401,9 +402,9 @@ class Engine:
         return self._failure(query, _TOO_MANY)
 
     def _start(self, lookup: Lookup) -> None:
+        """Of a lookup that its domain has room for, and has entered."""
         lookup.generation = self.policy.generation
         lookup.group.in_flight[lookup.key] = lookup
-        self.domains.enter(lookup.domain)
         self.counters.lookups += 1
         self._new.append(lookup)
 
@@ -427,16 +428,17 @@ class Engine:
     def answered(self, lookup: Lookup, answer: Answer) -> list[tuple[Query, bytes]]:
         """Keeps what an upstream said and gives every waiter's reply (all but its ID), each with its own case, flags, OPT and size."""
         second = self.clock.second
-        if lookup.was_flushed(answer.chain):
+        if lookup.forgotten and lookup.was_flushed(answer.chain):
             answer.lifetime = 0
         answer.stored = answer.aged = second
         answer.expires = second + answer.lifetime
         if answer.lifetime:
             lookup.group.answers.put(lookup.key, answer, footprint(answer))
-        rule = self._listed_since(lookup)
         waiters = self._finish(lookup)
-        if rule is not None:
-            return [(query, self._block(query, rule, of_question=True)) for query in waiters]
+        if lookup.generation != self.policy.generation:
+            rule = self._listed_since(lookup)
+            if rule is not None:
+                return [(query, self._block(query, rule, of_question=True)) for query in waiters]
         return [(query, self._answer(query, query.front, answer, lookup.key)) for query in waiters]
 
     def _listed_since(self, lookup: Lookup) -> Rule | None:

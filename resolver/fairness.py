@@ -39,10 +39,14 @@ class Share:
         """Whether nobody may."""
         return self.total >= self.room
 
-    def enter(self, source: str | bytes) -> None:
-        """One more of this source."""
+    def enter(self, source: str | bytes) -> bool:
+        """One more of this source. False, and nothing is entered, if it may not have it."""
+        held = self._held.get(source, 0)
+        if held >= self.room - self.total or held >= self.most:
+            return False
         self.total += 1
-        self._held[source] = self._held.get(source, 0) + 1
+        self._held[source] = held + 1
+        return True
 
     def leave(self, source: str | bytes) -> None:
         """One less of this source."""

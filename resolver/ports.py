@@ -46,6 +46,9 @@ _LETTERS = bytes(0x20 if 0x61 <= octet <= 0x7A else 0 for octet in range(256))
 """The bit that makes a lower-case letter a capital; 0 for what is no letter. Lengths of labels are below 64, so they are none."""
 
 
+_number = int.from_bytes
+
+
 class Dice:
     """Unpredictable numbers from the system's generator, drawn many at a time."""
 
@@ -80,8 +83,8 @@ class Dice:
             self._octets = os.urandom(16384)
             start, end = 0, size - 4
             self._used = end
-        chosen = int.from_bytes(self._octets[start:end], "big") << 32  # type and class, the last four octets, stay as they are
-        return (int.from_bytes(question, "big") ^ int.from_bytes(question.translate(_LETTERS), "big") & chosen).to_bytes(size, "big")
+        chosen = _number(self._octets[start:end]) << 32  # type and class, the last four octets, stay as they are
+        return (_number(question) ^ _number(question.translate(_LETTERS)) & chosen).to_bytes(size)
 
 
 class _Port:

@@ -57,6 +57,8 @@ _READ_IN_FULL = frozenset((*_NAMES_IN_DATA, _NAPTR, *_WHOLE_NAME_IN_DATA, ANY))
 _NEVER_KEPT = frozenset((OPT, *range(128, 256)))
 """Types that are no data of any name (RFC 6895 section 3.1)."""
 
+_ONE_ANSWER = (1, 0)
+"""The usual `counts`, one object for all that are kept."""
 _KEPT_AUTHORITY = frozenset((SOA, NSEC, NSEC3, RRSIG))
 MAX_CHAIN = 16
 """Aliases followed in one answer; a longer chain is refused (as BIND and Unbound do)."""
@@ -173,9 +175,10 @@ def _read_plain(data: bytes, start: int, qtype: int, answers: int, limits: Limit
 
     None when it is not that case. What follows the answers is dropped unread, so it need not be well-formed.
     """
-    tail = bytearray()
     ttls = []
-    lifetime = limits.longest
+    shortest, longest = limits.shortest, limits.longest
+    lifetime = longest
+    kept_as_sent = True
     position = start
     head = b"\xc0\x0c" + data[start - 4 : start]
     only = _LENGTHS.get(qtype)
@@ -186,12 +189,23 @@ def _read_plain(data: bytes, start: int, qtype: int, answers: int, limits: Limit
         end = position + 12 + length
         if end > len(data) or (only is not None and length != only):
             return None
-        ttl = _bounded(ttl, limits.shortest, limits.longest)
+        if not shortest <= ttl <= longest:
+            ttl = _bounded(ttl, shortest, longest)
+            kept_as_sent = False
         lifetime = min(lifetime, ttl)
-        tail += head + _U32.pack(ttl) + data[position + 10 : end]
         ttls.append((position + 6, ttl))
         position = end
-    return Answer(NOERROR, bytes(tail), (answers, 0), tuple(ttls), lifetime)
+    tail = data[start:position]
+    if not kept_as_sent:
+        tail = _with_ttls(tail, ttls, start)
+    return Answer(NOERROR, tail, _ONE_ANSWER if answers == 1 else (answers, 0), tuple(ttls), lifetime)
+
+
+def _with_ttls(tail: bytes, ttls: list[tuple[int, int]], start: int) -> bytes:
+    patched = bytearray(tail)
+    for offset, ttl in ttls:
+        _U32.pack_into(patched, offset - start, ttl)
+    return bytes(patched)
 
 
 def _bounded(ttl: int, shortest: int, longest: int) -> int:

@@ -12,8 +12,8 @@ from resolver.tries import TRY_SECONDS, Try
 TICK_SECONDS, IDLE_TICK_SECONDS = 0.02, 1.0
 DUE_AT_ONCE = 50
 """Tries found overdue before the event loop may do something else: each may have the next one sent."""
-_DONE_COST = 0.2
-"""What one counts for whose lookup is answered already."""
+_DONE_COST, _LANDED_COST = 0.2, 0.01
+"""What one counts for whose lookup is answered already, and which has landed itself as well."""
 
 
 class Timing:
@@ -67,10 +67,17 @@ class Timing:
         """Whether more than DUE_AT_ONCE were overdue, so that some still are."""
         left = float(DUE_AT_ONCE)
         for attempts in self._deques:
-            while attempts and attempts[0].deadline <= now:
+            while attempts:
+                attempt = attempts[0]
+                settled = attempt.lookup.done and not attempt.waits
+                if not settled and attempt.deadline > now:
+                    break
                 if left <= 0:
                     return True
-                attempt = attempts.popleft()
-                left -= _DONE_COST if attempt.lookup.done else 1.0
-                self._overdue(attempt, now)
+                attempts.popleft()
+                if settled:  # let go of at once, whatever its time: what the next ones need is then still near in memory
+                    left -= _LANDED_COST
+                else:
+                    left -= _DONE_COST if attempt.lookup.done else 1.0
+                    self._overdue(attempt, now)
         return False

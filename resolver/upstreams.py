@@ -143,7 +143,7 @@ class Upstreams:
             return None
         if number == STALE_BEFORE_TRY:
             self._deliver(self._engine.overdue(lookup))
-        server = state.next_server()
+        server = state.next_server() if number else state.order[0]
         state.begun += 1
         state.open += 1
         attempt = Try(lookup, number, server, now)
@@ -301,8 +301,9 @@ class Upstreams:
             if attempt.number == LOOP:
                 self._watch.answered(server, data)
             return True
-        if is_truncated(data) or len(data) > UDP_PAYLOAD:
-            if is_truncated(data):
+        truncated = is_truncated(data)
+        if truncated or len(data) > UDP_PAYLOAD:
+            if truncated:
                 server.truncated += 1
             else:
                 server.oversized += 1
@@ -341,10 +342,11 @@ class Upstreams:
     def _settle(self, data: bytes, attempt: Try, now: float, *, tcp: bool = False) -> None:
         lookup = attempt.lookup
         server = attempt.server
-        if attempt.edns and refuses_edns(data, attempt):
+        rcode = data[3] & 15
+        if (rcode or not data[7]) and refuses_edns(data, attempt):  # what has answers refuses nothing
             self._without_edns(attempt, now, tcp)
             return
-        if data[3] & 15 not in _SAYS:
+        if rcode not in _SAYS:
             server.errors += 1
             self._conclude(attempt, now, reached=True)
             return

@@ -19,8 +19,7 @@ def test_heavy_sources_share_and_leave_room(heavy: int) -> None:
     share = Share(1000, 1000)
     for _ in range(2000):
         for source in range(heavy):
-            if share.has_room(str(source)):
-                share.enter(str(source))
+            share.enter(str(source))
     left = share.room - share.total
     assert left >= 1000 // (heavy + 1) - heavy
     assert share.has_room("new")
@@ -38,11 +37,11 @@ def test_what_is_held_is_what_came_and_has_not_left(seed: int, room: int, most: 
         if dice.random() < 0.4 and held[source]:
             share.leave(source)
             held[source] -= 1
-        elif share.has_room(source):
-            share.enter(source)
+        elif (had_room := share.has_room(source)) == share.enter(source) and had_room:
             held[source] += 1
             assert held[source] <= most
         else:
+            assert not had_room
             assert held[source] >= min(most, room - held.total())
         assert share.total == held.total() <= room
         assert len(share) == len(+held)
