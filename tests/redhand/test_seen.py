@@ -321,7 +321,7 @@ def test_a_control_socket_that_cannot_be_made_is_an_alarm_and_no_failure(tmp_pat
         assert running.said().count("ALARM control socket") == 1
         (in_the_way / "file").rmdir()
         in_the_way.rmdir()
-        wait_for(lambda: not running.report()["alarms"], "the alarm to be over")
+        wait_for(lambda: not running.report()["alarms"], "the alarm to be over", 8)
         assert report(running)["alarms"] == []
         assert "over after" in running.said()
 
@@ -343,8 +343,9 @@ def test_an_upstream_that_falls_silent_is_an_alarm_with_since_and_remedy(tmp_pat
             client.send(query(f"silent{number}.example").to_wire())
         wait_for(lambda: [alarm for alarm in running.report()["alarms"] if "away" in alarm["name"]], "the alarm")
         client.close()
-        shown = command(running, "status")
-        assert "AWAY" in shown
+        shown = wait_for(
+            lambda: next((text for text in [command(running, "status")] if "AWAY" in text), ""), "the figures, which come a moment later"
+        )
         assert f"ALARM     upstream {upstream.upstream.address} away, for " in shown
         os.kill(running.pid("worker-0"), signal.SIGKILL)
         wait_for(lambda: "over after" in running.said(), "that the alarm ends with the process that raised it")
