@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from redhand import status
 from redhand.__main__ import plain
+from tests.tools import DEADLINE, free_ports, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -61,3 +63,24 @@ def test_the_supervisor_loads_neither_the_command_lines_library_nor_what_only_so
 def test_a_worker_loads_no_library_that_checks_or_reads_settings() -> None:
     """The supervisor has checked them; pydantic alone takes 60 ms, yaml 8 ms."""
     assert not loaded("import resolver.worker") & {"pydantic", "pydantic_core", "yaml", "typer", "rich", "psutil"}
+
+
+def test_garbage_is_looked_for_again_once_the_supervisor_has_loaded(tmp_path: Path) -> None:
+    """Else it would grow for as long as it runs: asyncio's tasks and their exceptions are cycles."""
+    (tmp_path / "list").write_text("blocked.example\n")
+    (tmp_path / "config.yaml").write_text(
+        f"state_dir: state\nmetrics: {{listen: ''}}\nresolver: {{listen: ['127.0.0.1:{free_ports(1)[0]}'], workers: 1, "
+        "upstreams: [{address: '127.0.0.1:9'}]}\nblocklists: {sources: [{id: own, path: list, format: domains}]}\n"
+    )
+    code = "import atexit, gc, sys; atexit.register(lambda: print('looks:', gc.isenabled())); from redhand.__main__ import main; main()"
+    command = [sys.executable, "-P", "-c", code, "resolver", "--config", str(tmp_path / "config.yaml")]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(
+                lambda: (status.read(tmp_path / "state", status.MAIN) or {}).get("state") == "serving" or process.poll() is not None, "it to serve"
+            )
+        finally:
+            process.terminate()
+        said, _ = process.communicate(timeout=DEADLINE)
+    assert "looks: True" in said
+    assert process.returncode == 0
