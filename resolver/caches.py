@@ -15,8 +15,8 @@ from time import perf_counter
 from typing import NamedTuple
 
 from blocklists import names
-from resolver.engine import Front, Group
 from resolver.generations import SHARDS, Generations, Value
+from resolver.groups import Front, Group
 from resolver.packetcache import GENERATION_SHIFT, Clock
 
 SLICE_SECONDS = 0.0003

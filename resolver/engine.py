@@ -8,33 +8,27 @@ what came of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from struct import Struct
 
 from blocklists.index import Rule
-from resolver.authored import BlockAnswers, any_reply
+from resolver.authored import any_reply
 from resolver.fairness import MOST_LOOKUPS, MOST_WAITING, Share, domain_of
-from resolver.generations import Generations
-from resolver.packetcache import Clock, PacketCache, aged
+from resolver.groups import Front, Group, Lookup
+from resolver.packetcache import Clock
 from resolver.policy import Policy
 from resolver.prefixes import client_of
 from resolver.records import Answer
+from resolver.replies import fresh_reply, stale_reply
 from resolver.special import special_reply
 from resolver.tally import Tally
 from resolver.wire import (
-    AD,
     ANY,
     AXFR,
     CD,
     IXFR,
     MAILA,
     MAILB,
-    NOERROR,
     NOTIMP,
-    NXDOMAIN,
     OPT,
-    PLAIN_OPT,
-    QR,
-    RA,
     RD,
     REFUSED,
     SERVFAIL,
@@ -45,20 +39,13 @@ from resolver.wire import (
     Unreadable,
     ede,
     error_reply,
-    opt_record,
     read_query,
     truncated_reply,
 )
 
-_HEAD = Struct(">HHHHH")
-"""A header without its ID."""
-_U32 = Struct(">I")
-
-EDE_OTHER, EDE_STALE, EDE_PROHIBITED, EDE_STALE_NXDOMAIN = 0, 3, 18, 19
+EDE_OTHER, EDE_PROHIBITED = 0, 18
 EDE_NO_REACHABLE_AUTHORITY, EDE_NETWORK_ERROR = 22, 23
 
-STALE_TTL = 30
-"""Seconds a stale answer is announced for (RFC 8767 section 4)."""
 FAILURE_SECONDS = 5
 FAILURE_MOST_SECONDS = 30
 """How long a failed lookup is remembered: doubling from the first to the second (RFC 9520 section 3.2)."""
@@ -77,71 +64,11 @@ TALLIES_AT_ONCE = 2000
 
 _NOT_DATA = {AXFR: REFUSED, IXFR: REFUSED, OPT: NOTIMP, TKEY: NOTIMP, TSIG: NOTIMP, MAILA: NOTIMP, MAILB: NOTIMP}
 """Question types that no name has data of, and what is said of them."""
-_RD_AND_CD = RD | CD
 _PROHIBITED = ede(EDE_PROHIBITED)
 _CLIENT_HAS_TOO_MANY = ede(EDE_OTHER, b"too many questions in flight from this client")
 _DOMAIN_HAS_TOO_MANY = ede(EDE_OTHER, b"too many questions in flight for this domain")
 _TOO_MANY = ede(EDE_OTHER, b"too many questions in flight")
-_STALE = {NOERROR: ede(EDE_STALE), NXDOMAIN: ede(EDE_STALE_NXDOMAIN)}
 _FLAGS = tuple(bytes((number,)) for number in range(4))
-
-
-class Lookup:
-    """A question on its way upstream, and who waits for it. `key` is unique among those in flight of one group (name, type, DO, CD).
-
-    `generation` is the policy's at which the question was judged; `domain` whose share of the lookups in flight it takes up; `forgotten` the index
-    keys under which nothing that is on its way may be kept, because they were flushed meanwhile (`caches`).
-    """
-
-    __slots__ = ("cd", "do", "domain", "done", "forgotten", "generation", "group", "key", "name_key", "question", "stale", "state", "waiters", "zone")
-
-    def __init__(self, group: Group, query: Query, key: bytes, zone: bytes, stale: Answer | None, domain: bytes) -> None:
-        self.group = group
-        self.domain = domain
-        self.key = key
-        self.name_key = query.key
-        self.question = query.name + query.question[-4:]
-        self.do = query.do
-        self.cd = query.flags & CD != 0
-        self.zone = zone
-        self.stale = stale
-        self.waiters: list[Query] = []
-        self.done = False
-        self.forgotten: tuple[bytes, ...] = ()
-        self.generation = 0
-        self.state: object = None
-
-    def was_flushed(self, chain: Sequence[bytes] = ()) -> bool:
-        """Whether its name, or one that its answer leads to, was flushed while it was on its way."""
-        return bool(self.forgotten) and any(name.startswith(self.forgotten) for name in (self.name_key, *chain))
-
-
-class Group:
-    """Clients treated alike: their block answers, their answer cache, their questions in flight."""
-
-    __slots__ = ("answers", "blocks", "in_flight", "name")
-
-    def __init__(self, name: str, landing_addresses: Sequence[str], block_ttl: int, most_bytes: int) -> None:
-        self.name = name
-        self.blocks = BlockAnswers(landing_addresses, block_ttl)
-        self.answers: Generations[Answer] = Generations(most_bytes)
-        self.in_flight: dict[bytes, Lookup] = {}
-
-
-class Front:
-    """Where a client's query enters: its group, and the packet cache of that group and transport.
-
-    `most_octets` is the largest message of the transport where that is not for the client to say (TCP), else 0; `young` is the cache's innermost
-    part, for the one loop that cannot afford a call.
-    """
-
-    __slots__ = ("group", "most_octets", "packets", "young")
-
-    def __init__(self, group: Group, most_bytes: int, clock: Clock, most_octets: int = 0) -> None:
-        self.group = group
-        self.packets = PacketCache(most_bytes, clock)
-        self.young = self.packets.map.young
-        self.most_octets = most_octets
 
 
 class Counters:
@@ -313,7 +240,7 @@ class Engine:
             until -= answer.lifetime // PREFETCH_SHARE
             if second >= until and second >= answer.failed_until and key not in front.group.in_flight:
                 self._prefetch(query, key, answer)
-        reply = self._compose(query, answer)
+        reply = fresh_reply(query, answer, second)
         if len(reply) + 2 > query.limit:
             return self._truncated(query)
         if query.constant and second < until and answer.rcode != SERVFAIL:
@@ -335,22 +262,6 @@ class Engine:
             answer.judged = policy.generation
         return answer.blocked_by
 
-    def _compose(self, query: Query, answer: Answer) -> bytes:
-        second = self.clock.second
-        if answer.aged != second:
-            answer.tail = aged(answer.tail, answer.ttls, second - answer.stored, 12 + len(query.question))
-            answer.aged = second
-        flags = query.flags
-        head = QR | RA | flags & _RD_AND_CD | answer.rcode
-        if answer.ad and (query.do or flags & AD):
-            head |= AD
-        options = answer.options
-        answers, authorities = answer.counts
-        if not query.edns:
-            return _HEAD.pack(head, 1, answers, authorities, 0) + query.question + answer.tail
-        opt = opt_record(query.do, options) if options else PLAIN_OPT[query.do]
-        return _HEAD.pack(head, 1, answers, authorities, 1) + query.question + answer.tail + opt
-
     def _truncated(self, query: Query) -> bytes:
         self.counters.truncated += 1
         return truncated_reply(query)
@@ -362,13 +273,7 @@ class Engine:
             if rule is not None:
                 return self._block(query, rule, of_question=False)
         self.counters.stale += 1
-        patched = bytearray(answer.tail)
-        base = 12 + len(query.question)
-        for offset, _ in answer.ttls:
-            _U32.pack_into(patched, offset - base, STALE_TTL)
-        flags = QR | RA | query.flags & _RD_AND_CD | answer.rcode
-        opt = opt_record(query.do, _STALE.get(answer.rcode, _STALE[NOERROR])) if query.edns else b""
-        reply: bytes = _HEAD.pack(flags, 1, answer.counts[0], answer.counts[1], 1 if opt else 0) + query.question + bytes(patched) + opt
+        reply = stale_reply(query, answer)
         return reply if len(reply) + 2 <= query.limit else self._truncated(query)
 
     def _look_up(self, query: Query, group: Group, key: bytes, zone: bytes, stale: Answer | None) -> bytes | None:

@@ -14,7 +14,8 @@ from itertools import islice
 
 from resolver import knots
 from resolver.clients import Clients
-from resolver.engine import Engine, Front, Lookup
+from resolver.engine import Engine
+from resolver.groups import Front, Lookup
 from resolver.prefixes import client_of
 from resolver.wire import Query
 

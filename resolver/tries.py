@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from resolver.engine import Lookup
+from resolver.groups import Lookup
 from resolver.servers import Server
 from resolver.strategies import ORDERS, Strategy
 from resolver.wire import AD, CD, HEADER, PLAIN_OPT, RD

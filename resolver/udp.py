@@ -14,8 +14,9 @@ from time import monotonic
 from typing import Any
 
 from resolver.clients import Clients
-from resolver.engine import Engine, Front, Lookup
+from resolver.engine import Engine
 from resolver.generations import MASK
+from resolver.groups import Front, Lookup
 from resolver.histogram import Histogram
 from resolver.prefixes import client_of
 from resolver.rates import Fate, Rates, Watched

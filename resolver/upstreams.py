@@ -7,17 +7,19 @@ answer that fits wins. Who asks over which socket is `ports` and `streams`; how 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import cast
 
 from blocklists.alarms import Alarms
 from resolver import special
-from resolver.engine import EDE_NETWORK_ERROR, EDE_NO_REACHABLE_AUTHORITY, FAILURE_SECONDS, Engine, Lookup
+from resolver.engine import EDE_NETWORK_ERROR, EDE_NO_REACHABLE_AUTHORITY, FAILURE_SECONDS, Engine
+from resolver.groups import Lookup
 from resolver.histogram import Histogram
 from resolver.loops import Loops
 from resolver.matching import Fit, fit, fits_by_tcp, refuses_edns
+from resolver.patience import Patience
 from resolver.ports import Dice, Ports
 from resolver.records import BadAnswer, Limits, is_truncated, read_answer
 from resolver.servers import CHECK_SECONDS, Server
@@ -35,8 +37,6 @@ STALE_BEFORE_TRY = 3
 """Waiters get a stale answer, if there is one, when this try begins: 1.8 s after they asked (RFC 8767 section 5)."""
 HOPEFUL_TRIES = 64
 """Tries in flight to a zone whose servers are all silent; further questions fail at once, so that a black hole does not keep clients waiting."""
-MOVED_AT_ONCE = 50
-"""Lookups asked anew because their server went away, before the event loop may do something else."""
 NEAR_MISSES = 3
 """Near misses on one question after which it is asked over TCP, and no datagram is believed any more."""
 
@@ -59,6 +59,7 @@ class Upstreams:
         self._nonce = nonce
         self._budget = Budget()
         self._timing = Timing(self._overdue, self._each_tick)
+        self._patience = Patience(self._budget, self._timing.running, self._try, self._changed)
         self._next_second = 0.0
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -86,6 +87,7 @@ class Upstreams:
         """Closes every socket; lookups still open are not answered."""
         self._closed = True
         self._timing.stop()
+        self._patience.stop()
         special.expect_loops(None)
         for server in self._all:
             self._loop.remove_reader(server.ports.fileno())
@@ -181,7 +183,7 @@ class Upstreams:
             if server.doubted and now >= server.doubted_until:
                 server.doubted = False
             if server.asked or server.unheard is not None:
-                self._doubt(server, self._hedge(server, now), now)
+                self._patience.look(server, now)
             server.ports.retire(now)
         if now >= self._next_second:
             self._next_second = now + 1.0
@@ -215,58 +217,12 @@ class Upstreams:
         if left:
             self._leave(server, now)
 
-    def _hedge(self, server: Server, now: float) -> Try | None:
-        """Sends another server a copy of what this one has had for longer than usual, while the budget lasts. The oldest that is open."""
-        asked = server.asked
-        oldest = None
-        old = now - server.hedge_after()
-        while asked and (asked[0].sent_at <= old or asked[0].lookup.done or asked[0].over):
-            attempt = asked.popleft()
-            lookup = attempt.lookup
-            if lookup.done or attempt.over:
-                continue
-            oldest = oldest or attempt
-            state = lookup.state
-            if state.begun == 1 and state.other_server() and self._budget.spend():
-                other = self._try(lookup, state, now)
-                if other is not None:
-                    other.hedges += 1
-        return oldest or (asked[0] if asked else None)
-
-    def _doubt(self, server: Server, oldest: Try | None, now: float) -> None:
-        """When it has been silent for too long: asks others at once what it was asked. That is the tries' time-out, and not paid for as a hedge."""
-        silent: Try | None = server.seems_silent(oldest, now)
-        if silent is None or server.doubted or server.away:
-            return
-        order = cast(Progress, silent.lookup.state).order
-        if any(other is not server and not other.away and not other.doubted for other in order):
-            server.doubt(silent.deadline)
-            self._changed()
-            self._move(server, self._timing.running())
-
     def _leave(self, server: Server, now: float) -> None:
         """A server is away: what others can answer does not wait for it any longer."""
         self._trouble.away(server, alone=any(zone.servers == [server] for zone in self._zones.values()))
         server.check_at = min(server.check_at, now + CHECK_SECONDS)
         self._changed()
-        self._move(server, self._timing.running())
-
-    def _move(self, server: Server, attempts: Iterator[Try]) -> None:
-        """Asks others what this server was asked last."""
-        now = monotonic()
-        moved = 0
-        for attempt in attempts:
-            if not (server.away or server.doubted) or self._closed:
-                return
-            lookup = attempt.lookup
-            if attempt.server is server and not lookup.done and not attempt.over:
-                state = cast(Progress, lookup.state)
-                if state.begun == attempt.number + 1 < len(TRY_SECONDS) and not (other := state.next_server()).away and other is not server:
-                    self._try(lookup, state, now)
-                    moved += 1
-                    if moved == MOVED_AT_ONCE:
-                        self._loop.call_soon(self._move, server, attempts)
-                        return
+        self._patience.move(server)
 
     def _changed(self) -> None:
         for zone in self._zones.values():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from resolver import loops
-from resolver.engine import Lookup
+from resolver.groups import Lookup
 from resolver.servers import CHECK_SECONDS, Server
 from resolver.tries import LOOP, Try
 from resolver.trouble import Trouble

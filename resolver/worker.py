@@ -34,9 +34,10 @@ from blocklists.turns import take_short_turns
 from resolver import board, channel
 from resolver.caches import Kept
 from resolver.clients import Clients
-from resolver.engine import Engine, Front, Group
+from resolver.engine import Engine
 from resolver.following import Following
 from resolver.gentle import step_back
+from resolver.groups import Front, Group
 from resolver.listening import Listening
 from resolver.packetcache import Clock
 from resolver.policy import Policy

@@ -22,7 +22,8 @@ from blocklists import names
 from blocklists.index import Index, Part, list_values, pack_part, pack_rules
 from blocklists.sources import Basis
 from blocklists.version import assemble
-from resolver.engine import Engine, Front, Group, Lookup
+from resolver.engine import Engine
+from resolver.groups import Front, Group, Lookup
 from resolver.packetcache import Clock
 from resolver.policy import Policy
 from resolver.records import Limits, read_answer

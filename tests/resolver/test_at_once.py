@@ -17,7 +17,8 @@ import dns.name
 from blocklists.alarms import Alarms
 from resolver import servers as servers_module
 from resolver.clients import Clients
-from resolver.engine import Lookup
+from resolver.groups import Lookup
+from resolver.patience import MOVED_AT_ONCE
 from resolver.ports import Dice
 from resolver.records import Limits, read_answer
 from resolver.servers import Server
@@ -26,7 +27,7 @@ from resolver.streams import TOLD_AT_ONCE, Stream
 from resolver.tcp import MOST_OWED, READ_AT_ONCE, TcpListener
 from resolver.timing import DUE_AT_ONCE
 from resolver.tries import COPY, Try
-from resolver.upstreams import MOVED_AT_ONCE, Upstreams
+from resolver.upstreams import Upstreams
 from tests.resolver.asking import House
 from tests.resolver.rig import Rig, basis, question, upstream_says
 from tests.resolver.servers import HOST, Asked, Scripted, query, says, silent

@@ -13,8 +13,8 @@ from typing import Any
 from blocklists import names
 from resolver import caches
 from resolver.caches import Kept
-from resolver.engine import Group
 from resolver.generations import Generations
+from resolver.groups import Group
 from resolver.packetcache import Entry
 from resolver.records import Answer
 from tests.resolver.rig import Rig, basis, question, records, upstream_says

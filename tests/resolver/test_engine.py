@@ -10,8 +10,9 @@ import dns.message
 import dns.rcode
 import pytest
 
-from resolver.engine import FAILURE_MOST_SECONDS, FAILURE_SECONDS, MAX_WAITERS, STALE_TTL
+from resolver.engine import FAILURE_MOST_SECONDS, FAILURE_SECONDS, MAX_WAITERS
 from resolver.records import BadAnswer, Limits
+from resolver.replies import STALE_TTL
 from tests.resolver.rig import AS_OF, Rig, basis, errors, key, question, read, records, upstream_says
 
 ASKED = question("www.example.")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from blocklists.sources import Basis
-from resolver.engine import Front
+from resolver.groups import Front
 from tests.resolver.rig import Rig, basis, errors, question, read, records, upstream_says
 
 GOLDEN = Path(__file__).parent / "golden"

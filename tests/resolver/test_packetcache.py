@@ -10,7 +10,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from blocklists.sources import Basis
-from resolver.engine import Lookup
+from resolver.groups import Lookup
 from resolver.packetcache import Clock, PacketCache
 from resolver.records import Answer
 from tests.resolver.rig import AS_OF, Rig, basis, question, upstream_says

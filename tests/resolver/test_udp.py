@@ -14,7 +14,7 @@ import dns.rcode
 import pytest
 
 from resolver.clients import Clients
-from resolver.engine import Front, Lookup
+from resolver.groups import Front, Lookup
 from resolver.rates import STRANGER_ANSWERS, WATCH_SECONDS, Rates
 from resolver.udp import UdpListener
 from tests.resolver.rig import Rig, basis, question, upstream_says
