@@ -404,10 +404,9 @@ class Resolver:
         child.job["confined"] = False  # it writes what it covered when it ends; confined workers are tests.redhand.test_rights
         self._forget()
         self._end, theirs = channel.pair()
+        command = self.program or (sys.executable, "-P", "-m", *child.command)
         with self.log.open("ab") as log, theirs:
-            self.process = subprocess.Popen(
-                self.program or child.command, stdin=theirs, stdout=subprocess.PIPE, stderr=log, env=ENVIRONMENT, cwd=self.log.parent
-            )
+            self.process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=log, env=ENVIRONMENT, cwd=self.log.parent)
         self.heard = []
         self._reader = threading.Thread(target=self._listen, args=(self.process, self.heard), daemon=True)
         self._reader.start()
