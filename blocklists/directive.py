@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -29,7 +29,8 @@ from pydantic import (
 )
 
 from blocklists import names
-from blocklists.errors import RedHandError
+from blocklists.errors import BadDocument, RedHandError
+from blocklists.trust import strict
 
 SUSPENSION_SECONDS = 72 * 3600
 """How long one suspension lasts at most, from its effective time."""
@@ -103,6 +104,21 @@ Texts = Annotated[dict[Language, Text], Field(min_length=1, max_length=32)]
 Id = Annotated[str, _like(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "write 1 to 64 ASCII letters, digits, dots, - or _, such as FR-2026-000123")]
 Digest = Annotated[str, _like(r"sha256:[0-9a-f]{64}", "write sha256: and 64 hex digits in lower case")]
 Nonce = Annotated[str, _like(r"[0-9a-f]{32}", "write 32 hex digits in lower case")]
+
+
+class Timed(Protocol):
+    """What begins and ends by its own terms."""
+
+    @property
+    def starts(self) -> int:
+        """Unix seconds, inclusive."""
+
+    @property
+    def ends(self) -> int:
+        """Unix seconds, exclusive."""
+
+
+Order = TypeVar("Order", bound=Timed)
 
 
 class Part(BaseModel):
@@ -284,6 +300,32 @@ def load(document: Mapping[str, Any]) -> Directive:
     raise BadDirective(field, f"{names.clip(str(value))}: {text}")
 
 
+def read(payload: bytes, what: str = "the order") -> Directive:
+    """The directive in what was signed. Raises BadDocument, naming `what`, unless it is one in its one form, and carries what a signed one must."""
+    document = strict.read(payload, what, strict.MAX_PAYLOAD)
+    try:
+        found = load(document)
+        check_signable(found)
+    except BadDirective as error:
+        raise BadDocument(f"{what}: {error}") from None
+    if found.document() != document:
+        raise BadDocument(f"{what} spells a value otherwise than it is written (a name in A-labels, a time in UTC); write it so, and sign it again")
+    return found
+
+
+def check_signable(directive: Directive) -> None:
+    """Raises BadDirective for what a transcription may lack, or carry, and a signed order may not."""
+    for field in ("log", "nonce"):
+        if getattr(directive, field) is None:
+            raise BadDirective((field,), "is missing; a signed order needs it, or it could be played again elsewhere")
+    if directive.action not in {"block", "amend"}:
+        return
+    if directive.emergency and directive.emergency.confirmed_at:
+        raise BadDirective(("emergency", "confirmed_at"), "is not known when an order is signed; the reviewer's decision is an entry of its own")
+    if not (directive.removal_request or directive.owner_unidentifiable or directive.emergency):
+        raise BadDirective(("removal_request",), "is missing; say what was asked of the owner before, or give owner_unidentifiable or emergency")
+
+
 class Term(NamedTuple):
     """What a directive says for one stretch of time."""
 
@@ -322,12 +364,7 @@ def fold(directives: Sequence[Directive], now: int) -> Folded:
         followers = [directives[position] for position in positions]
         gaps = [(one.starts, one.ends) for one in followers if one.action == "suspend"]
         over = min((one.starts for one in followers if one.action == "withdraw"), default=NEVER)
-        stretches: list[Term] = []
-        for directive in reversed(chain):
-            term = Term(directive, directive.starts, min(directive.ends, over))
-            stretches = [*_without(term, gaps), *stretches]
-            over = min(over, directive.starts)
-        terms += [term for term in stretches if term.ends > now]
+        terms += [Term(*stretch) for stretch in stretches(chain, gaps, over) if stretch[2] > now]
     withdrawn = {directive.id for directive in directives if directive.action == "withdraw" and directive.starts <= now}
     return Folded(terms, tuple(sorted(withdrawn)), sorted(idle.items()))
 
@@ -354,14 +391,16 @@ def _chain(identity: str, positions: list[int], directives: Sequence[Directive],
     return chain
 
 
-def _without(term: Term, gaps: Iterable[tuple[int, int]]) -> list[Term]:
-    """What is left of a stretch after the gaps, earliest first; empty stretches left out."""
-    pieces = [term] if term.starts < term.ends else []
-    for opens, closes in gaps:
-        pieces = [
-            piece
-            for whole in pieces
-            for piece in (whole._replace(ends=min(whole.ends, opens)), whole._replace(starts=max(whole.starts, closes)))
-            if piece.starts < piece.ends
-        ]
-    return pieces
+def stretches(chain: Sequence[Order], gaps: Iterable[tuple[int, int]], over: int) -> list[tuple[Order, int, int]]:
+    """Which order of a chain (a block and its amendments, oldest first) is in force from when until when, in the order of time.
+
+    Each takes the place of the one before when it starts; `gaps` are suspensions, from when until when; all ends at `over`. Unix seconds.
+    """
+    found: list[tuple[Order, int, int]] = []
+    for order in reversed(chain):
+        pieces = [(order.starts, min(order.ends, over))]
+        for opens, closes in gaps:
+            pieces = [cut for starts, ends in pieces for cut in ((starts, min(ends, opens)), (max(starts, closes), ends)) if cut[0] < cut[1]]
+        found[:0] = [(order, starts, ends) for starts, ends in pieces if starts < ends]
+        over = min(over, order.starts)
+    return found

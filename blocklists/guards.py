@@ -45,11 +45,12 @@ class Suffixes(NamedTuple):
 class Guards:
     """The guards for one set of own and protected names.
 
-    `own` and `protected` are texts as `names.listed` takes them; its BadName is raised for one that is no name.
+    `own` and `protected` are texts as `names.listed` takes them; its BadName is raised for one that is no name. `known` are the public suffixes to
+    go by; without them, those bundled with publicsuffixlist.
     """
 
-    def __init__(self, own: Iterable[str] = (), protected: Iterable[str] = ()) -> None:
-        self._suffixes = suffixes()
+    def __init__(self, own: Iterable[str] = (), protected: Iterable[str] = (), known: Suffixes | None = None) -> None:
+        self._suffixes = suffixes() if known is None else known
         self._own = tuple(names.key(names.listed(text)) for text in (*RESERVED, *own))
         self._protected = frozenset(names.key(names.listed(text)) for text in protected)
         self._above = {above: names.key_text(key) for key in sorted((*self._own, *self._protected)) for above in _ancestors(key)}
@@ -78,7 +79,12 @@ class Guards:
 @cache
 def suffixes() -> Suffixes:
     """The rules bundled with publicsuffixlist, read once a process."""
-    rules = [line.split()[0] for line in Path(PSLFILE).read_text("utf-8").splitlines() if line.strip() and not line.startswith("//")]
+    return read_suffixes(Path(PSLFILE).read_text("utf-8"))
+
+
+def read_suffixes(text: str) -> Suffixes:
+    """The rules in a list as publicsuffix.org writes it. Raises BadName for a rule that is no name."""
+    rules = [line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("//")]
     wild = frozenset(_key(rule[2:]) for rule in rules if rule.startswith("*."))
     exceptions = frozenset(_key(rule[1:]) for rule in rules if rule.startswith("!"))
     plain = wild | {_key(rule) for rule in rules if rule[0] not in "*!"}

@@ -181,13 +181,19 @@ class Policy(Part):
     def keys_at(self, index: int) -> dict[str, PublicKey]:
         """The keys that count for the entry at a log position, by key id."""
         keys = self.at(index).keys
-        gone = {each.keyid for each in self.compromised if each.since <= index}
-        return {keyid: key for keyid, key in keys.items() if keyid not in gone} if gone.intersection(keys) else keys
+        if not self.compromised:
+            return keys
+        return {keyid: key for keyid, key in keys.items() if self._since.get(keyid, index + 1) > index}
 
     def offices(self, keyids: Iterable[str], index: int) -> frozenset[str]:
         """The distinct office ids behind key ids, at a log position."""
         by_key = self.at(index).by_key
         return frozenset(by_key[keyid] for keyid in keyids if keyid in by_key)
+
+    @cached_property
+    def _since(self) -> dict[str, int]:
+        """The first position at which each compromised key counts no more."""
+        return {each.keyid: each.since for each in sorted(self.compromised, key=lambda each: -each.since)}
 
     def document(self) -> dict[str, Any]:
         """Its fields as JSON knows them, absent ones left out; `load`'s inverse."""

@@ -15,6 +15,8 @@ from blocklists.names import clip
 
 MAX_DEPTH = 12
 """Nesting; a directive needs four levels, a policy seven."""
+MAX_PAYLOAD = 65_000
+"""Octets of what is signed for the log, whose entries have at most 65,535."""
 MAX_INTEGER = 2**53 - 1
 """RFC 8785 section 3.2.2.3: larger integers are not the same in every language."""
 

@@ -1,0 +1,130 @@
+"""One order from its block to its end: its amendments, suspensions and withdrawal, and what these leave in force from when until when. Pure."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from blocklists import directive as orders
+from blocklists.directive import NEVER, Directive
+from blocklists.guards import Guards
+from blocklists.sources import Basis
+
+LAYER = "orders"
+SOURCE = "feed"
+MODE = "redirect"
+"""What visitors of a name ordered through the feed are answered: the way to the page that says why."""
+CLOCKS_APART = 300
+"""Seconds by which an operator's clock and the log's may differ."""
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """A block or an amendment that stands."""
+
+    index: int
+    logged_at: int
+    digest: str
+    starts: int
+    expires: int
+    emergency: bool
+    """Whether it ends after 72 hours: no reviewer has confirmed it."""
+    document: bytes
+    """Canonical JSON without the targets, deflated: tens of thousands of orders are alike in most of their words."""
+    named: tuple[bytes, ...]
+    """Its targets: `=` and a key for an exact name, `.` and a key for a subtree."""
+    refused: Mapping[bytes, str]
+    """Those that the guards refuse, and why."""
+    held: str = ""
+    """Why it is held, if it is."""
+
+    @property
+    def ends(self) -> int:
+        return min(self.expires, self.starts + orders.EMERGENCY_SECONDS) if self.emergency else self.expires
+
+    def basis(self, identity: str, starts: int, ends: int, demonstration: bool) -> Basis:
+        """What it puts in force for one stretch of time."""
+        document = json.loads(zlib.decompress(self.document))
+        document |= {"source": SOURCE, "layer": LAYER, "verified": True, "digest": self.digest, "index": self.index}
+        if demonstration:
+            document["demonstration"] = True
+        listed = [(name[1:], name[:1] == b"=") for name in self.named if name not in self.refused]
+        return Basis("directive", MODE, identity, starts, ends, LAYER, document, listed)
+
+
+def make_order(directive: Directive, payload: bytes, index: int, logged_at: int, guards: Guards) -> Order:
+    """A block or an amendment as it is kept; each of its targets is judged on its own."""
+    document = json.loads(payload)
+    del document["targets"]
+    named: dict[bytes, None] = {}
+    refused = {}
+    for target in directive.targets or ():
+        key = target.key
+        name = (b"=" if target.match == "exact" else b".") + key
+        named[name] = None
+        if why := guards.refusal(key, target.match):
+            refused[name] = f"{target.fqdn} {why}"
+    return Order(
+        index=index,
+        logged_at=logged_at,
+        digest="sha256:" + sha256(payload).hexdigest(),
+        starts=directive.starts,
+        expires=int(directive.expires_at.timestamp()) if directive.expires_at else NEVER,
+        emergency=directive.emergency is not None,
+        document=zlib.compress(orders.canonical(document), 1),
+        named=tuple(named),
+        refused=refused or _NONE,
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """All that concerns one id."""
+
+    id: str
+    authority: str
+    """Whose officers ordered it, by its id in the policy."""
+    chain: list[Order] = field(default_factory=list)
+    """The block and its amendments, each following the one before."""
+    gaps: dict[int, int] = field(default_factory=dict)
+    """Suspensions: from when until when."""
+    over: int = NEVER
+    """When it was withdrawn."""
+    by_hand: list[tuple[int, int]] = field(default_factory=list)
+    """Suspensions carried in by hand, and withdrawals: from 0 until NEVER."""
+    decided: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """What the operator decided (hold, release, suspend): when, and by whom and why."""
+    ends: tuple[int, ...] = ()
+    """When stretches of it end, as `Docket.state` last saw them."""
+
+    def by_log(self) -> list[tuple[Order, int, int]]:
+        """What is in force from when until when by the log alone, whatever this operator does."""
+        return orders.stretches([order for order in self.chain if not order.held], self.gaps.items(), self.over)
+
+    def here(self) -> list[tuple[Order, int, int]]:
+        """The same with what was carried in by hand, and with the operator's decisions."""
+        if "suspend" in self.decided or "hold" in self.decided:
+            return []
+        return orders.stretches([order for order in self.chain if not self._holds(order)], [*self.gaps.items(), *self.by_hand], self.over)
+
+    def is_withdrawn(self, at: int) -> bool:
+        return self.over <= at or any(closes == NEVER for _, closes in self.by_hand)
+
+    def is_suspended(self, at: int) -> bool:
+        return "suspend" in self.decided or any(opens <= at < closes for opens, closes in (*self.gaps.items(), *self.by_hand))
+
+    def held(self) -> list[dict[str, Any]]:
+        """`index`, `id` and `why` of each order that waits for the operator."""
+        if "hold" in self.decided:
+            return [{"index": self.chain[0].index, "id": self.id, "why": self.decided["hold"][1]}]
+        return [{"index": order.index, "id": self.id, "why": order.held} for order in self.chain if self._holds(order)]
+
+    def _holds(self, order: Order) -> bool:
+        return bool(order.held) and not ("release" in self.decided and order.logged_at <= self.decided["release"][0] + CLOCKS_APART)
+
+
+_NONE: Mapping[bytes, str] = {}
