@@ -68,10 +68,11 @@ class Tree:
             earlier = (*self._earlier, self.size)[-KEPT:] if self.size else ()
             try:
                 with durable.explained(f"adding {len(entries)} entries to the log", _STILL):
+                    self._cut()
+                    self._path(".new").mkdir()
                     if not self._path("size").exists():
                         self._replace_record(0, EMPTY, ())
                         durable.sync_directory(self.directory.parent)
-                    self._cut()
                     self._place(files)
                     self._prune(set(self._earlier) - set(earlier), earlier)
                     self._replace_record(size, root, earlier)
@@ -105,6 +106,7 @@ class Tree:
 
     def leaf(self, index: int) -> bytes:
         """The hash of an entry."""
+        self._known(index)
         self._known(index + 1)
         return self._tile(0, index // WIDTH)[index % WIDTH]
 
@@ -247,7 +249,6 @@ class Tree:
     def _place(self, files: Mapping[str, bytes]) -> None:
         """Writes all files beside the log and the plan that names them, then moves them into place; on the disk when this returns. Raises OSError."""
         fresh = self._path(".new")
-        fresh.mkdir()
         for number, data in enumerate(files.values()):
             durable.write_new(fresh / str(number), (data,))
         durable.replace(fresh / "plan", "\n".join((str(self.size), *files)).encode())
@@ -293,7 +294,11 @@ class Tree:
                     _prune_partials(self._path(path).parent, set(range(1, width + 1)) - needed)
 
     def _replace_record(self, size: int, root: bytes, earlier: Sequence[int]) -> None:
-        durable.replace(self._path("size"), " ".join((str(size), root.hex(), *map(str, earlier))).encode() + b"\n")
+        """What it says is the log from now on. Raises OSError."""
+        fresh = self._path(".new") / "size"
+        durable.write_new(fresh, (" ".join((str(size), root.hex(), *map(str, earlier))).encode() + b"\n",))
+        fresh.rename(self._path("size"))
+        durable.sync_directory(self.directory)
 
 
 def _grown_edge(size: int, edge: Edge, fresh: list[bytes]) -> tuple[Edge, dict[str, list[bytes]]]:
