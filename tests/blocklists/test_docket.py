@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
-from blocklists import names
+from blocklists import directive, names
 from blocklists.docket import Data, Docket, Verdict
 from blocklists.refusals import RULES
+from blocklists.sources import Basis
+from blocklists.trust.envelope import Envelope
 from tests.blocklists.trust import office
-from tests.blocklists.trust.office import DAY, ORIGIN, START, amend, block, digest, epoch, follow, logged, make_policy, reviewed, sign, when
+from tests.blocklists.trust.office import DAY, START, amend, block, digest, epoch, follow, logged, make_policy, reviewed, sign, when
 
 A = block("XX-1", ".site.example")
 EMERGENCY = block("XX-1", ".site.example", emergency={"ground": "A life is at risk."}, owner_unidentifiable=None, owner_unidentifiable_why=None)
 SOUTH = block("YY-1", "pills.example", category="drugs", expires_at=when(20))
 WIDER = amend(A, ".site.example", "more.example")
+
+
+def some(count: int) -> list[str]:
+    return [f"a{n}.example" for n in range(count)]
 
 
 def compromised(name: str, since: int) -> dict[str, Any]:
@@ -78,8 +86,18 @@ ROWS = [
     # Amendments
     Row("an amendment", [logged(A), logged(WIDER)], ["", ""], ".site.example more.example"),
     Row("one of nothing", [logged(WIDER)], ["order.unknown"]),
-    Row("one of what is not the newest", [logged(A), logged(WIDER), logged(amend(A, "x.example"))], ["", "", "replay.follows"], ".site.example more.example"),
-    Row("one by another authority", [logged(A), logged(amend(A, "x.example", category="terrorism"), ("s1", "s2"))], ["", "signature.authority"], ".site.example"),
+    Row(
+        "one of what is not the newest",
+        [logged(A), logged(WIDER), logged(amend(A, "x.example"))],
+        ["", "", "replay.follows"],
+        ".site.example more.example",
+    ),
+    Row(
+        "one by another authority",
+        [logged(A), logged(amend(A, "x.example", category="terrorism"), ("s1", "s2"))],
+        ["", "signature.authority"],
+        ".site.example",
+    ),
     Row("one by one officer", [logged(A), logged(WIDER, ("n1",))], ["", "signature.threshold"], ".site.example"),
     Row("one of what was withdrawn", [logged(A), logged(follow("withdraw", A)), logged(WIDER)], ["", "", "order.withdrawn"]),
     # Withdrawals and suspensions
@@ -107,7 +125,9 @@ ROWS = [
         {"compromised": [compromised("s1", 1)]},
     ),
     # Several orders on one name
-    Row("two orders, one withdrawn", [logged(A), logged(block("XX-2", ".site.example")), logged(follow("withdraw", A))], ["", "", ""], ".site.example"),
+    Row(
+        "two orders, one withdrawn", [logged(A), logged(block("XX-2", ".site.example")), logged(follow("withdraw", A))], ["", "", ""], ".site.example"
+    ),
     # Emergencies
     Row("an emergency is over after 72 hours", [logged(EMERGENCY)], [""]),
     Row("one that the reviewer confirmed", [logged(EMERGENCY), logged(reviewed(EMERGENCY), ("r1",), 2)], ["", ""], ".site.example"),
@@ -125,23 +145,24 @@ ROWS = [
     # Rate: 10 an hour, 20 a day
     Row(
         "only the excess is held, and smaller ones pass",
-        [logged(block("XX-1", *[f"a{n}.example" for n in range(8)])), logged(block("XX-2", "b1.example", "b2.example", "b3.example")), logged(block("XX-3", "c.example"))],
+        [logged(block("XX-1", *some(8))), logged(block("XX-2", "b1.example", "b2.example", "b3.example")), logged(block("XX-3", "c.example"))],
         ["", "held", ""],
-        " ".join(f"a{n}.example" for n in range(8)) + " c.example",
+        " ".join(some(8)) + " c.example",
     ),
-    Row("bulk, with one officer more", [logged(block("XX-1", *[f"a{n}.example" for n in range(11)]), ("n1", "n2", "n3"))], [""], " ".join(f"a{n}.example" for n in range(11))),
-    Row("names in force already are not new", [logged(block(f"XX-{n}", *[f"a{n}.example" for n in range(6)])) for n in range(3)], ["", "", ""], " ".join(f"a{n}.example" for n in range(6))),
+    Row("bulk, with one officer more", [logged(block("XX-1", *some(11)), ("n1", "n2", "n3"))], [""], " ".join(some(11))),
+    Row("names in force already are not new", [logged(block(f"XX-{n}", *some(6))) for n in range(3)], ["", "", ""], " ".join(some(6))),
     Row(
         "an hour later the next ten, and on this day no more",
-        [logged(block(f"XX-{n}", *[f"{n}-{m}.example" for m in range(10)]), day=n / 24) for n in range(3)] + [logged(block("XX-3", "z.example"), day=1)],
+        [logged(block(f"XX-{n}", *[f"{n}-{m}.example" for m in range(10)]), day=n / 24) for n in range(3)]
+        + [logged(block("XX-3", "z.example"), day=1)],
         ["", "", "held", ""],
         " ".join([f"{n}-{m}.example" for n in range(2) for m in range(10)] + ["z.example"]),
     ),
     Row(
         "a log that dates back buys nothing",
-        [logged(block("XX-1", *[f"a{n}.example" for n in range(10)]), day=4), logged(block("XX-2", "b.example"), day=2)],
+        [logged(block("XX-1", *some(10)), day=4), logged(block("XX-2", "b.example"), day=2)],
         ["", "held"],
-        " ".join(f"a{n}.example" for n in range(10)),
+        " ".join(some(10)),
     ),
     # Epochs
     Row(
@@ -151,7 +172,7 @@ ROWS = [
         "pills.example",
         {"epochs": (epoch(), epoch(1, officers={name: value for name, value in epoch()["officers"].items() if name != "s1"}))},
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -194,3 +215,182 @@ def test_a_demonstration_says_so_in_every_basis() -> None:
     found = Docket(Data(make_policy(), (), office.SUFFIXES, demonstration=True))
     found.take(0, logged(A))
     assert found.state(START).bases[0].document["demonstration"] is True
+
+
+def test_a_file_by_hand_withdraws_at_once_whatever_the_clock_says() -> None:
+    found = docket()
+    found.take(0, logged(A))
+    assert found.lift(sign(follow("withdraw", A, effective_at=when(50)), "n4")).rule == ""
+    assert found.state(START - DAY).withdrawn == ["XX-1"]
+    assert found.state(START).bases == []
+
+
+def test_a_file_by_hand_suspends_for_its_72_hours() -> None:
+    found = docket()
+    found.take(0, logged(A))
+    assert found.lift(sign(follow("suspend", A, issued_at=when(1)), "s2")).rule == ""
+    assert [listed(found, day) for day in (0, 1, 3.99, 4)] == [{".site.example"}, set(), set(), {".site.example"}]
+    assert found.state(START + 2 * DAY).suspended == ["XX-1"]
+
+
+def test_a_file_by_hand_may_come_before_the_log_brings_its_order() -> None:
+    found = docket()
+    assert found.lift(sign(follow("withdraw", A), "n4")).rule == "order.unknown"
+    assert found.take(0, logged(A)).rule == ""
+    assert listed(found, 5) == set()
+
+
+@pytest.mark.parametrize(
+    ("envelope", "rule"),
+    [
+        (sign(follow("withdraw", A), "stranger"), "signature.none"),
+        (sign(follow("withdraw", A), "s1"), "signature.threshold"),
+        (sign(follow("withdraw", A, log="orders.other.example/2026"), "n1"), "replay.origin"),
+        (sign(WIDER, "n1", "n2"), "payload.form"),
+        (sign(follow("withdraw", A), "n1", kind="application/vnd.redhand.receipt+json"), "payload.form"),
+    ],
+)
+def test_a_file_by_hand_needs_the_right_signatures_and_may_only_lift(envelope: Envelope, rule: str) -> None:
+    found = docket()
+    found.take(0, logged(A))
+    assert found.lift(envelope).rule == rule
+    assert listed(found, 5) == {".site.example"}
+
+
+def test_a_file_by_hand_is_judged_by_the_newest_epoch_and_all_compromised_keys() -> None:
+    found = docket(epochs=(epoch(), epoch(1000, withdraw_threshold=2)), compromised=[compromised("n2", 2000)])
+    found.take(0, logged(A))
+    assert found.lift(sign(follow("withdraw", A), "n1")).rule == "signature.threshold"
+    assert found.lift(sign(follow("withdraw", A), "n1", "n2")).rule == "signature.compromised"
+    assert found.lift(sign(follow("withdraw", A), "n1", "r1")).rule == ""
+
+
+def test_the_log_is_judged_alike_whatever_was_carried_in_or_decided_here() -> None:
+    """Ten names are in force by the log: withdrawn here alone, they still are not new when another order names them."""
+    ten = block("XX-1", *some(10))
+    entries = [logged(ten), logged(block("XX-2", *some(10)), day=0.1), logged(block("XX-3", "b.example"), day=0.2)]
+    plain, here = docket(), docket()
+    here.lift(sign(follow("withdraw", ten), "n1"))
+    here.decide([decision("suspend", "XX-1"), decision("hold", "XX-2")])
+    assert [here.take(*each) for each in enumerate(entries)] == [plain.take(*each) for each in enumerate(entries)]
+
+
+def decision(what: str, identity: str = "XX-1", day: float = 5) -> dict[str, Any]:
+    return {"what": what, "id": identity, "by": "A. Person", "reason": "ticket 7", "at": START + int(day * DAY)}
+
+
+@pytest.mark.parametrize(
+    ("decisions", "in_force", "held", "suspended"),
+    [
+        ([], "site.example", ["XX-2"], []),
+        ([decision("release", "XX-2")], "site.example bulk", [], []),
+        ([decision("release", "XX-2", day=-1)], "site.example", ["XX-2"], []),
+        ([decision("hold")], "", ["XX-1", "XX-2"], []),
+        ([decision("hold"), decision("release")], "site.example", ["XX-2"], []),
+        ([decision("suspend")], "", ["XX-2"], ["XX-1"]),
+        ([decision("suspend"), decision("resume")], "site.example", ["XX-2"], []),
+        ([decision("release", "XX-2"), decision("suspend", "XX-2")], "site.example", [], ["XX-2"]),
+        ([decision("resume", "XX-9"), decision("suspend", "XX-9")], "site.example", ["XX-2"], []),
+    ],
+)
+def test_the_operator_decides_by_name_what_is_in_force_here(
+    decisions: list[dict[str, Any]], in_force: str, held: list[str], suspended: list[str]
+) -> None:
+    found = docket()
+    found.take(0, logged(block("XX-1")))
+    assert found.take(1, logged(block("XX-2", *some(11)))).held
+    found.decide([decision("hold"), decision("hold", "XX-2"), decision("suspend")])
+    found.decide(decisions)
+    assert listed(found, 5) == {name for each in in_force.split() for name in (some(11) if each == "bulk" else [each])}
+    state = found.state(START + 5 * DAY)
+    assert [row["id"] for row in state.held] == held
+    assert state.suspended == suspended
+    if held == ["XX-1", "XX-2"]:
+        assert state.held[0]["why"] == "A. Person: ticket 7"
+
+
+def test_an_amendment_that_is_held_leaves_the_order_before_it_in_force() -> None:
+    found = docket()
+    found.take(0, logged(A))
+    bulk = amend(A, *some(11))
+    assert found.take(1, logged(bulk)).held
+    assert listed(found, 5) == {".site.example"}
+    found.decide([decision("release")])
+    assert listed(found, 5) == set(some(11))
+    assert found.take(2, logged(amend(bulk, "z.example"))).held is False
+    assert listed(found, 5) == {"z.example"}
+
+
+def test_a_name_that_guards_refuse_is_said_with_its_reason() -> None:
+    found = docket()
+    found.take(0, logged(block("XX-1", "kept.example", "site.example")))
+    (row,) = found.state(START).skipped
+    assert (row["index"], row["id"], row["rule"]) == (0, "XX-1", "guard.refused")
+    assert "kept.example is a protected name" in row["why"]
+
+
+def test_entries_are_taken_in_order() -> None:
+    with pytest.raises(ValueError, match="entry 1 is not the next, which is 0"):
+        docket().take(1, logged(A))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_step_by_step_is_the_same_as_at_once_and_as_the_fold_of_what_stands(seed: int) -> None:
+    """Three ways to the same list: a docket asked after each entry, its `changed` believed; a new docket; and `directive.fold`."""
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    entries = list(_history(dice, 40))
+    found, kept, standing = docket(), dict[str, list[Basis]](), list[directive.Directive]()
+    as_of = START
+    for index, (day, payload, signers) in enumerate(entries):
+        verdict = found.take(index, logged(payload, signers, day))
+        if not verdict.rule and not verdict.held and payload["type"] == "directive":
+            standing.append(directive.load(payload))
+        as_of = max(as_of, START + int(day * DAY))
+        state = found.state(as_of)
+        kept.update({identity: state.of(identity) for identity in state.changed})
+        assert {identity: bases for identity, bases in kept.items() if bases} == _by_id(state.bases)
+    fresh = docket()
+    for index, (day, payload, signers) in enumerate(entries):
+        fresh.take(index, logged(payload, signers, day))
+    assert fresh.state(as_of).bases == found.state(as_of).bases
+    assert fresh.state(as_of).skipped == found.state(as_of).skipped
+    terms = directive.fold(standing, as_of).terms
+    assert {(basis.reference, basis.starts, basis.ends) for basis in found.state(as_of).bases} == {
+        (term.directive.id, term.starts, term.ends) for term in terms
+    }
+
+
+def _by_id(bases: list[Basis]) -> dict[str, list[Basis]]:
+    found: dict[str, list[Basis]] = {}
+    for basis in bases:
+        found.setdefault(basis.reference, []).append(basis)
+    return found
+
+
+def _history(dice: random.Random, count: int) -> Iterator[tuple[float, dict[str, Any], tuple[str, ...]]]:
+    """Orders and what follows them, some of it wrong; days never go back."""
+    newest: dict[str, dict[str, Any]] = {}
+    day = 0.0
+    for number in range(count):
+        day += dice.choice([0.001, 0.02, 0.5, 1.5])
+        identity = f"XX-{dice.randrange(5)}"
+        fields = {
+            "effective_at": when(day + dice.choice([-1, 0, 0, 2])),
+            "expires_at": when(day + dice.choice([2, 3, 9])),
+            "nonce": office.nonce((day, number)),
+        }
+        targets = dice.sample(some(12), dice.choice([1, 2, 5]))
+        signers = dice.choice([("n1", "n2"), ("n1", "n2"), ("n1", "n2", "n3"), ("n1",)])
+        if identity not in newest:
+            newest[identity] = payload = block(identity, *targets, **fields)
+        else:
+            what = dice.choice(["amend"] * 4 + ["suspend", "withdraw", "block"])
+            if what == "amend":
+                payload = amend(newest[identity], *targets, **fields)
+                newest[identity] = dice.choice([payload, payload, newest[identity]])
+            elif what == "block":
+                payload = block(identity, *targets, **fields)
+            else:
+                payload = follow(what, newest[identity], issued_at=fields["effective_at"], nonce=fields["nonce"])
+        yield day, payload, signers
