@@ -31,7 +31,7 @@ NOT_RUNNING = 3
 BESIDE = ("metrics",)
 """Children without which all of it serves."""
 
-ROOMS: dict[str, tuple[str, str]] = {"blocklist": ("redhand.rooms", "blocklist")}
+ROOMS: dict[str, tuple[str, str]] = {"blocklist": ("redhand.rooms", "blocklist"), "authority": ("authority.cli", "app")}
 """Commands of the rooms: the module and attribute that hold each one's Typer app."""
 
 EXTRAS: dict[str, str] = {}
@@ -301,6 +301,12 @@ def _probe(reports: list[dict[str, Any]]) -> bool:
 @app.command(context_settings={"ignore_unknown_options": True})
 def blocklist() -> None:
     """List, compare, roll back or build versions of the block list."""
+    raise AssertionError("held for the room's own commands, which replace this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def authority() -> None:
+    """Be the authority: make keys, write, sign and publish orders."""
     raise AssertionError("held for the room's own commands, which replace this one")
 
 

@@ -1,0 +1,119 @@
+"""What a packet says, in words a person can read before signing: the whole of what is signed, and nothing that is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from authority import metadata, orders, packets
+from authority.ceremony import suffix_data
+from authority.packets import Packet
+
+SHOWN_SUFFIX_LINES = 12
+"""Of the public-suffix data, which has ten thousand rules: its own first lines say which version it is."""
+
+
+def typed(packet: Packet) -> str:
+    """What the signer must type to sign: the name that would be blocked (or the id), or the log's origin for what is no order."""
+    if packet.kind in ("directive", "review"):
+        return orders.typed(orders.read(packet.envelope, "the order"))
+    if packet.kind == "root":
+        return str(packet.tuf.signed.unrecognized_fields.get(metadata.OURS, {}).get("origin"))
+    return str(json.loads(packet.files["policy.json"])["log"]["origin"])
+
+
+def text(packet: Packet) -> str:
+    """All of it, line by line."""
+    lines = {"root": _root, "targets": _targets, "directive": _order, "review": _order}[packet.kind](packet)
+    return _visible("\n".join([*lines, "", *signatures(packet)]))
+
+
+def _visible(shown: str) -> str:
+    """Without characters that show as nothing, or turn the direction of writing: nobody signs what they were not shown."""
+    return "".join(each if each == "\n" or unicodedata.category(each)[0] != "C" else f"\\u{ord(each):04x}" for each in shown)
+
+
+def signatures(packet: Packet) -> Iterator[str]:
+    """Who has signed, who may, how many are missing."""
+    for need in packets.needs(packet):
+        wanted = " (not needed; with it, clients change over without a gap)" if need.wanted else ""
+        state = "complete" if not need.missing else f"{need.missing} missing"
+        yield f"Signatures of {need.whose}: {len(need.signed)} of {need.threshold}, {state}{wanted}"
+        yield from (f"  signed    {name}" for name in need.signed)
+        yield from (f"  may sign  {name}" for name in need.able)
+
+
+def _yaml(document: Any) -> Iterator[str]:
+    yield from (f"  {line}" for line in yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=140).splitlines())
+
+
+def _order(packet: Packet) -> Iterator[str]:
+    found = orders.read(packet.envelope, "the order")
+    document = found.document()
+    if packet.kind == "review":
+        yield f"REVIEW: {document['decision']} {document['id']}"
+    else:
+        yield f"ORDER: {document['action']} {document['id']}"
+    yield from _yaml(document)
+    yield f"Digest: {orders.digest(packet.envelope)}"
+    guarded = orders.guard(packet.envelope, packet.files)
+    if guarded:
+        yield "Guards, run on this machine with the packet's protected names and public-suffix data:"
+        for result in guarded:
+            yield f"  {result.name} ({result.match}): {result.refusal or 'no objection'}"
+
+
+def _root(packet: Packet) -> Iterator[str]:
+    root = packet.tuf.signed
+    ours = root.unrecognized_fields.get(metadata.OURS, {})
+    yield f"ROOT version {root.version} of the log {ours.get('origin')}: which keys count, and how many of them must sign"
+    if ours.get("demonstration"):
+        yield "  a DEMONSTRATION: no court or operator should follow it"
+    yield f"  expires {_day(root.expires)}"
+    yield from _pinned(ours)
+    for name, role in root.roles.items():
+        yield f"  {name}: {role.threshold} of {len(role.keyids)}"
+        for keyid in role.keyids:
+            yield f"    {keyid}  {metadata.people(root).get(keyid, 'online, without a person')}"
+    for before in packet.roots:
+        yield f"  It follows version {before.signed.version}, in which:"
+        for name, role in before.signed.roles.items():
+            if set(role.keyids) == set(root.roles[name].keyids) and role.threshold == root.roles[name].threshold:
+                yield f"    {name}: as here"
+            else:
+                names = metadata.people(before.signed)
+                yield f"    {name}: {role.threshold} of {len(role.keyids)}: {', '.join(names.get(keyid, keyid) for keyid in role.keyids)}"
+    yield "  As it is signed:"
+    yield from _yaml(root.to_dict())
+
+
+def _targets(packet: Packet) -> Iterator[str]:
+    targets = packet.tuf.signed
+    yield f"POLICY AND DATA, targets version {targets.version}, expires {_day(targets.expires)}"
+    yield from _pinned(targets.unrecognized_fields.get(metadata.OURS, {}))
+    yield "policy.json:"
+    yield from _yaml(json.loads(packet.files["policy.json"]))
+    names = orders.protected_names(packet.files["protected.json"])
+    yield f"protected.json: {len(names)} names that no order may block:"
+    yield from (f"  {name}" for name in names)
+    suffixes = packet.files["suffixes.dat"]
+    here = "the same as on this machine" if suffixes == suffix_data() else "other than this machine's"
+    yield f"suffixes.dat: {len(suffixes.splitlines())} lines, {here}, SHA-256 {hashlib.sha256(suffixes).hexdigest()}, beginning:"
+    yield from (f"  {line}" for line in suffixes.decode("utf-8", "replace").splitlines()[:SHOWN_SUFFIX_LINES])
+    yield "As it is signed:"
+    yield from _yaml(targets.to_dict())
+
+
+def _pinned(ours: dict[str, Any]) -> Iterator[str]:
+    pinned = ours.get("pinned", {})
+    yield f"  made when the log had {pinned.get('size')} entries and the root {pinned.get('root')}"
+
+
+def _day(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%d")
