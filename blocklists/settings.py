@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SAMPLE = "builtin:sample"
 """Names the sample directives that come with the package, wherever it is installed."""
+
+DEMONSTRATION = "builtin:demo"
+"""Names the demonstration authority, which a first run makes in the state directory."""
 
 Mode = Literal["redirect", "nxdomain", "nodata", "refused"]
 
@@ -59,6 +63,36 @@ class BlocklistSettings(Section):
         default=0.05, ge=0, le=1, description="share of bad records (0 to 1) above which a source is refused whole; a single one is just skipped"
     )
     keep_versions: int = Field(default=10, ge=2, le=1000, description="how many old versions stay on disk for rollback and diff")
+
+
+def _feed_url(value: str) -> str:
+    if value == DEMONSTRATION:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("write the address of a feed with http:// or https://, without user, ? and #, such as https://feed.authority.example/")
+    return value if value.endswith("/") else f"{value}/"
+
+
+class FeedSettings(Section):
+    """The feed of an authority that signs orders."""
+
+    urls: Annotated[tuple[Annotated[str, AfterValidator(_feed_url)], ...], Field(max_length=16)] = Field(
+        default=(), description="addresses of the authority's feed and its mirrors, tried in turn; none: no feed"
+    )
+    root: str = Field(default="", description="the authority's root file (root.json), got and checked by another way than the feed")
+    token_file: str = Field(default="", description="file with the token the authority gave this operator, which lets us read orders")
+    poll_seconds: int = Field(default=60, ge=5, le=86_400, description="seconds between two looks at the feed, less or more by a fifth")
+    operator: str = Field(default="", description="our id in the authority's policy, for receipts; empty: no receipts")
+    receipt_key: str = Field(default="", description="file of the private key (PEM) that signs our receipts")
+
+    @model_validator(mode="after")
+    def _coherent(self) -> FeedSettings:
+        if DEMONSTRATION in self.urls and len(self.urls) > 1:
+            raise ValueError(f"the demonstration ({DEMONSTRATION}) stands alone; leave it or the other addresses out")
+        if self.urls and DEMONSTRATION not in self.urls and not self.root:
+            raise ValueError("names a feed and no root file, with which trust begins; get root.json from the authority, check it, and set root")
+        return self
 
 
 class SharedSettings(Section):

@@ -1,0 +1,115 @@
+"""The docket over the believed log, kept up to date: entries from our copy, verdicts of signatures from the cache, and what people did by hand here.
+
+state_dir/lifts/<digest>.json        envelopes of withdrawals and suspensions, carried in by hand
+state_dir/decisions/<number>.json    the operator's own: {"at", "by", "id", "reason", "what"}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from blocklists.docket import Data, Docket
+from blocklists.errors import BadDocument
+from blocklists.feed.mirrored import Progress
+from blocklists.feed.trusted import Believed
+from blocklists.feed.verdicts import Verdicts
+from blocklists.guards import read_suffixes
+from blocklists.log.tree import Tree
+from blocklists.trust import envelope
+
+LIFTS, DECISIONS = "lifts", "decisions"
+PIN = "pin"
+TOLD_EVERY = 500
+"""Entries between two words of progress."""
+
+
+def make(believed: Believed, own_names: tuple[str, ...]) -> Docket:
+    """An empty docket that judges by what is believed. Raises BadName, and UnicodeDecodeError, for data that no docket can judge by."""
+    suffixes = read_suffixes(believed.suffixes.decode("utf-8"))
+    return Docket(Data(believed.policy, believed.protected, suffixes, believed.demonstration), own_names)
+
+
+@dataclass
+class ByHand:
+    """What people did here."""
+
+    stamp: tuple[object, ...] = ()
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    lifted: list[str] = field(default_factory=list)
+    """Digests of envelopes that lift something."""
+    refused: list[str] = field(default_factory=list)
+    """Why a file has no effect, each in words."""
+
+
+class Judge:
+    """Keeps one docket."""
+
+    def __init__(self, own_names: tuple[str, ...], progress: Progress) -> None:
+        self._own_names = own_names
+        self._progress = progress
+        self._docket: Docket | None = None
+        self._judges_by = ""
+        self._verdicts: Verdicts | None = None
+        self._lifted: dict[str, str] = {}
+        """Why an envelope has no effect, by the digest of each that the docket was given; empty when it has."""
+
+    def judge(self, believed: Believed, tree: Tree) -> Docket:
+        """The docket over all of the believed log. Raises StoreError for damage."""
+        end = believed.checkpoint.size
+        judges_by = f"{believed.digest()} {believed.demonstration}"
+        if self._docket is None or self._verdicts is None or judges_by != self._judges_by or self._docket.size > end:
+            self._docket, self._judges_by = make(believed, self._own_names), judges_by
+            self._verdicts = Verdicts(tree.directory)
+            self._lifted = {}
+        found, kept = self._docket, self._verdicts
+        try:
+            for index, data in enumerate(tree.entries(found.size, end), found.size):
+                known = kept.next()
+                kept.add(known, found.take(index, data, known))
+                if (index + 1) % TOLD_EVERY == 0:
+                    self._progress("verified", index + 1, end)
+        finally:
+            kept.flush()
+        return found
+
+    def by_hand(self, held: Docket, state_dir: Path) -> ByHand:
+        """Gives the docket what was decided and lifted by hand."""
+        found = ByHand(stamp(state_dir))
+        for path in sorted((state_dir / LIFTS).glob("*.json")):
+            try:
+                data = path.read_bytes()
+                digest = sha256(data).hexdigest()
+                if digest not in self._lifted:
+                    self._lifted[digest] = held.lift(envelope.read(data, path.name)).why
+            except (OSError, BadDocument) as error:
+                found.refused.append(f"{path.name}: {error}")
+                continue
+            if self._lifted[digest]:
+                found.refused.append(f"{path.name}: {self._lifted[digest]}")
+            else:
+                found.lifted.append(digest)
+        numbered = [path for path in (state_dir / DECISIONS).glob("*.json") if path.stem.isdecimal()]
+        for path in sorted(numbered, key=lambda path: int(path.stem)):
+            try:
+                decision = json.loads(path.read_bytes())
+                found.decisions.append({"at": int(decision["at"]), **{name: str(decision[name]) for name in ("by", "id", "reason", "what")}})
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                found.refused.append(f"{DECISIONS}/{path.name} is no decision ({error!r})")
+        held.decide(found.decisions)
+        return found
+
+
+def stamp(state_dir: Path) -> tuple[object, ...]:
+    """What changes when somebody decides, lifts or unpins something by hand, by stat calls: files there are only ever added, replaced or removed."""
+    found: list[object] = []
+    for name in (LIFTS, DECISIONS, PIN):
+        try:
+            status = (state_dir / name).stat()
+            found.append((status.st_ino, status.st_mtime_ns))
+        except OSError:
+            found.append(0)
+    return tuple(found)
