@@ -308,7 +308,7 @@ def read(payload: bytes, what: str = "the order") -> Directive:
         check_signable(found)
     except BadDirective as error:
         raise BadDocument(f"{what}: {error}") from None
-    if found.document() != document:
+    if canonical(found.document()) != payload:  # bytes, because Python takes true for 1
         raise BadDocument(f"{what} spells a value otherwise than it is written (a name in A-labels, a time in UTC); write it so, and sign it again")
     return found
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from blocklists.directive import Digest, Id, Instant, Line, Nonce, Part, Texts
+from blocklists.directive import Digest, Id, Instant, Line, Nonce, Part, Texts, canonical
 from blocklists.errors import BadDocument
 from blocklists.names import clip
 from blocklists.trust import strict
@@ -42,6 +42,6 @@ def read(payload: bytes, what: str = "the review") -> Review:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise BadDocument(f"{what}: {'.'.join(map(str, fault['loc']))}: {clip(fault['msg'])}; mend it and have it signed again") from None
-    if found.document() != document:
+    if canonical(found.document()) != payload:
         raise BadDocument(f"{what} spells a value otherwise than it is written (a time in UTC, a trimmed text); mend and sign it again")
     return found

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]
 
@@ -52,16 +53,23 @@ def load_key(document: Mapping[str, Any], what: str) -> PublicKey:
         loaded = SSlibKey.from_crypto(SSlibKey.from_dict("", copied)._crypto_key())
         if loaded.to_dict() != found:
             raise ValueError(f"it is not written in its normal form, which is {loaded.to_dict()}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, UnsupportedAlgorithm) as error:
         raise BadDocument(f"{what} is not a public key we can use ({clip(str(error))}); make one with: redhand authority key") from None
     if found["keytype"] == "ed25519" and _is_small_order(bytes.fromhex(found["keyval"]["public"])):
-        raise BadDocument(f"{what} is an Ed25519 key of small order, for which anybody can make signatures; make a new one: redhand authority key")
+        raise BadDocument(
+            f"{what} is no sound Ed25519 key (of small order, so that anybody could sign, or no point); make one: redhand authority key"
+        )
     return PublicKey(loaded.keyid, found, loaded)
 
 
 def _is_small_order(encoded: bytes) -> bool:
-    """Whether eight times the point is the identity (RFC 8032 section 5.1): such a key verifies what nobody signed. Not a point at all counts too."""
+    """Whether eight times the point is the identity (RFC 8032 section 5.1): such a key verifies what nobody signed.
+
+    What is no point at all counts too, and a point written as no sound key is (section 5.1.3): that one would have a second id.
+    """
     y = int.from_bytes(encoded, "little") & ((1 << 255) - 1)
+    if y >= _P:
+        return True
     square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
     x = pow(square, (_P + 3) // 8, _P)
     if x * x % _P != square:

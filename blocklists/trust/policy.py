@@ -7,6 +7,7 @@ Pure: it verifies no signature and reads no clock.
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
@@ -122,6 +123,10 @@ class Epoch(Part):
         ids = [officer.key.keyid for officer in self.officers.values()]
         if len(set(ids)) != len(ids):
             raise ValueError("officers: two offices have the same key, so that one person would count as two; give each a key of its own")
+        people = [same_person(officer.person) for officer in self.officers.values()]
+        if len(set(people)) != len(people):
+            twice = next(officer.person for officer in self.officers.values() if people.count(same_person(officer.person)) > 1)
+            raise ValueError(f"officers: {twice!r} holds two offices, and would count as two; give one to somebody else")
         return self
 
     @cached_property
@@ -204,6 +209,11 @@ class Policy(Part):
         return strict.write(self.document(), "the policy")
 
 
+def same_person(name: str) -> str:
+    """Equal for two ways to write one name: letter case, white space and ways to write a letter apart."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def load(data: bytes) -> Policy:
     """The policy in a target's bytes. Raises BadDocument naming the first fault met."""
     return from_document(strict.read(data, "the policy", MAX_OCTETS))
@@ -218,7 +228,7 @@ def from_document(document: dict[str, Any]) -> Policy:
         place = ".".join(map(str, fault["loc"]))
         reason = clip(fault["msg"].removeprefix("Value error, "))
         raise BadDocument(f"the policy: {place}: {reason}; the authority must mend and sign it again") from None
-    if found.document() != document:
+    if found.encode() != strict.write(document, "the policy"):  # bytes, because Python takes true for 1
         raise BadDocument(
             "the policy leaves out a default, or spells a value otherwise than it is written; the authority must mend and sign it again"
         )
