@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from blocklists.errors import BadDocument
-from blocklists.log.merkle import HASH
+from blocklists.log.merkle import HASH, root, root_of
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -19,6 +19,9 @@ MAX_ENTRY = 65_535
 """Octets of an entry: its length is two octets."""
 
 MAX_BUNDLE = WIDTH * (2 + MAX_ENTRY)
+
+Edge = tuple[list[bytes], ...]
+"""By level, the hashes of the last, partial tile; none where the level ends in a whole one."""
 
 
 def tile_path(level: int, index: int, width: int = WIDTH) -> str:
@@ -82,3 +85,31 @@ def read_bundle(data: bytes, what: str = "the bundle of entries") -> list[bytes]
     if at != len(data) or len(found) > WIDTH:
         raise BadDocument(f"{what} of {len(data)} octets is cut short or holds more than {WIDTH} entries; fetch it again, or from another mirror")
     return found
+
+
+def grow(size: int, edge: Edge, fresh: list[bytes]) -> tuple[Edge, dict[str, list[bytes]]]:
+    """The edge of a tree of `size` leaves with fresh ones appended, and all tiles that differ, by path."""
+    grown: list[list[bytes]] = []
+    tiles: dict[str, list[bytes]] = {}
+    level = 0
+    while fresh or level < len(edge):
+        together = [*edge[level], *fresh] if level < len(edge) else fresh
+        index = hashes_at(level, size) // WIDTH
+        parts = [together[at : at + WIDTH] for at in range(0, len(together), WIDTH)]
+        if fresh:
+            tiles |= {tile_path(level, index + number, len(part)): part for number, part in enumerate(parts)}
+        grown.append(parts.pop() if parts and len(parts[-1]) < WIDTH else [])
+        fresh = [root_of(part) for part in parts]
+        level += 1
+    return tuple(grown), tiles
+
+
+def edge_root(size: int, edge: Edge) -> bytes:
+    """The root of a tree, for which its edge is enough: every whole subtree that makes it up lies there."""
+
+    def node(level: int, index: int) -> bytes:
+        level, height = divmod(level, HEIGHT)
+        start = (index << height) % WIDTH
+        return root_of(edge[level][start : start + (1 << height)])
+
+    return root(size, node)

@@ -24,20 +24,34 @@ from blocklists import durable
 from blocklists.errors import BadDocument, Busy, StoreError
 from blocklists.log import merkle
 from blocklists.log.merkle import EMPTY, HASH, leaf_hash, root_of
-from blocklists.log.tiles import HEIGHT, MAX_BUNDLE, WIDTH, bundle_path, hashes_at, levels, read_bundle, read_tile, tile_path, width_of, write_bundle
+from blocklists.log.tiles import (
+    HEIGHT,
+    MAX_BUNDLE,
+    WIDTH,
+    Edge,
+    bundle_path,
+    edge_root,
+    grow,
+    hashes_at,
+    levels,
+    read_bundle,
+    read_tile,
+    tile_path,
+    width_of,
+    write_bundle,
+)
 
 KEPT = 4
 """Earlier sizes whose partial files stand on: a client that holds one of their checkpoints may still ask for them."""
 
 REMEDY = "put the same file back from a backup or another copy of the log (a mirror's, an operator's): it has the same octets everywhere"
 
+RECORD_REMEDY = "put it back from a backup, or write one line into it: size and root (in hex) of the last checkpoint"
+
 _CACHED = 64
 """Whole tiles kept in memory once checked; 8 kB each."""
 _RECORD = re.compile(rb"((?:0|[1-9][0-9]{0,15})) ([0-9a-f]{64})((?: [1-9][0-9]{0,15})*)\n")
-_STILL = "the log stays as it was"
-
-Edge = tuple[list[bytes], ...]
-"""By level, the hashes of the last, partial tile; none where the level ends in a whole one."""
+_STILL = "the log has none of what was to be added, or all of it"
 
 
 class Tree:
@@ -88,9 +102,9 @@ class Tree:
 
     def preview(self, entries: Sequence[bytes]) -> tuple[int, bytes]:
         """Size and root as they would be with these entries appended; nothing is written."""
-        edge = _grown_edge(self.size, self._edge, [leaf_hash(entry) for entry in entries])[0]
+        edge = grow(self.size, self._edge, [leaf_hash(entry) for entry in entries])[0]
         size = self.size + len(entries)
-        return size, _edge_root(size, edge)
+        return size, edge_root(size, edge)
 
     def root_at(self, size: int) -> bytes:
         """The root when the log had so many entries. Raises ValueError when it never had, StoreError for damage, as all that follow."""
@@ -140,7 +154,7 @@ class Tree:
         edge = tuple(
             self._read_tile(level, hashes_at(level, size) // WIDTH, size) if hashes_at(level, size) % WIDTH else [] for level in range(levels(size))
         )
-        if _edge_root(size, edge) != root:
+        if edge_root(size, edge) != root:
             named = [tile_path(level, hashes_at(level, size) // WIDTH, len(tile)) for level, tile in enumerate(edge) if tile]
             raise StoreError(f"in {self.directory} one of the files size, {', '.join(named)} is not what was written; {REMEDY}")
         self.size, self.root, self._earlier, self._edge = size, root, earlier, edge
@@ -153,13 +167,13 @@ class Tree:
                 content = file.read(1024)
         except FileNotFoundError:
             if self._path("tile").exists():
-                raise StoreError(f"{path} is missing, and tiles of a log stand beside it; {REMEDY}") from None
+                raise StoreError(f"{path} is missing, and tiles of a log stand beside it; {RECORD_REMEDY}") from None
             return 0, EMPTY, ()
         except OSError as error:
             raise StoreError(f"{path} cannot be read ({error.strerror}); mend its owner or mode") from None
         match = _RECORD.fullmatch(content)
         if match is None:
-            raise StoreError(f"{path} holds {content[:80]!r}, not a size and a root; {REMEDY}")
+            raise StoreError(f"{path} holds {content[:80]!r}, not a size and a root; {RECORD_REMEDY}")
         return int(match[1]), bytes.fromhex(match[2].decode()), tuple(map(int, match[3].split()))
 
     def _node(self, level: int, index: int) -> bytes:
@@ -241,10 +255,10 @@ class Tree:
         for at in range(0, len(together), WIDTH):
             bundle = together[at : at + WIDTH]
             files[bundle_path(number + at // WIDTH, len(bundle))] = write_bundle(bundle)
-        edge, tiles = _grown_edge(self.size, self._edge, [leaf_hash(entry) for entry in entries])
+        edge, tiles = grow(self.size, self._edge, [leaf_hash(entry) for entry in entries])
         files |= {path: b"".join(tile) for path, tile in tiles.items()}
         size = self.size + len(entries)
-        return size, _edge_root(size, edge), edge, files
+        return size, edge_root(size, edge), edge, files
 
     def _place(self, files: Mapping[str, bytes]) -> None:
         """Writes all files beside the log and the plan that names them, then moves them into place; on the disk when this returns. Raises OSError."""
@@ -299,34 +313,6 @@ class Tree:
         durable.write_new(fresh, (" ".join((str(size), root.hex(), *map(str, earlier))).encode() + b"\n",))
         fresh.rename(self._path("size"))
         durable.sync_directory(self.directory)
-
-
-def _grown_edge(size: int, edge: Edge, fresh: list[bytes]) -> tuple[Edge, dict[str, list[bytes]]]:
-    """The edge of a tree of `size` leaves with fresh ones appended, and all tiles that differ, by path."""
-    grown: list[list[bytes]] = []
-    tiles: dict[str, list[bytes]] = {}
-    level = 0
-    while fresh or level < len(edge):
-        together = [*edge[level], *fresh] if level < len(edge) else fresh
-        index = hashes_at(level, size) // WIDTH
-        parts = [together[at : at + WIDTH] for at in range(0, len(together), WIDTH)]
-        if fresh:
-            tiles |= {tile_path(level, index + number, len(part)): part for number, part in enumerate(parts)}
-        grown.append(parts.pop() if parts and len(parts[-1]) < WIDTH else [])
-        fresh = [root_of(part) for part in parts]
-        level += 1
-    return tuple(grown), tiles
-
-
-def _edge_root(size: int, edge: Edge) -> bytes:
-    """The root of a tree, for which its edge is enough: every whole subtree that makes it up lies there."""
-
-    def node(level: int, index: int) -> bytes:
-        level, height = divmod(level, HEIGHT)
-        start = (index << height) % WIDTH
-        return root_of(edge[level][start : start + (1 << height)])
-
-    return merkle.root(size, node)
 
 
 def _prune_partials(directory: Path, widths: set[int]) -> None:

@@ -153,6 +153,7 @@ def test_refused_any_change_it_says_so_and_which_state_holds(before: Path, tmp_p
         else:
             text = "added"
         assert (tree.size, tree.root) == (Tree(directory).size, Tree(directory).root), "the tree says what the disk does"
+        assert lasting or text == "added" or not (directory / ".new").exists(), "a full disk gets its room back at once"
         if not lasting and tree.size == HELD:
             tree.append(added)  # by the same object, without opening it anew
             assert tree.size == HELD + ADDED
@@ -167,13 +168,50 @@ def test_refused_any_change_it_says_so_and_which_state_holds(before: Path, tmp_p
         if said.startswith("refused"):
             refused += 1
             assert os.strerror(number) in said
-            assert "the log stays as it was" in said
+            assert "the log has none of what was to be added, or all of it" in said
         new = check_either_then_go_on(directory, old, added, other)
         assert new == (said == "added" or not lasting or said.startswith(f"refused {HELD + ADDED}"))
         shutil.rmtree(directory.parent)
         if said == "added" and refused > 20 and step > refused + 10:
             break
     assert 20 < refused < 199, "so few changes to the disk would mean that they were not seen"
+
+
+def test_nothing_is_recorded_or_moved_before_it_is_on_the_disk(before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut cannot be made here; that every flush there must be comes in its place can be seen."""
+    directory = tmp_path / "log"
+    shutil.copytree(before, directory)
+    tree = Tree(directory)
+    seen: list[tuple[str, str]] = []
+    flush, rename = os.fsync, os.rename
+
+    def fsync(descriptor: int) -> None:
+        flush(descriptor)
+        seen.append(("flushed", os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}"), directory)))
+
+    def moved(source: Path, target: Path) -> None:
+        rename(source, target)
+        seen.append((os.path.relpath(source, directory), os.path.relpath(target, directory)))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", moved)
+    old = set(logs.files(directory))
+    tree.append(logs.entries(HELD, HELD + ADDED))
+    monkeypatch.undo()
+    into_place = [event for event in seen if event[0] != "flushed" and event[1].startswith("tile/")]
+    recorded = seen.index((".new/size", "size"))
+    planned = seen.index(("flushed", "."))
+    assert {target for _, target in into_place} == set(logs.files(directory)) - old
+    assert {("flushed", ".new"), (".new/.plan." + f"{os.getpid()}.new", ".new/plan")} <= set(seen[:planned]), "the plan is sure before it is begun"
+    for event in into_place:
+        source, target = event
+        assert ("flushed", source) in seen[: seen.index(event)]
+        assert planned < seen.index(event) < recorded
+        assert ("flushed", os.path.dirname(target)) in seen[seen.index(event) : recorded]
+    for parent in ("tile/0", "tile/entries"):
+        assert ("flushed", parent) in seen[planned:recorded], "a directory was made there"
+    assert ("flushed", ".new/size") in seen[:recorded]
+    assert seen[recorded + 1] == ("flushed", ".")
 
 
 APPENDER = """
