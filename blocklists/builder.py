@@ -3,7 +3,8 @@
     python -m blocklists.builder < job.json        one JSON line of result on standard output
 
 What a source last said stays in force while it cannot be read; a pinned version stays in force until unpinned, without what was withdrawn since.
-When nothing changed, nothing is written. This module decides what goes into a version; `publish` puts it on the disk.
+The orders of the log are not built here: they are carried over from the last version byte for byte, without what has ended or was lifted. When
+nothing changed, nothing is written. This module decides what goes into a version; `succession` makes it the next one.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ import gc
 import importlib.metadata
 import json
 import os
-import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from blocklists import confine, delta, logs, places, publish, sources, store
+from blocklists import confine, logs, places, publish, sources, store
 from blocklists.errors import Busy, DiskError, RedHandError, SourceError, StoreError
 from blocklists.guards import Guards
-from blocklists.index import list_values, pack_part, pack_rules
 from blocklists.job import Job, read_job
-from blocklists.sources import Basis, Skipped
-from blocklists.version import Entries, assemble, canonical, read_line, unmark
+from blocklists.sources import LAYER, Basis, Skipped
+from blocklists.standing import Lifts, restricted, revive, standing
+from blocklists.succession import Come, Next, Place, carried, machine, swollen
+from blocklists.version import Line, assemble, canonical, entries_of
 
 SHOWN_SKIPPED = 20
 
@@ -50,6 +51,8 @@ class Built:
     """Sources refused whole: `source`, `reason`, and `held`: whether what they last said stays in force."""
     alarms: list[str]
     pinned: int | None
+    swollen: bool
+    """Whether a new base would make later changes quicker: see `compaction`."""
     seconds: float
 
 
@@ -103,66 +106,83 @@ def _with_pin(job: Job, content: dict[str, Any] | None, progress: Progress) -> B
 
 def _build(job: Job, progress: Progress) -> Built:
     started = time.monotonic()
-    previous, alarms = _previous(job.state_dir)
-    publish.clean(job.state_dir, previous.serial if previous is not None and not previous.notice else None)
-    gathered = _gather(job, previous, progress)
-    gathered.alarms[:0] = alarms
-    pinned = _apply_pin(job, previous, gathered)
-    progress("sorting and hashing")
-    entries = assemble(gathered.bases, job.as_of)
-    facts = {
-        "identity": entries.identity,
-        "refused": gathered.refused,
-        "withdrawn": gathered.withdrawn,
-        "pinned": pinned,
-    }
-    unchanged = previous is not None and not previous.notice and all(previous.manifest[name] == value for name, value in facts.items())
-    if previous is None or not unchanged:
-        progress("writing the index")
-        manifest = {
-            **facts,
-            "as_of": job.as_of,
-            "layers": {name: asdict(layer) for name, layer in entries.layers.items()},
-            "sources": gathered.sources,
-            "skipped": len(gathered.skipped),
-            "machine": {
-                "built_at": int(time.time()),
-                "marisa_trie": importlib.metadata.version("marisa-trie"),
-                "paths": {source.id: str(places.locate(source, job.base_dir)) for source in job.settings.sources},
-                "pid": os.getpid(),
-                "python": platform.python_version(),
-                "suffixes": importlib.metadata.version("publicsuffixlist"),
-            },
-        }
-        previous = _write(job.state_dir, entries, gathered.skipped, manifest, previous)
-        try:
-            publish.prune(job.state_dir, previous.serial, job.settings.keep_versions, pinned["serial"] if pinned else None)
-        except StoreError as error:
-            gathered.alarms.append(str(error))
+    with publish.publishing(job.state_dir):
+        publish.clean(job.state_dir, None)
+    place = Place(job.state_dir, job.settings.keep_versions)
+    local = _Local(job, progress)
+    come = place.advance(local.compose)
+    return built(come, place.alarms + local.alarms, started, local.skipped)
+
+
+def built(come: Come, alarms: list[str], started: float, skipped: Sequence[tuple[str, Skipped]] = ()) -> Built:
+    """What came of it, in words; `started`: by the monotonic clock."""
+    entries, facts = come.next.entries, come.next.facts
     return Built(
-        serial=previous.serial,
-        identity=previous.identity,
-        changed=not unchanged,
+        serial=come.version.serial,
+        identity=come.version.identity,
+        changed=come.changed,
         names=entries.names,
         rules=len(entries.lines),
-        skipped=len(gathered.skipped),
-        first_skipped=[_skipped_row(*row) for row in gathered.skipped[:SHOWN_SKIPPED]],
-        refused=gathered.refused,
-        alarms=gathered.alarms,
-        pinned=pinned["serial"] if pinned else None,
+        skipped=facts["skipped"],
+        first_skipped=[_skipped_row(*row) for row in skipped[:SHOWN_SKIPPED]],
+        refused=facts["refused"],
+        alarms=alarms,
+        pinned=facts["pinned"]["serial"] if facts["pinned"] else None,
+        swollen=swollen(come.version),
         seconds=round(time.monotonic() - started, 3),
     )
 
 
-def _previous(state_dir: Path) -> tuple[store.Version | None, list[str]]:
-    """The last good version, entries included, with an alarm when it is not the current one."""
-    if not store.serials(state_dir) and not (state_dir / "current").exists():
-        return None, []
-    try:
-        version = store.open_current(state_dir, thorough=True)
-    except StoreError as error:
-        return None, [f"nothing could be carried over from before: {error}"]
-    return version, [version.notice] if version.notice else []
+class _Local:
+    """What the operator's sources say, read once; and the next version with it, upon whichever is the last one."""
+
+    def __init__(self, job: Job, progress: Progress) -> None:
+        self._job = job
+        self._progress = progress
+        self._gathered: _Gathered | None = None
+        self._lines: list[Line] = []
+        self._before: list[Line] | None = None
+        """The orders of the pinned version, if there is a pin."""
+        self._pinned: dict[str, Any] | None = None
+        self.alarms: list[str] = []
+
+    @property
+    def skipped(self) -> list[tuple[str, Skipped]]:
+        """Records that are not in force, with their source."""
+        return self._gathered.skipped if self._gathered is not None else []
+
+    def compose(self, previous: store.Version | None) -> Next:
+        """The sources' lines with the orders of `previous`, byte for byte."""
+        gathered = self._gathered or self._gather(previous)
+        facts = carried(previous)
+        lifts, as_of = Lifts.of(facts), self._job.as_of
+        orders = standing(previous.layer("orders"), lifts, as_of) if previous is not None else []
+        waiting = facts["waiting"]
+        if self._before is not None:
+            orders, held = restricted(orders, self._before)
+            waiting += held
+        self.alarms = list(gathered.alarms)
+        if waiting and self._pinned is None:
+            self.alarms.append(f"{waiting} lines of orders that the pin held back come in force as soon as the feed runs; see: redhand status")
+        entries = entries_of(orders + standing(self._lines, lifts, as_of))
+        news = {"refused": gathered.refused, "withdrawn": gathered.withdrawn, "pinned": self._pinned, "waiting": waiting}
+        before = {**facts, "identity": previous.identity} if previous is not None and not previous.notice else {}
+        changed = before != {**facts, **news, "identity": entries.identity}
+        paths = {source.id: str(places.locate(source, self._job.base_dir)) for source in self._job.settings.sources}
+        facts |= {**news, "as_of": as_of, "sources": gathered.sources, "skipped": len(gathered.skipped), "lifted": lifts.record(as_of)}
+        facts["machine"] = {**machine(), "paths": paths, "suffixes": importlib.metadata.version("publicsuffixlist")}
+        if changed:
+            self._progress("writing the index")
+        return Next(entries, facts, changed, [canonical(_skipped_row(*row)) + b"\n" for row in gathered.skipped])
+
+    def _gather(self, previous: store.Version | None) -> _Gathered:
+        gathered = _gather(self._job, previous, self._progress)
+        self._pinned, kept = _apply_pin(self._job, previous, gathered)
+        self._before = kept.layer("orders") if kept is not None else None
+        self._progress("sorting and hashing")
+        self._lines = assemble(gathered.bases, self._job.as_of).lines
+        self._gathered = gathered
+        return gathered
 
 
 def _gather(job: Job, previous: store.Version | None, progress: Progress) -> _Gathered:
@@ -211,29 +231,37 @@ def _gather(job: Job, previous: store.Version | None, progress: Progress) -> _Ga
     return gathered
 
 
-def _apply_pin(job: Job, previous: store.Version | None, gathered: _Gathered) -> dict[str, Any] | None:
-    """Puts the pinned version's entries in place of the sources', if there is a pin; returns the pin."""
+def _apply_pin(job: Job, previous: store.Version | None, gathered: _Gathered) -> tuple[dict[str, Any] | None, store.Version | None]:
+    """Puts the pinned version's own lists in place of the sources', if there is a pin; returns the pin and that version."""
+    pinned, alarm = pin_of(job.state_dir, previous)
+    gathered.alarms += alarm
+    if pinned is None:
+        return None, None
+    kept, alarm = pinned_version(job.state_dir, pinned["serial"], previous)
+    gathered.alarms += alarm
+    if kept is not None:
+        guards = Guards(job.own_names, job.settings.protected)
+        gathered.bases = _without(_revived((line.encoded for line in kept.layer("local")), guards), set(gathered.withdrawn))
+    return pinned, kept
+
+
+def pin_of(state_dir: Path, previous: store.Version | None) -> tuple[dict[str, Any] | None, list[str]]:
+    """The pin, if there is one, and what is wrong with it."""
     try:
-        pinned = store.read_pin(job.state_dir)
-        if pinned is None:
-            return None
+        return store.read_pin(state_dir), []
     except StoreError as error:
         # A pin that cannot be read still was one: keep to what is in force rather than release it.
-        gathered.alarms.append(str(error))
-        pinned = previous.manifest["pinned"] if previous is not None else None
-        if pinned is None:
-            return None
-    guards = Guards(job.own_names, job.settings.protected)
-    kept: store.Version | None = None
+        return previous.manifest["pinned"] if previous is not None else None, [str(error)]
+
+
+def pinned_version(state_dir: Path, serial: int, previous: store.Version | None) -> tuple[store.Version | None, list[str]]:
+    """What is pinned; what is in force, and an alarm, when that is not sound."""
     try:
-        kept = store.open_version(job.state_dir, pinned["serial"])
+        kept = store.open_version(state_dir, serial)
         kept.verify()
     except StoreError as error:
-        gathered.alarms.append(f"the pinned version {pinned['serial']} is not sound, so what is in force stays: {error}")
-        kept = previous
-    if kept is not None:
-        gathered.bases = _without(_revived(kept.lines(), guards), set(gathered.withdrawn))
-    return pinned
+        return previous, [f"the pinned version {serial} is not sound, so what is in force stays: {error}"]
+    return kept, []
 
 
 def _without(bases: Iterable[Basis], withdrawn: set[str]) -> list[Basis]:
@@ -243,8 +271,7 @@ def _without(bases: Iterable[Basis], withdrawn: set[str]) -> list[Basis]:
 def _held(previous: store.Version | None, source: str, guards: Guards) -> list[Basis]:
     if previous is None:
         return []
-    lines = zip(range(previous.index.rules), previous.lines(), strict=True)
-    return _revived((line for number, line in lines if previous.document(number).get("source") == source), guards)
+    return _revived((line.encoded for line in previous.layer(LAYER) if line.source == source), guards)
 
 
 def _revived(lines: Iterable[bytes], guards: Guards) -> list[Basis]:
@@ -259,35 +286,6 @@ def _revived(lines: Iterable[bytes], guards: Guards) -> list[Basis]:
     return found
 
 
-def revive(encoded: bytes) -> Basis:
-    """The basis behind one entries line, as a source would give it: what `assemble` makes of it is the same line. Raises StoreError."""
-    basis, marked = read_line(encoded)
-    return Basis(**basis, listed=[unmark(text) for text in marked])
-
-
-def _write(
-    state_dir: Path, entries: Entries, skipped: Sequence[tuple[str, Skipped]], manifest: dict[str, Any], previous: store.Version | None
-) -> store.Version:
-    serial = publish.next_serial(state_dir)
-    files: dict[str, Iterable[bytes]] = {
-        store.ENTRIES: (line.encoded for line in entries.lines),
-        store.SKIPPED: (canonical(_skipped_row(*row)) + b"\n" for row in skipped),
-    }
-    difference = delta.between(previous.lines(), previous.index, entries.lines) if previous is not None else None
-    if previous is None or difference is None:
-        trie, values = pack_part(list_values(entries.lines))
-        files |= {store.TRIE: (trie,), store.VALUES: (values,), store.RULES: (pack_rules(entries.lines),)}
-        manifest["index"] = {"base": serial, "changed": 0}
-        return publish.write(state_dir, serial, files, manifest, links={}, linked=0)
-    files[store.RULES] = (pack_rules(entries.lines, difference.base_map),)
-    if difference.changed:
-        trie, values = pack_part(difference.changed)
-        files |= {store.DELTA_TRIE: (trie,), store.DELTA_VALUES: (values,)}
-    manifest["index"] = {"base": previous.manifest["index"]["base"], "changed": len(difference.changed)}
-    links: Mapping[str, dict[str, Any]] = {name: previous.manifest["files"][name] for name in (store.TRIE, store.VALUES)}
-    return publish.write(state_dir, serial, files, manifest, links=links, linked=previous.serial)
-
-
 def _skipped_row(source: str, skipped: Skipped) -> dict[str, Any]:
     return {"source": source, "where": skipped.where, "line": skipped.line, "value": skipped.value, "reason": skipped.reason}
 
@@ -297,12 +295,24 @@ def main() -> int:
     # Millions of small tuples live until the end, and none is in a cycle: a collection would only look at them all again.
     gc.disable()
     logs.to_stderr("builder")
-    try:
+
+    def work() -> Built:
         job = read_job(sys.stdin.read())
         logs.to_stderr("builder", job.logs)
         if job.confined:
             confine.confine([job.state_dir], connects=False)
-        built = build(job)
+        return build(job)
+
+    code = report(work)
+    # Giving back hundreds of megabytes is work for the kernel, and on a core shared with a worker would hold up answers: only when nobody else runs.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    return code
+
+
+def report(work: Callable[[], Built]) -> int:
+    """Does the work and says what came of it, as one JSON object on standard output; the exit code."""
+    try:
+        built = work()
     except Busy as error:
         print(json.dumps({"ok": False, "busy": True, "error": str(error)}), flush=True)
         return os.EX_TEMPFAIL
@@ -313,8 +323,6 @@ def main() -> int:
         print(json.dumps({"ok": False, "busy": False, "error": str(error)}), flush=True)
         return 1
     print(json.dumps({"ok": True, "busy": False, "error": "", **asdict(built)}), flush=True)
-    # Giving back hundreds of megabytes is work for the kernel, and on a core shared with a worker would hold up answers: only when nobody else runs.
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     return 0
 
 

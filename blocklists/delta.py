@@ -7,7 +7,7 @@ mapped to the new version's. Any map gives right verdicts, because what it leave
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blocklists.index import GONE, Index, renumbered
@@ -28,6 +28,10 @@ class Delta:
     """Each changed key's values, in the new version's rule numbers."""
     base_map: Sequence[int]
     """The new number, or GONE, of each of the base's rules."""
+    origins: Sequence[int]
+    """The old number of each of the new version's lines that stood, byte for byte, in the old; GONE for the others."""
+    added: Sequence[int]
+    """The numbers of these others."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,21 @@ class _Touched:
 
 
 def between(
-    old: Iterable[bytes], index: Index, new: Sequence[Line], least_base: int = LEAST_BASE, largest_share: float = LARGEST_SHARE
+    old: Sequence[bytes],
+    index: Index,
+    new: Sequence[Line],
+    least_base: int = LEAST_BASE,
+    largest_share: float = LARGEST_SHARE,
+    made_of: Sequence[Line] = (),
 ) -> Delta | None:
-    """The delta that turns `index`, whose entries' lines are `old`, into the index of `new`; None when it is better written whole."""
+    """The delta that turns `index`, whose entries' lines are `old`, into the index of `new`; None when it is better written whole.
+
+    `made_of`: the lines that `old` was made of, if they are known: one that is among `new`, too, need not be compared.
+    """
     most = int(index.base.size * largest_share)
     if index.base.size < least_base or (index.delta is not None and index.delta.size > most):
         return None
-    mapping, touched = _match(old, new)
+    mapping, origins, added, touched = _match(old, new, made_of)
     renumbering = _renumbering(index, mapping)
     changed: dict[bytes, Sequence[int]] = {}
     if index.delta is not None:
@@ -68,26 +80,43 @@ def between(
     for key, values in changed.items():
         if sorted(values) != sorted(renumbered(index.base.at(key) or (), renumbering)):
             kept[key] = sorted(values)
-    return Delta(kept, renumbering) if len(kept) <= most else None
+    return Delta(kept, renumbering, origins, added) if len(kept) <= most else None
 
 
-def _match(old: Iterable[bytes], new: Sequence[Line]) -> tuple[Sequence[int], list[_Touched]]:
-    """The new number of each old rule (GONE without a successor), and the rules whose names must be compared."""
-    mapping = array("I")
-    unchanged = {line.encoded: number for number, line in enumerate(new)}
+def _match(old: Sequence[bytes], new: Sequence[Line], made_of: Sequence[Line]) -> tuple[Sequence[int], Sequence[int], list[int], list[_Touched]]:
+    """The new number of each old rule (GONE without a successor), `Delta.origins` and `added`, and the rules whose names must be compared."""
+    # Nearly always one stretch of lines changed: what is alike before and after it needs neither hash nor dictionary.
+    shorter = min(len(old), len(new))
+    known = min(len(made_of), shorter)
+    before = 0
+    while before < known and made_of[before] is new[before]:
+        before += 1
+    while before < shorter and _same(old, before, new[before]):
+        before += 1
+    after = 1
+    while after <= known - before and made_of[-after] is new[-after]:
+        after += 1
+    while after <= shorter - before and _same(old, len(old) - after, new[-after]):
+        after += 1
+    after -= 1
+    old_end, new_end = len(old) - after, len(new) - after
+    mapping = array("I", range(before)) + array("I", [GONE]) * (old_end - before) + array("I", range(new_end, len(new)))
+    origins = array("I", range(before)) + array("I", [GONE]) * (new_end - before) + array("I", range(old_end, len(old)))
+    unchanged = {new[number].encoded: number for number in range(before, new_end)}
     left: list[tuple[int, bytes]] = []
-    taken = set()
-    for place, encoded in enumerate(old):
+    for place in range(before, old_end):
+        encoded = old[place]
         number = unchanged.get(encoded)
-        mapping.append(GONE if number is None else number)
         if number is None:
             left.append((place, encoded))
         else:
-            taken.add(number)
+            mapping[place] = number
+            origins[number] = place
+    added = [number for number in range(before, new_end) if origins[number] == GONE]
     slots: dict[tuple[str, str, str, str], list[int]] = {}
-    for number, line in enumerate(new):
-        if number not in taken:
-            slots.setdefault((line.layer, line.source, line.kind, line.reference), []).append(number)
+    for number in added:
+        line = new[number]
+        slots.setdefault((line.layer, line.source, line.kind, line.reference), []).append(number)
     touched = []
     for place, encoded in left:
         basis, names = read_line(encoded)
@@ -96,7 +125,13 @@ def _match(old: Iterable[bytes], new: Sequence[Line]) -> tuple[Sequence[int], li
             mapping[place] = successors.pop(0)
             touched.append(_Touched(mapping[place], set(names)))
     touched.extend(_Touched(number, set()) for successors in slots.values() for number in successors)
-    return mapping, touched
+    return mapping, origins, added, touched
+
+
+def _same(old: Sequence[bytes], place: int, line: Line) -> bool:
+    if line.held is not None and line.held[0] is old:
+        return line.held[1] == place
+    return old[place] == line.encoded
 
 
 def _renumbering(index: Index, mapping: Sequence[int]) -> Sequence[int]:

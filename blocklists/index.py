@@ -42,13 +42,13 @@ MAX_RULES = 2**30
 
 _SETS = 0x8000_0000
 _CACHED = 2048
-_FORMAT = 1
+_FORMAT = 2
 _NATIVE = struct.unpack("=I", b"\1\2\3\4")[0]
 _VALUES_HEADER = struct.Struct("=8sIIII")
 _VALUES_MAGIC = b"RHVALUES"
 _RULES_HEADER = struct.Struct("=8sIIIIIIQ")
 _RULES_MAGIC = b"RH-RULES"
-_RECORD = struct.Struct("=BBHIqqQQ")
+_RECORD = struct.Struct("=BBHIqqQQQ")
 
 
 class Rule(NamedTuple):
@@ -221,8 +221,23 @@ class Index:
         """Where the basis of a rule stands in the entries: offset and length in octets."""
         if not 0 <= number < self.rules:
             raise IndexError(f"rule {number} is none of this version's {self.rules}; ask the version that gave the rule")
-        _, _, _, length, _, _, _, offset = _RECORD.unpack_from(self._records, number * _RECORD.size)
+        _, _, _, length, _, _, _, offset, _ = _RECORD.unpack_from(self._records, number * _RECORD.size)
         return offset, length
+
+    def line_span(self, number: int) -> tuple[int, int]:
+        """Where a rule's whole line stands in the entries: offset and length in octets."""
+        _, _, _, _, _, _, _, offset, length = _RECORD.unpack_from(self._records, number * _RECORD.size)
+        return offset - Line.basis_start, length
+
+    def line(self, number: int, layer: str, table: Sequence[bytes]) -> Line:
+        """A rule's line, whose bytes stay in `table` until they are asked for."""
+        kind, mode, length, basis_length, starts, ends, at, _, _ = _RECORD.unpack_from(self._records, number * _RECORD.size)
+        reference = str(self._strings[at : at + length], "utf-8")
+        return Line((KINDS[kind], MODES[mode], layer, reference, starts, ends), basis_length, None, held=(table, number))
+
+    def packed(self) -> tuple[memoryview, memoryview]:
+        """The rules' records, of `RECORD_OCTETS` each, and the strings they refer to, to be packed again with others."""
+        return self._records, self._strings
 
     def _load(self, listed: bytes) -> tuple[Rule, ...]:
         rules: tuple[Rule, ...]
@@ -238,7 +253,7 @@ class Index:
 
     def _read_terms(self, value: int) -> _Terms:
         number = value >> 1
-        kind, mode, length, _, starts, ends, at, _ = _RECORD.unpack_from(self._records, number * _RECORD.size)
+        kind, mode, length, _, starts, ends, at, _, _ = _RECORD.unpack_from(self._records, number * _RECORD.size)
         reference = str(self._strings[at : at + length], "utf-8")
         terms = KINDS[kind], MODES[mode], reference, "exact" if value & 1 else "subtree", starts, ends, number
         if len(self._terms) >= _CACHED:
@@ -320,18 +335,49 @@ def _commonest(listed: Mapping[bytes, int | Sequence[int]]) -> int:
 
 
 def pack_rules(lines: Sequence[Line], base_map: Sequence[int] = ()) -> bytes:
-    """The rules file of these lines; `base_map` as `Index.base_map` gives it."""
+    """The rules file of these lines, which stand in the entries one after the other; `base_map` as `Index.base_map` gives it."""
     records, strings = bytearray(), bytearray()
-    boundaries: set[int] = set()
     offset = 0
     for line in lines:
-        reference = line.reference.encode()
-        kind, mode = KINDS.index(line.kind), MODES.index(line.mode)
-        start = offset + line.basis_start
-        records += _RECORD.pack(kind, mode, len(reference), line.basis_length, line.starts, line.ends, len(strings), start)
-        strings += reference
-        offset += len(line.encoded)
-        boundaries.update((line.starts, line.ends))
+        offset += _pack_rule(line, offset, records, strings)
+    return _pack(lines, base_map, records, strings)
+
+
+def repack_rules(index: Index, lines: Sequence[Line], origins: Sequence[int], added_at: int, base_map: Sequence[int] = ()) -> bytes:
+    """As `pack_rules`, for lines most of which stand where `index` has them: `origins` gives the number of each there.
+
+    Those whose origin is GONE stand one after the other from `added_at` on. What is kept is copied in runs, so that it costs next to nothing;
+    strings of rules that are gone stay until the rules are packed from nothing again.
+    """
+    kept, kept_strings = index.packed()
+    records, strings = bytearray(), bytearray(kept_strings)
+    number = 0
+    while number < len(origins):
+        first = origins[number]
+        if first == GONE:
+            added_at += _pack_rule(lines[number], added_at, records, strings)
+            number += 1
+            continue
+        run = 1
+        while number + run < len(origins) and origins[number + run] == first + run:
+            run += 1
+        records += kept[first * _RECORD.size : (first + run) * _RECORD.size]
+        number += run
+    return _pack(lines, base_map, records, strings)
+
+
+def _pack_rule(line: Line, offset: int, records: bytearray, strings: bytearray) -> int:
+    """Adds one rule whose line begins at `offset`; gives the line's length."""
+    encoded, reference = line.encoded, line.reference.encode()
+    kind, mode = KINDS.index(line.kind), MODES.index(line.mode)
+    start = offset + line.basis_start
+    records += _RECORD.pack(kind, mode, len(reference), line.basis_length, line.starts, line.ends, len(strings), start, len(encoded))
+    strings += reference
+    return len(encoded)
+
+
+def _pack(lines: Sequence[Line], base_map: Sequence[int], records: bytearray, strings: bytearray) -> bytes:
+    boundaries = {line.starts for line in lines} | {line.ends for line in lines}
     boundaries.discard(0)
     mapped = array("I", base_map)
     header = _RULES_HEADER.pack(_RULES_MAGIC, _NATIVE, _FORMAT, len(lines), len(boundaries), len(mapped), 0, len(strings))

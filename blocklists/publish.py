@@ -1,6 +1,11 @@
-"""Writes versions: in a directory of their own, flushed, renamed into place, read back, and only then named in `current`.
+"""Writes versions: in a directory of their own, flushed, read back, renamed into place, and only then named in `current`.
 
-Killed at any instant, it leaves `current` naming a whole version; `clean` removes what it left. Only the holder of the builder's lock comes here.
+Killed at any instant, it leaves `current` naming a whole version; `clean` removes what it left. Two locks, files of the state directory:
+
+    builder.lock   one process reads sources, goes back or releases a pin at a time; held for seconds
+    publish.lock   whatever changes `current`, `pin` or the set of versions; held for milliseconds, by anybody
+
+All that takes time happens to a `Draft`, under neither. A draft is put in force only if what it was made from is still current.
 """
 
 from __future__ import annotations
@@ -9,9 +14,10 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,13 +26,37 @@ from blocklists import durable, readers, store
 from blocklists.errors import Busy, StoreError
 
 _LOOK_SECONDS = 0.05
+_PUBLISH_LOOK_SECONDS = 0.001
+_PUBLISH_WAIT_SECONDS = 30.0
+"""After which who holds the lock for publishing is taken to hang: it is meant to be held for milliseconds."""
 _COPIED = 1 << 20
 
 
 @contextmanager
 def locked(state_dir: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     """The one builder of a state directory. Raises Busy when another process is it for longer than `wait_seconds`."""
-    path = state_dir / "builder.lock"
+    busy = f"another build is running in {state_dir}; wait for it, or stop it"
+    with _holding(state_dir, "builder.lock", wait_seconds, _LOOK_SECONDS, busy):
+        yield
+
+
+@contextmanager
+def compacting(state_dir: Path) -> Iterator[None]:
+    """The one compaction of a state directory, beside which anything else may run. Raises Busy at once when another process is it."""
+    with _holding(state_dir, "compaction.lock", 0.0, _LOOK_SECONDS, "another compaction is running; wait for it, or stop it"):
+        yield
+
+
+@contextmanager
+def publishing(state_dir: Path) -> Iterator[None]:
+    """The right to change what is in force. Raises Busy when another process has it for half a minute."""
+    with _holding(state_dir, "publish.lock", _PUBLISH_WAIT_SECONDS, _PUBLISH_LOOK_SECONDS, "whoever has it hangs; look at the disk, or stop it"):
+        yield
+
+
+@contextmanager
+def _holding(state_dir: Path, name: str, wait_seconds: float, look_seconds: float, busy: str) -> Iterator[None]:
+    path = state_dir / name
     with durable.explained(f"preparing {state_dir}"):
         store.versions_dir(state_dir).mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -34,8 +64,8 @@ def locked(state_dir: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         deadline = time.monotonic() + wait_seconds
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
-                raise Busy(f"{path} is held: another build is running in {state_dir}; wait for it, or stop it")
-            time.sleep(_LOOK_SECONDS)
+                raise Busy(f"{path} is held: {busy}")
+            time.sleep(look_seconds)
         yield
     finally:
         os.close(descriptor)
@@ -57,42 +87,80 @@ def next_serial(state_dir: Path) -> int:
     return max(seen, default=0) + 1
 
 
-def write(
-    state_dir: Path, serial: int, files: Mapping[str, Iterable[bytes]], manifest: dict[str, Any], *, links: Mapping[str, dict[str, Any]], linked: int
-) -> store.Version:
-    """The version, on disk and in force. `links`: files that are those of version `linked`, with their hash and size.
+class Draft:
+    """A version being written. Its directory is locked while its process lives, so that nobody takes it for a dead one's. To be closed.
 
-    Raises StoreError, and leaves what was in force before.
+    Its methods raise DiskError.
     """
-    versions = store.versions_dir(state_dir)
-    temporary, final = versions / f".new-{serial}", versions / str(serial)
-    try:
-        with durable.explained(f"writing version {serial}"):
-            temporary.mkdir()
-            found = {name: dict(facts) for name, facts in links.items()}
-            for name in links:
-                _link(versions / str(linked) / name, temporary / name)
-            for name, chunks in files.items():
-                digest, size = durable.write_new(temporary / name, chunks)
-                found[name] = {"sha256": digest, "size": size}
-            content = json.dumps({**manifest, "format": store.FORMAT, "serial": serial, "files": found}, indent=1, sort_keys=True).encode() + b"\n"
-            digest = hashlib.sha256(content).hexdigest()
-            durable.write_new(temporary / store.MANIFEST, (content,))
-            durable.write_new(temporary / store.MANIFEST_SUM, (f"{digest}  {store.MANIFEST}\n".encode(),))
-            durable.sync_directory(temporary)
-            temporary.rename(final)
-            durable.sync_directory(versions)
-        # Read back before anyone is sent there: what cannot be opened now could not be opened by a reader.
-        version = store.open_version(state_dir, serial, digest)
+
+    def __init__(self, state_dir: Path, held: bool = False) -> None:
+        """`held`: whether the caller holds the lock for publishing."""
+        self.files: dict[str, dict[str, Any]] = {}
+        self.directory = store.versions_dir(state_dir) / f".new-{os.getpid()}-{secrets.token_hex(4)}"
+        if held:
+            self._descriptor = self._make()
+        else:
+            with publishing(state_dir):  # or it could be removed between being made and being locked
+                self._descriptor = self._make()
+
+    def _make(self) -> int:
+        with durable.explained("preparing a version"):
+            self.directory.mkdir()
+            descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+
+    def write(self, name: str, chunks: Iterable[bytes]) -> None:
+        """A file of the version."""
+        with durable.explained("writing a version"):
+            digest, size = durable.write_new(self.directory / name, chunks)
+        self.files[name] = {"sha256": digest, "size": size}
+
+    def link(self, name: str, version: store.Version) -> None:
+        """A file that is another version's."""
+        with durable.explained("writing a version"):
+            _link(version.directory / name, self.directory / name)
+        self.files[name] = dict(version.manifest["files"][name])
+
+    def open(self, manifest: dict[str, Any], like: store.Version | None) -> store.Version:
+        """The version this is to be, read back: what cannot be opened now could not be opened by a reader. Raises StoreError."""
+        version = store.open_files(self.directory, 0, {**manifest, "files": self.files}, like=like)
         version.verify()
-        with durable.explained(f"putting version {serial} in force"):
-            durable.replace(state_dir / "current", f"{serial} {digest}\n".encode())
-    except StoreError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if not _in_force(state_dir, serial):
-            shutil.rmtree(final, ignore_errors=True)
-        raise
-    return version
+        return version
+
+    def put_in_force(self, state_dir: Path, version: store.Version, sound: int | None) -> bytes:
+        """Names it in `current`, and returns what stands there. By who holds the lock for publishing. `sound`: the serial in force, if that is sound.
+
+        Raises StoreError, and leaves what was in force before.
+        """
+        clean(state_dir, sound)
+        serial = next_serial(state_dir)
+        final = store.versions_dir(state_dir) / str(serial)
+        try:
+            with durable.explained(f"writing version {serial}"):
+                manifest = {**version.manifest, "format": store.FORMAT, "serial": serial, "files": self.files}
+                manifest["index"] = {**manifest["index"], "base": manifest["index"]["base"] or serial}
+                content = json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
+                digest = hashlib.sha256(content).hexdigest()
+                durable.write_new(self.directory / store.MANIFEST, (content,))
+                durable.write_new(self.directory / store.MANIFEST_SUM, (f"{digest}  {store.MANIFEST}\n".encode(),))
+                durable.sync_directory(self.directory)
+                self.directory.rename(final)
+                durable.sync_directory(final.parent)
+            version.serial, version.manifest, version.directory = serial, store.read_manifest(state_dir, serial, digest), final
+            named = f"{serial} {digest}\n".encode()
+            with durable.explained(f"putting version {serial} in force"):
+                durable.replace(state_dir / "current", named)
+            return named
+        except StoreError:
+            if not _in_force(state_dir, serial):
+                shutil.rmtree(final, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        """Gives it up, unless it came in force."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.close(self._descriptor)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -112,11 +180,14 @@ def _in_force(state_dir: Path, serial: int) -> bool:
 
 
 def clean(state_dir: Path, current: int | None) -> None:
-    """Removes what a killed builder left: half-written files, and versions later than `current`, which never came in force. Raises StoreError."""
+    """Removes what a killed process left: half-written files, and versions later than `current`, which never came in force.
+
+    By who holds the lock for publishing: a version later than `current` is otherwise one that comes in force just now. Raises StoreError.
+    """
     with durable.explained(f"cleaning {state_dir}"):
         versions = store.versions_dir(state_dir)
         for path in versions.iterdir():
-            if path.name.startswith((".new-", ".gone-")):
+            if path.name.startswith(".gone-") or (path.name.startswith(".new-") and _abandoned(path)):
                 shutil.rmtree(path)
         for path in state_dir.iterdir():
             if path.name.startswith((".current.", ".pin.")) and path.name.endswith(".new"):
@@ -127,11 +198,23 @@ def clean(state_dir: Path, current: int | None) -> None:
                     _remove(versions, serial)
 
 
+def _abandoned(path: Path) -> bool:
+    """Whether nobody alive writes this draft."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False  # given up just now
+    try:
+        return _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def prune(state_dir: Path, current: int, keep: int, pinned: int | None) -> None:
-    """Keeps the current version, the pinned one, those that living readers have in force, and `keep` others. Raises StoreError.
+    """Keeps the current version, the pinned one, those that living readers have in force, and `keep` others. By who holds the lock for publishing.
 
     Of these, what says the same as a later one goes first, then the oldest: a source that fails now and then makes a version each time, and must not
-    push out every one that an operator could go back to.
+    push out every one that an operator could go back to. Raises StoreError.
     """
     held = {current, *readers.live(state_dir).values()}
     if pinned is not None:
@@ -171,7 +254,7 @@ def _remove(versions: Path, serial: int) -> None:
 
 def pin(state_dir: Path, content: bytes | None) -> None:
     """Writes the pin, or removes it. Raises StoreError."""
-    with durable.explained(f"writing {state_dir / 'pin'}"):
+    with publishing(state_dir), durable.explained(f"writing {state_dir / 'pin'}"):
         if content is None:
             (state_dir / "pin").unlink(missing_ok=True)
             durable.sync_directory(state_dir)

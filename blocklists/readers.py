@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from blocklists.durable import explained
 from blocklists.errors import StoreError
+
+_LOOK_SECONDS = 0.01
 
 _READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -73,6 +76,19 @@ def live(state_dir: Path) -> dict[str, int]:
         if _started(process) == started != 0:
             found[path.name] = serial
     return found
+
+
+def wait_for_readers(state_dir: Path, serial: int, seconds: float) -> dict[str, int]:
+    """Which serial each living reader has in force, as soon as all have `serial` or a later one, or else after that many seconds. Raises StoreError.
+
+    Nobody serving is everybody: the answer is then empty.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = live(state_dir)
+        if all(each >= serial for each in found.values()) or time.monotonic() >= deadline:
+            return found
+        time.sleep(_LOOK_SECONDS)
 
 
 def _started(process: int) -> int:

@@ -1,6 +1,7 @@
 """Versions on disk, read: verified before they are believed, whole or not at all.
 
-    versions/<serial>/   manifest.json · manifest.sha256 · entries · skipped · index.trie · index.values · index.rules · (delta.trie · delta.values)
+    versions/<serial>/   manifest.json · manifest.sha256 · entries · skipped · index.trie · index.values · index.rules
+                         (delta.entries) · (delta.trie · delta.values)
     current              "<serial> <sha256 of its manifest.json>"
     pin                  the serial that builds keep to, if any
 
@@ -23,7 +24,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,13 +32,15 @@ import marisa_trie
 
 from blocklists.errors import StoreError
 from blocklists.index import Index, Part, Rule
-from blocklists.version import identity, read_line
+from blocklists.version import LAYERS, Line, identity, read_line
 
-FORMAT = 1
+FORMAT = 2
 """Of the manifest and everything it names; another one is refused, never guessed at."""
 
 MANIFEST, MANIFEST_SUM, ENTRIES, SKIPPED = "manifest.json", "manifest.sha256", "entries", "skipped"
 TRIE, VALUES, RULES, DELTA_TRIE, DELTA_VALUES = "index.trie", "index.values", "index.rules", "delta.trie", "delta.values"
+DELTA_ENTRIES = "delta.entries"
+"""Lines that came after `entries` was written, as if they stood behind it; lines in either that no rule refers to any more are of no effect."""
 ALWAYS = frozenset({ENTRIES, SKIPPED, TRIE, VALUES, RULES})
 SOMETIMES = frozenset({DELTA_TRIE, DELTA_VALUES})
 
@@ -75,17 +78,65 @@ class _Lazy:
         return self._mapped
 
 
+class Table(Sequence[bytes]):
+    """The lines of a version by their rules' numbers, read where they stand."""
+
+    def __init__(self, index: Index, entries: _Lazy, added: _Lazy | None) -> None:
+        self._index = index
+        self._files = entries, added
+        self._whole: tuple[Any, Any, int] | None = None
+
+    def __len__(self) -> int:
+        return int(self._index.rules)
+
+    def __getitem__(self, number: Any) -> Any:
+        whole, added, end = self._whole or self._read()
+        start, length = self._index.line_span(number)
+        if start < end:
+            return whole[start : start + length]
+        return added[start - end : start - end + length]
+
+    def octets(self, start: int, length: int) -> bytes:
+        """Some octets by their place in the entries."""
+        whole, added, end = self._whole or self._read()
+        found: bytes = whole[start : start + length] if start < end else added[start - end : start - end + length]
+        return found
+
+    def added(self) -> bytes:
+        """What stands in `delta.entries`."""
+        return bytes((self._whole or self._read())[1])
+
+    def verify(self) -> None:
+        """Checks now what is otherwise checked at first use. Raises StoreError."""
+        self._read()
+
+    def size(self) -> int:
+        """Octets of both files."""
+        _, added, end = self._whole or self._read()
+        return end + len(added)
+
+    def _read(self) -> tuple[Any, Any, int]:
+        entries, added = self._files
+        view = entries.view()
+        # A mapping gives bytes at once when it is sliced; a view of it would need a copy besides.
+        self._whole = view.obj, added.view().obj if added else b"", len(view)
+        return self._whole
+
+
 class Version:
     """One opened version; its index is verified, its entries are verified before they are first read."""
 
-    def __init__(self, serial: int, manifest: dict[str, Any], index: Index, entries: _Lazy, skipped: _Lazy) -> None:
+    def __init__(self, serial: int, manifest: dict[str, Any], index: Index, table: Table, skipped: _Lazy, directory: Path, opened: _Opened) -> None:
         self.serial = serial
         self.identity: str = manifest["identity"]
         self.manifest = manifest
         self.index = index
+        self.table = table
+        self.directory = directory
+        self.opened = opened
+        """Its files as they were opened, for a later version that has the same ones."""
         self.notice = ""
         """Why this version stands in for a newer one; empty when it does not."""
-        self._entries = entries
         self._skipped = skipped
 
     def basis(self, rule: Rule) -> dict[str, Any]:
@@ -94,13 +145,20 @@ class Version:
 
     def document(self, number: int) -> dict[str, Any]:
         """As `basis`, by the rule's number."""
-        offset, length = self.index.basis_span(number)
-        found = json.loads(bytes(self._entries.view()[offset : offset + length]))
+        found = json.loads(self.table.octets(*self.index.basis_span(number)))
         return {"layer": found["layer"], **found["document"]}
 
     def lines(self) -> Iterator[bytes]:
         """The entries' lines, each with its newline, in the order of their rule numbers."""
-        yield from _lines(self._entries.view())
+        for number in range(self.index.rules):
+            yield self.table[number]
+
+    def layer(self, layer: str) -> list[Line]:
+        """The lines of one layer, which stay on disk until they are asked for."""
+        first = 0
+        for name in LAYERS[: LAYERS.index(layer)]:
+            first += self.manifest["layers"][name]["rules"]
+        return [self.index.line(number, layer, self.table) for number in range(first, first + self.manifest["layers"][layer]["rules"])]
 
     def skipped(self) -> list[dict[str, Any]]:
         """What was skipped when it was built: source, where, line, value and reason of each."""
@@ -108,7 +166,7 @@ class Version:
 
     def verify(self) -> None:
         """Checks now what is otherwise checked at first use. Raises StoreError."""
-        self._entries.view()
+        self.table.verify()
         self._skipped.view()
 
 
@@ -161,33 +219,47 @@ def read_current(state_dir: Path) -> tuple[int, str]:
     return int(match[1]), match[2].decode()
 
 
-def open_version(state_dir: Path, serial: int, digest: str | None = None, rest: Rest | None = None, sealed: bool = False) -> Version:
+def open_version(
+    state_dir: Path, serial: int, digest: str | None = None, rest: Rest | None = None, sealed: bool = False, like: Version | None = None
+) -> Version:
     """One version, verified; `digest` is its manifest's SHA-256 (hex) if the caller knows it. Raises StoreError naming the file and the remedy.
 
     `rest`: called after each 64 KiB read, to sleep, so that a loop which serves on the same core is not held up. `sealed`: the index in memory of
-    its own, about 8 octets a name, which no fault of the disk reaches; entries stay in their file.
+    its own, about 8 octets a name, which no fault of the disk reaches; entries stay in their file. `like`: a version opened in the same way, whose
+    files are used again, neither read nor compared, where both have the same ones.
     """
-    manifest = read_manifest(state_dir, serial, digest)
-    files = _Files(versions_dir(state_dir) / str(serial), manifest["files"], rest, sealed)
+    return open_files(versions_dir(state_dir) / str(serial), serial, read_manifest(state_dir, serial, digest), rest, sealed, like)
+
+
+def open_files(
+    directory: Path, serial: int, manifest: dict[str, Any], rest: Rest | None = None, sealed: bool = False, like: Version | None = None
+) -> Version:
+    """As `open_version`, for a directory whose manifest the caller vouches for."""
+    files = _Files(directory, manifest["files"], rest, sealed, like.opened if like is not None else {})
     base = Part(files.trie(TRIE), files.view(VALUES))
     delta = Part(files.trie(DELTA_TRIE), files.view(DELTA_VALUES)) if DELTA_TRIE in manifest["files"] else None
-    return Version(serial, manifest, Index(base, files.view(RULES), delta), files.lazy(ENTRIES), files.lazy(SKIPPED))
+    index = Index(base, files.view(RULES), delta)
+    layers = manifest["layers"].values()
+    if index.rules != sum(layer["rules"] for layer in layers):
+        raise StoreError(f"{directory / RULES} holds {index.rules} rules, and its layers another number; {REBUILD}")
+    table = Table(index, files.lazy(ENTRIES), files.lazy(DELTA_ENTRIES) if DELTA_ENTRIES in manifest["files"] else None)
+    return Version(serial, manifest, index, table, files.lazy(SKIPPED), directory, files.opened)
 
 
-def open_current(state_dir: Path, thorough: bool = False, rest: Rest | None = None, sealed: bool = False) -> Version:
+def open_current(state_dir: Path, thorough: bool = False, rest: Rest | None = None, sealed: bool = False, like: Version | None = None) -> Version:
     """The version in force, or the newest sound one not later than it, with a `notice` that says so. Raises StoreError when there is none.
 
-    `thorough`: only if its entries, too, are sound. `rest` and `sealed` as for `open_version`.
+    `thorough`: only if its entries, too, are sound. `rest`, `sealed` and `like` as for `open_version`.
     """
     serial: int | None = None
     try:
         serial, digest = read_current(state_dir)
         try:
-            version = open_version(state_dir, serial, digest, rest, sealed)
+            version = open_version(state_dir, serial, digest, rest, sealed, like)
         except StoreError:
             # It may have been replaced, and then pruned, between the two looks.
             serial, digest = read_current(state_dir)
-            version = open_version(state_dir, serial, digest, rest, sealed)
+            version = open_version(state_dir, serial, digest, rest, sealed, like)
         if thorough:
             version.verify()
         return version
@@ -229,7 +301,7 @@ def _check_manifest(manifest: dict[str, Any], serial: int, path: Path) -> None:
     if manifest["serial"] != serial:
         raise StoreError(f"{path} is that of version {manifest['serial']!r}, moved here; {REBUILD}")
     names = set(manifest["files"])
-    if not names >= ALWAYS or names - ALWAYS not in (set(), SOMETIMES):
+    if not names >= ALWAYS or names - ALWAYS - {DELTA_ENTRIES} not in (set(), SOMETIMES):
         raise StoreError(f"{path} names the files {', '.join(sorted(names))}, which are not a version's; {REBUILD}")
     if manifest["identity"] != identity({layer: found["sha256"] for layer, found in manifest["layers"].items()}):
         raise StoreError(f"{path} has an identity that is not its layers'; {REBUILD}")
@@ -246,39 +318,75 @@ def _read_small(path: Path) -> bytes:
     return content
 
 
+_Opened = dict[str, tuple[str, tuple[int, int], Any]]
+"""By name: the SHA-256 of a file, its device and inode, and what it was opened as."""
+
+
 class _Files:
     """The files of one version, each opened once and compared with its record before it is believed."""
 
-    def __init__(self, directory: Path, recorded: dict[str, dict[str, Any]], rest: Rest | None, sealed: bool) -> None:
+    def __init__(self, directory: Path, recorded: dict[str, dict[str, Any]], rest: Rest | None, sealed: bool, before: _Opened) -> None:
+        self.opened: _Opened = {}
         self._directory = directory
         self._recorded = recorded
         self._rest = rest
         self._sealed = sealed
+        self._before = before
 
     def view(self, name: str) -> memoryview:
         """A file mapped and compared."""
-        descriptor, compared = self._open(name)
+        found: memoryview = self._again(name) or self._keep(name, *self._view(name))
+        return found
+
+    def lazy(self, name: str) -> _Lazy:
+        """A file mapped, to be compared when it is first used."""
+        found: _Lazy = self._again(name, sealed=False) or self._keep(name, *self._lazy(name))
+        return found
+
+    def trie(self, name: str) -> Any:
+        """A trie compared, and mapped by the library."""
+        return self._again(name) or self._keep(name, *self._trie(name))
+
+    def _again(self, name: str, sealed: bool | None = None) -> Any:
+        """What an earlier version opened, if this one's file is the same: in sealed memory by its bytes, else by its inode besides."""
+        sha256, inode, found = self._before.get(name, ("", (0, 0), None))
+        if sha256 != self._recorded[name]["sha256"]:
+            return None
+        if not (self._sealed if sealed is None else sealed):
+            try:
+                status = os.lstat(self._directory / name)
+            except OSError:
+                return None
+            if (status.st_dev, status.st_ino) != inode or status.st_size != self._recorded[name]["size"]:
+                return None
+        self.opened[name] = self._before[name]
+        return found
+
+    def _keep(self, name: str, inode: tuple[int, int], found: Any) -> Any:
+        self.opened[name] = (self._recorded[name]["sha256"], inode, found)
+        return found
+
+    def _view(self, name: str) -> tuple[tuple[int, int], memoryview]:
+        descriptor, compared, inode = self._open(name)
         try:
             view = _mapped(descriptor, self._directory / name)
         finally:
             os.close(descriptor)
         if not compared:
             self._compare(view, name)
-        return view
+        return inode, view
 
-    def lazy(self, name: str) -> _Lazy:
-        """A file mapped, to be compared when it is first used."""
+    def _lazy(self, name: str) -> tuple[tuple[int, int], _Lazy]:
         path = self._directory / name
         descriptor = _descriptor(path, self._recorded[name]["size"])
         try:
-            return _Lazy(_mapped(descriptor, path), self._recorded[name]["sha256"], path)
+            return _inode(descriptor), _Lazy(_mapped(descriptor, path), self._recorded[name]["sha256"], path)
         finally:
             os.close(descriptor)
 
-    def trie(self, name: str) -> Any:
-        """A trie compared, and mapped by the library."""
+    def _trie(self, name: str) -> tuple[tuple[int, int], Any]:
         path = self._directory / name
-        descriptor, compared = self._open(name)
+        descriptor, compared, inode = self._open(name)
         try:
             if not compared:
                 self._compare(_mapped(descriptor, path), name)
@@ -291,16 +399,17 @@ class _Files:
             ) from None
         finally:
             os.close(descriptor)
-        return trie
+        return inode, trie
 
-    def _open(self, name: str) -> tuple[int, bool]:
-        """A descriptor to map, the caller's to close, and whether its content was compared already, as it was copied."""
+    def _open(self, name: str) -> tuple[int, bool, tuple[int, int]]:
+        """A descriptor to map, the caller's to close, whether its content was compared already, as it was copied, and the file's inode."""
         path, recorded = self._directory / name, self._recorded[name]
         descriptor = _descriptor(path, recorded["size"])
+        inode = _inode(descriptor)
         if not self._sealed:
-            return descriptor, False
+            return descriptor, False, inode
         try:
-            return _sealed_copy(descriptor, recorded, path, self._rest), True
+            return _sealed_copy(descriptor, recorded, path, self._rest), True, inode
         finally:
             os.close(descriptor)
 
@@ -318,6 +427,11 @@ def _descriptor(path: Path, size: int) -> int:
         os.close(descriptor)
         raise StoreError(f"{path} has {status.st_size} octets, and {size} were written; {REBUILD}")
     return descriptor
+
+
+def _inode(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
 def _mapped(descriptor: int, path: Path) -> memoryview:
@@ -381,6 +495,7 @@ class Follower:
         self.state_dir = state_dir
         self._path = state_dir / "current"
         self._loaded: tuple[int, ...] | str = "nothing yet"
+        self._version: Version | None = None
 
     def changed(self) -> bool:
         """Whether `current` is another one than at the last successful load; one stat. True until a first load succeeds."""
@@ -389,8 +504,9 @@ class Follower:
     def load(self, rest: Rest | None = None) -> Version:
         """The version in force now, as `open_current`. Raises StoreError; then `changed` stays true, and the caller paces its next try."""
         seen = self._look()
-        version = open_current(self.state_dir, rest=rest, sealed=True)
+        version = open_current(self.state_dir, rest=rest, sealed=True, like=self._version)
         self._loaded = seen
+        self._version = version
         return version
 
     def _look(self) -> tuple[int, ...]:

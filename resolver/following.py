@@ -22,9 +22,10 @@ from blocklists import readers
 from blocklists.alarms import Alarms
 from blocklists.errors import DiskError, RedHandError
 from blocklists.store import REBUILD, Follower, Version
+from resolver.inotify import Arrivals
 
 LOOK_SECONDS = 0.2
-"""How often a worker looks whether another version is current: one stat."""
+"""How often a worker looks whether another version is current, by one stat, though nothing was heard of one: not every file system tells."""
 RETRY_SECONDS = 0.7
 """The same after a version could not be opened: opening reads all of its index."""
 REST_SECONDS = 0.001
@@ -52,6 +53,8 @@ class Following:
         self._asked: float | None = None
         self._unread = False
         self._looked = asyncio.Event()
+        self._news = asyncio.Event()
+        """Set when another version became current."""
         self._stands_in(version)
 
     async def first_look(self, seconds: float) -> None:
@@ -60,11 +63,27 @@ class Following:
             await asyncio.wait_for(self._looked.wait(), seconds)
 
     async def follow(self) -> None:
-        """For ever: puts each new version in force, and writes down which one is."""
-        while True:
-            await self.look()
-            self._looked.set()
-            await asyncio.sleep(RETRY_SECONDS if self._unread or self._published != self._serial else LOOK_SECONDS)
+        """For ever: puts each new version in force as soon as it is current, and writes down which one is."""
+        loop = asyncio.get_running_loop()
+        arrivals: Arrivals = await self._ask(Arrivals, self._state_dir)
+        if arrivals.descriptor >= 0:
+            loop.add_reader(arrivals.descriptor, self._hear, arrivals)
+        try:
+            while True:
+                self._news.clear()
+                await self.look()
+                self._looked.set()
+                with suppress(TimeoutError):
+                    pause = RETRY_SECONDS if self._unread or self._published != self._serial else LOOK_SECONDS
+                    await asyncio.wait_for(self._news.wait(), pause)
+        finally:
+            if arrivals.descriptor >= 0:
+                loop.remove_reader(arrivals.descriptor)
+                arrivals.close()
+
+    def _hear(self, arrivals: Arrivals) -> None:
+        if "current" in arrivals.names():
+            self._news.set()
 
     async def look(self) -> None:
         """One look, and what follows from it."""

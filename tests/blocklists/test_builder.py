@@ -7,12 +7,9 @@ import json
 import os
 import random
 import resource
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import pytest
 from blocklists import builder, publish, readers, store
 from blocklists.errors import Busy, DiskError, StoreError
 from blocklists.job import write_job
+from tests.blocklists.disk import killed_at, refused_at
 from tests.blocklists.lists import AS_OF, House, blocked, documents, key, order, withdrawal
 
 SOON = "2030-01-01T00:00:00Z"
@@ -413,25 +411,6 @@ def test_a_state_directory_that_cannot_be_is_an_error_with_a_remedy(house: House
         house.build()
 
 
-@contextmanager
-def killed_at(step: int) -> Iterator[None]:
-    """Kills this process, as kill -9 does, just before its nth change to a file or directory."""
-    left = step
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal left
-        if event not in {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "open", "os.truncate"}:
-            return
-        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
-            return
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(watch)  # it cannot be removed: for use in a process that ends
-    yield
-
-
 def test_killed_before_any_change_to_the_disk_it_leaves_a_whole_version(house: House) -> None:
     """Every instant at which a file or directory is about to change, one after the other, until a build gets through."""
     house.more["keep_versions"] = 2
@@ -502,36 +481,6 @@ def test_killed_at_random_instants_it_leaves_a_whole_version(house: House) -> No
     assert house.build().alarms == []
     assert blocked(current(house), "a7.example", "b7.example") == ["a7.example"]
     assert not [name for name in os.listdir(house.state / "versions") if not name.isdigit()]
-
-
-CHANGES = {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.truncate"}
-
-
-@contextmanager
-def refused_at(step: int, number: int) -> Iterator[None]:
-    """From this process's nth change to a file or directory on, the disk refuses each with this errno; an fsync counts as a change."""
-    left = step
-
-    def change() -> None:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            raise OSError(number, os.strerror(number))
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if event in CHANGES or writes:
-            change()
-
-    flush = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        change()
-        flush(descriptor)
-
-    os.fsync = fsync
-    sys.addaudithook(watch)  # it cannot be removed: for use in a process that ends
-    yield
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO], ids=errno.errorcode.get)

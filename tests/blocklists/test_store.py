@@ -146,7 +146,7 @@ def test_nothing_sound_is_an_error_with_a_remedy(house: House, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"format": 2}, "has format 2, and this release reads 1"),
+        ({"format": 1}, "has format 1, and this release reads 2"),
         ({"serial": 3}, "is that of version 3, moved here"),
         ({"files": {}}, "which are not a version's"),
         ({"files": {**{name: {} for name in FILES[2:]}, "../../etc": {}}}, "which are not a version's"),

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocklists import names, version
-from blocklists.builder import revive
 from blocklists.errors import StoreError
 from blocklists.sources import Basis
+from blocklists.standing import revive
 
 LABEL = st.binary(min_size=1, max_size=12).map(bytes.lower)
 KEY = st.lists(LABEL, min_size=1, max_size=5).map(lambda labels: b"".join(bytes((len(label),)) + label for label in labels))
