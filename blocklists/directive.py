@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self, TypeVar
 
@@ -22,11 +23,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from blocklists import names
 from blocklists.errors import BadDocument, RedHandError
@@ -67,16 +72,25 @@ def _true(value: object) -> object:
     return True if value == "true" else value
 
 
-def _like(pattern: str, remedy: str) -> AfterValidator:
-    """Refuses a text that does not match the whole pattern, and says what would."""
-    compiled = re.compile(pattern, re.ASCII)
+@dataclass(frozen=True)
+class _like:
+    """Refuses a text that does not match the whole pattern, and says what would; the schema shows the pattern."""
 
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(remedy)
-        return value
+    pattern: str
+    remedy: str
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        compiled = re.compile(self.pattern, re.ASCII)
+
+        def check(value: str) -> str:
+            if not compiled.fullmatch(value):
+                raise ValueError(self.remedy)
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core), "pattern": f"^(?:{self.pattern})$"}
 
 
 def _fqdn(value: str) -> str:
@@ -88,7 +102,12 @@ def show_time(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(show_time)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    PlainSerializer(show_time),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}),
+]
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, WithJsonSchema, model_validator
 
 from blocklists.directive import Line, Part, Text, Texts
 from blocklists.errors import BadDocument
@@ -30,6 +30,18 @@ Index = Annotated[int, Field(ge=0, le=2**48)]
 Count = Annotated[int, Field(ge=1, le=16)]
 
 
+KEY_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "keytype": {"enum": ["ed25519", "ecdsa"]},
+        "scheme": {"enum": ["ed25519", "ecdsa-sha2-nistp256"]},
+        "keyval": {"type": "object", "properties": {"public": {"type": "string"}}, "required": ["public"], "additionalProperties": False},
+    },
+    "required": ["keytype", "scheme", "keyval"],
+    "additionalProperties": False,
+}
+
+
 def _key(value: Any) -> PublicKey:
     return value if isinstance(value, PublicKey) else load_key(value, "a key of the policy")
 
@@ -37,7 +49,7 @@ def _key(value: Any) -> PublicKey:
 class Keyed(Part):
     """Whoever has a key."""
 
-    key: Annotated[Any, BeforeValidator(_key), PlainSerializer(lambda key: key.document)]
+    key: Annotated[Any, BeforeValidator(_key), PlainSerializer(lambda key: key.document), WithJsonSchema(KEY_SCHEMA)]
     """A PublicKey."""
 
 
