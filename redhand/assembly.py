@@ -21,8 +21,10 @@ from urllib.parse import urlsplit
 from blocklists.agreed import Timekeeper
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
+from blocklists.feed.job import FeedJob
+from blocklists.feed.job import write_job as write_feed_job
 from blocklists.job import Job, write_job
-from blocklists.settings import SAMPLE, FileSource
+from blocklists.settings import DEMONSTRATION, SAMPLE, FileSource
 from blocklists.watch import Sources
 from redhand import __version__, activation, config, crosscheck, launch, privileges, status
 from redhand.children import Child
@@ -37,9 +39,9 @@ Role = Literal["run", "resolver", "landing"]
 
 
 def own_names(settings: Settings) -> list[str]:
-    """Names of ours that no list may block: where the operator's page about errors stands."""
-    host = urlsplit(settings.landing.operator_url).hostname
-    return [host] if host and not _is_address(host) else []
+    """Names of ours that no list may block: where the operator's page about errors stands, and where orders come from."""
+    hosts = [urlsplit(url).hostname for url in (settings.landing.operator_url, *settings.feed.urls)]
+    return sorted({host for host in hosts if host and not _is_address(host)})
 
 
 def _is_address(text: str) -> bool:
@@ -92,6 +94,20 @@ def metrics(settings: Settings, bound: sockets.Bound) -> Child:
     fd = bound.socket.fileno()
     job = {"name": status.MAIN, "state_dir": str(settings.state_dir), "sockets": [fd], "logs": settings.logs, "confined": True}
     return Child("metrics", ("redhand.metrics",), job, (fd,), awaited=False)
+
+
+def feed_job(configuration: Configuration) -> FeedJob:
+    """Whose feed is followed, and where to."""
+    settings = configuration.settings
+    own = tuple(own_names(settings))
+    demonstration = settings.feed.urls == (DEMONSTRATION,)
+    return FeedJob(settings.feed, settings.state_dir, own, settings.blocklists.keep_versions, demonstration, settings.logs)
+
+
+def feed(configuration: Configuration) -> Child:
+    """The process that follows the feed. Nothing waits for it: the last verified list is in force meanwhile."""
+    job = json.loads(write_feed_job(replace(feed_job(configuration), confined=True)))
+    return Child("feed", ("blocklists.feed.main",), job, awaited=False)
 
 
 def _metrics_socket(settings: Settings, warnings: list[str]) -> sockets.Bound | None:
@@ -164,6 +180,8 @@ def arrange(configuration: Configuration, ground: Ground, upstreams: tuple[Upstr
     children = [worker(number, settings, upstreams, own, ground.nonce) for number, own in enumerate(ground.workers)]
     if ground.page:
         children.append(landing(settings, ground.page))
+    if settings.feed.urls and ground.role != "landing":
+        children.append(feed(configuration))
     if ground.metrics:
         children.append(metrics(settings, ground.metrics))
     return Arranged(
@@ -188,6 +206,7 @@ def _checked(configuration: Configuration, role: Role) -> tuple[tuple[Upstream, 
     warnings = crosscheck.check(configuration, held=listed["held"] if listed else ())
     if role != "resolver":
         warnings += crosscheck.unnamed_operator(settings.landing)
+    warnings += [str(problem) for problem in crosscheck.feed_files(configuration)] + crosscheck.open_token(settings.feed)
     warnings += privileges.warnings(configuration)
     return crosscheck.upstreams(configuration) if role != "landing" else (), warnings
 

@@ -28,7 +28,7 @@ RELOAD_SECONDS, WALK_SECONDS = 120.0, 90.0
 NOT_RUNNING = 3
 """Exit code of `status` when nothing runs, as of service scripts (LSB 5.0, 22.2)."""
 
-BESIDE = ("metrics",)
+BESIDE = ("metrics", "feed")
 """Children without which all of it serves."""
 
 ROOMS: dict[str, tuple[str, str]] = {"blocklist": ("redhand.rooms", "blocklist"), "authority": ("authority.cli", "app")}
@@ -146,6 +146,22 @@ def landing(ctx: typer.Context, config: Config = None) -> None:
     It reads the block list that a resolver builds in the same state directory.
     """
     _supervise(ctx, config, "landing")
+
+
+@app.command(epilog="Examples: redhand sync --once. Beside nothing else that follows this feed: redhand sync")
+def sync(
+    ctx: typer.Context,
+    config: Config = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once, say what came of it, and end.")] = False,
+) -> None:
+    """Fetch the authority's signed orders and put in force what verifies; `redhand run` does so by itself.
+
+    Exit code of --once: 0 the newest is in force; 3 the newest could not be had; 4 what came was refused; 1 this machine failed. Whatever it is, the
+    last verified list stays in force.
+    """
+    from redhand.feeding import follow_feed
+
+    raise typer.Exit(follow_feed(load(ctx, config), once))
 
 
 @app.command(epilog="Example: redhand check www.blocked.redhand.example --json")
@@ -317,9 +333,11 @@ def config_check(ctx: typer.Context, config: Config = None) -> None:
     Looks at this machine too: addresses, files, the system's upstreams. Exit code 2 if anything is wrong.
     """
     from redhand import crosscheck
+    from redhand.config import refuse
 
     configuration = load(ctx, config)
     crosscheck.check(configuration)
+    refuse(crosscheck.feed_files(configuration))
     crosscheck.upstreams(configuration)
     typer.echo(f"{configuration.origin}: no mistakes")
 

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
-from blocklists.settings import SAMPLE, BlocklistSettings, Section, SharedSettings
+from blocklists.settings import SAMPLE, BlocklistSettings, FeedSettings, Section, SharedSettings
 from landing.settings import LandingSettings
 from redhand.document import UNSET, Document, Key, Place, Problem, overlay, read_file
 from resolver.settings import ResolverSettings
@@ -49,6 +49,7 @@ class Settings(SharedSettings):
     resolver: ResolverSettings = Field(default=ResolverSettings(), description="the DNS side: where it listens, whom it serves, whom it asks")
     landing: LandingSettings = Field(default=LandingSettings(), description="the page that tells a redirected visitor why")
     blocklists: BlocklistSettings = Field(default=BlocklistSettings(), description="what is blocked, and how versions of it are kept")
+    feed: FeedSettings = Field(default=FeedSettings(), description="signed orders: whose feed is followed, and how it is believed")
     metrics: MetricsSettings = Field(default=MetricsSettings(), description="figures for Prometheus: of the program, never of a client")
 
 
@@ -128,6 +129,10 @@ def _absolute(values: dict[str, Any], base: Path) -> dict[str, Any]:
     lists = values.get("blocklists")
     if isinstance(lists, dict) and isinstance(lists.get("sources"), list):
         values["blocklists"] = lists | {"sources": [_source(source, base) for source in lists["sources"]]}
+    feed = values.get("feed")
+    if isinstance(feed, dict):
+        named = {name: feed[name] for name in ("root", "token_file", "receipt_key") if isinstance(feed.get(name), str) and feed[name]}
+        values["feed"] = feed | {name: str(base / path) for name, path in named.items()}
     return values
 
 

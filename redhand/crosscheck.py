@@ -13,13 +13,14 @@ import pwd
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import BadName, ConfigurationError
 from blocklists.names import parse
-from blocklists.settings import SAMPLE
+from blocklists.settings import SAMPLE, FeedSettings
 from landing.settings import LandingSettings
 from redhand.config import Configuration, refuse
 from redhand.document import Key, Place, Problem
@@ -250,6 +251,32 @@ def _files(configuration: Configuration) -> Iterator[tuple[str, Problem]]:
         key: Key = ("blocklists", "sources", number, "path")
         if source.path != SAMPLE and (why := _unreadable(Path(source.path), source.format == "directives")):
             yield source.id, Problem(configuration.place(*key), key, why, source.path)
+
+
+def feed_files(configuration: Configuration) -> list[Problem]:
+    """Files of the feed's settings that are not there or cannot be read. Without them nothing new is believed, and what was verified stays."""
+    feed = configuration.settings.feed
+    found = []
+    for name in ("root", "token_file", "receipt_key"):
+        path = getattr(feed, name)
+        if feed.urls and path and (why := _unreadable(Path(path), False)):
+            found.append(Problem(configuration.place("feed", name), ("feed", name), why.replace(", or remove the source", ""), path))
+    return found
+
+
+def open_token(feed: FeedSettings) -> list[str]:
+    """A warning where the token, which lets its holder read orders, would cross the network in the clear."""
+    clear = [url for url in feed.urls if url.startswith("http:") and not _is_local(urlsplit(url).hostname or "")]
+    if not clear or not feed.token_file:
+        return []
+    return [f"feed.token_file is sent to {', '.join(clear)} in the clear, and lets whoever hears it read orders; write https:// if the mirror has it"]
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _unreadable(path: Path, may_be_directory: bool) -> str | None:

@@ -27,6 +27,7 @@ def families(report: Mapping[str, Any]) -> Iterator[Metric]:
     yield GaugeMetricFamily("redhand_start_time_seconds", "When the supervisor started, in unix seconds.", value=report["started"])
     yield from _children(report["children"], report["memory"])
     yield from _list(report["list"])
+    yield from _feed(report.get("feed"))
     yield from _alarms(report["alarms"])
     yield _orders(report["orders"])
     yield from _workers(report["figures"])
@@ -52,6 +53,19 @@ def _list(listed: Mapping[str, Any] | None) -> Iterator[Metric]:
     if listed:
         yield GaugeMetricFamily("redhand_built_list_serial", "Version of the block list last built.", value=listed["serial"])
         yield GaugeMetricFamily("redhand_built_list_names", "Names in the block list last built.", value=listed["names"])
+
+
+def _feed(feed: Mapping[str, Any] | None) -> Iterator[Metric]:
+    """How old what is believed is: alert on the times, which stand still when the feed does."""
+    figures = (
+        ("entries", "size", "Entries of the authority's log that were verified."),
+        ("signed_time_seconds", "signed", "When the authority signed the state of its log that is in force, in unix seconds."),
+        ("newest_time_seconds", "newest", "When the feed last proved that nothing newer was signed, in unix seconds."),
+        ("looked_time_seconds", "looked", "When the feed was last looked at, whatever came of it, in unix seconds."),
+    )
+    for name, key, about in figures:
+        if feed and isinstance(feed.get(key), int):
+            yield GaugeMetricFamily(f"redhand_feed_{name}", about, value=feed[key])
 
 
 def _alarms(alarms: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:

@@ -55,6 +55,8 @@ def held_back(old: Values, new: Values) -> Values:
             before, after = before.get(section, {}), after.get(section, {})
         if last in before and last in after:
             after[last] = before[last]
+    if "feed" in merged and bool(old["feed"]["urls"]) != bool(merged["feed"]["urls"]):  # another may be followed; a process begins or ends at a start
+        merged["feed"] = old["feed"]
     return dict(merged)
 
 

@@ -103,6 +103,8 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
                 f"  Upstream  {'  '.join(report['upstreams'])}",
             ]
             out += _figures(report)
+        if feed := report.get("feed"):
+            out.append(f"  Feed      {_feed(feed)}")
         if report["landing"]:
             out.append(f"  Landing   {'  '.join(f'http://{endpoint}/' for endpoint in report['landing'])}")
         for child in report["children"]:
@@ -122,6 +124,20 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
             )
             out.append(f"            {alarm['remedy']}")
     return "\n".join(out)
+
+
+def _feed(feed: dict[str, Any]) -> str:
+    """Whose orders are in force, as of when, and how that is known."""
+    if (size := feed.get("size")) is None:
+        found = f"nothing verified yet from {', '.join(feed['urls'])}"
+    else:
+        kind = "DEMONSTRATION, " if feed["demonstration"] else ""
+        found = f"{kind}{feed['origin']}: {size:,} entries, signed {ago(time.time() - feed['signed'])} ago"
+    if feed.get("newest"):
+        found += f"; {feed['url']} had nothing newer {ago(time.time() - feed['newest'])} ago"
+    if progress := feed.get("progress"):
+        found += f"; {progress['what']} {progress['done']:,} of {progress['of']:,} entries, {progress['rate']:,} a second"
+    return found
 
 
 def _figures(report: dict[str, Any]) -> Iterable[str]:

@@ -69,6 +69,8 @@ class Seen:
     figures: Figures = field(default_factory=Figures)
     orders: dict[str, int] = field(default_factory=dict)
     """Blocks by reference since the supervisor started."""
+    feed: dict[str, Any] | None = None
+    """How the feed client last said that it stands."""
     alarms: Register = field(init=False)
     _control: Control = field(init=False)
     _trying: asyncio.Task[None] | None = None
@@ -98,6 +100,9 @@ class Seen:
     def heard(self, child: str, message: dict[str, Any]) -> None:
         """What a child says while it serves."""
         self.alarms.heard(child, message)
+        if isinstance(message.get("feed"), dict):
+            self.feed = message["feed"]
+            self.changed()
         if isinstance(counts := message.get("orders"), dict):
             for reference, count in counts.items():
                 if isinstance(count, int) and 0 < count < 1 << 53 and len(reference) <= MOST_REFERENCE:

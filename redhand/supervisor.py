@@ -146,6 +146,7 @@ class Supervisor:
             "children": [keeper.report() for keeper in self.keepers],
             "standby": self.standby.report() if self.standby else None,
             "alarms": self.seen.alarms.report(),
+            "feed": self.seen.feed,
             **self.plan.facts,
         }
 

@@ -53,7 +53,12 @@ class MirroredLog:
     def bring(self, tree: Tree, progress: Progress) -> None:
         """Makes our copy as long as the checkpoint. Raises Fault when what comes is not what was signed; what was proven before stays."""
         while tree.size < self.checkpoint.size:
-            entries = self._piece(tree)
+            try:
+                entries = self._piece(tree)
+            except Refused:
+                if not self.begins_with(tree.size, tree.root):  # what follows ours there does not even begin where ours ends
+                    raise forked(self._url, self.checkpoint.size, tree.size) from None
+                raise
             self._check_dates(entries)
             size, root = tree.preview(entries)
             whole = size == self.checkpoint.size
