@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from authority import orders
 from authority.errors import AuthorityError
 from blocklists.docket import Data, Docket, Verdict
-from blocklists.guards import read_suffixes
 from blocklists.log import entry as entries
 from blocklists.log.entry import Entry
 from blocklists.log.tree import Tree
@@ -24,7 +23,7 @@ class Judge:
     def __init__(self, files: Mapping[str, bytes], demonstration: bool, before: Judge | None = None) -> None:
         self._files = dict(files)
         self._demonstration = demonstration
-        suffixes = read_suffixes(files["suffixes.dat"].decode())
+        suffixes = orders.suffixes(files["suffixes.dat"])
         self._docket = Docket(Data(policy.load(files["policy.json"]), orders.protected_names(files["protected.json"]), suffixes, demonstration))
         self._verdicts: list[Verdict] = []
         self._known = before._verdicts if before is not None else []

@@ -127,6 +127,9 @@ def new_root(
 ) -> Metadata[Root]:
     """Root metadata: for each top-level role its keys and threshold; `names` of people by key id; `ours` goes into the field `redhand`."""
     keys = {key.keyid: tuf_key(key) for found, _ in holders.values() for key in found}
+    for name, (found, _) in holders.items():
+        if len({key.keyid for key in found}) != len(found):
+            raise AuthorityError(f"{name}: one key stands there twice; give each holder a key of its own")
     roles = {name: Role([key.keyid for key in found], threshold) for name, (found, threshold) in holders.items()}
     field = {**ours, "people": {keyid: names[keyid] for keyid in sorted(keys) if keyid in names}}
     return Metadata(Root(version, None, expiry(now, OFFLINE_DAYS), keys, roles, True, {OURS: field}))

@@ -14,7 +14,7 @@ from authority.errors import AuthorityError
 from blocklists import directive, review
 from blocklists.directive import BadDirective, Directive
 from blocklists.errors import BadDocument, BadName
-from blocklists.guards import Guards, read_suffixes
+from blocklists.guards import Guards, Suffixes, read_suffixes
 from blocklists.names import clip
 from blocklists.review import Review
 from blocklists.trust import envelope, strict
@@ -75,11 +75,20 @@ def protected_names(data: bytes) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=2)
-def _guards(protected: bytes, suffixes: bytes) -> Guards:
+def suffixes(data: bytes) -> Suffixes:
+    """The rules in suffixes.dat. Raises AuthorityError."""
     try:
-        return Guards((), protected_names(protected), read_suffixes(suffixes.decode()))
-    except (BadName, UnicodeDecodeError) as error:
-        raise AuthorityError(f"the data that guards go by cannot be read ({clip(str(error))}); draft the policy again") from None
+        return read_suffixes(data.decode())
+    except (BadName, UnicodeDecodeError, IndexError) as error:
+        raise AuthorityError(f"the public-suffix data cannot be read ({clip(str(error))}); draft the policy again") from None
+
+
+@lru_cache(maxsize=2)
+def _guards(protected: bytes, suffix_data: bytes) -> Guards:
+    try:
+        return Guards((), protected_names(protected), suffixes(suffix_data))
+    except BadName as error:
+        raise AuthorityError(f"protected.json: {error}; draft the policy again") from None
 
 
 def guards_of(files: Mapping[str, bytes]) -> Guards:

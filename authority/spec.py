@@ -18,7 +18,6 @@ from authority.places import read
 from blocklists import formats, names
 from blocklists.directive import Line, Text
 from blocklists.errors import BadName
-from blocklists.names import clip
 from blocklists.trust import policy, strict
 from blocklists.trust.keys import PublicKey
 from blocklists.trust.policy import Authority, Category, Count, Limits, Name, Policy
@@ -151,4 +150,4 @@ def from_document(document: Mapping[str, Any], base: Path) -> Ceremony:
 
 def _fault(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_context=False)[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {clip(fault['msg'].removeprefix('Value error, '), 300)}"
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')[:400]}"
