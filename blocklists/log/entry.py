@@ -13,11 +13,9 @@ import re
 from typing import NamedTuple
 
 from blocklists.errors import BadDocument
+from blocklists.log.tiles import MAX_ENTRY
 from blocklists.trust import envelope, strict
 from blocklists.trust.envelope import DIRECTIVE, REVIEW, Envelope
-
-MAX_OCTETS = 65_535
-"""C2SP tlog-tiles: an entry's length is two octets."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -39,14 +37,14 @@ class Entry(NamedTuple):
         else:
             document = {"taken": self.taken, "logged_at": self.logged_at, "receipts": self.receipts}
         data = strict.write(document, "the entry")
-        if len(data) > MAX_OCTETS:
-            raise BadDocument(f"the entry has {len(data)} octets, and {MAX_OCTETS} fit; split the order into several")
+        if len(data) > MAX_ENTRY:
+            raise BadDocument(f"the entry has {len(data)} octets, and {MAX_ENTRY} fit; split the order into several")
         return data
 
 
 def read(data: bytes, what: str = "the entry") -> Entry:
     """The entry in `data`, its signatures unverified. Raises BadDocument, naming `what`, unless `encode` gives the same bytes again."""
-    document = strict.read(data, what, MAX_OCTETS)
+    document = strict.read(data, what, MAX_ENTRY)
     at = document.get("logged_at")
     if not isinstance(at, int) or isinstance(at, bool) or not 0 <= at < 1 << 33:
         raise BadDocument(f"{what} has no time at which it was logged, in unix seconds; the log that gave it is not one of ours")

@@ -71,7 +71,7 @@ class Tree:
         """Adds entries at the end; they are on the disk when this returns.
 
         Raises BadDocument for an entry that is too long, DiskError when the disk refuses, Busy or StoreError when another process appends or has
-        appended. `size` and `root` then still say what the log is.
+        appended, StoreError when the record is older than the log. `size` and `root` then still say what the log is.
         """
         if not entries:
             return
@@ -83,6 +83,7 @@ class Tree:
             try:
                 with durable.explained(f"adding {len(entries)} entries to the log", _STILL):
                     self._cut()
+                    self._check_ends()
                     self._path(".new").mkdir()
                     if not self._path("size").exists():
                         self._replace_record(0, EMPTY, ())
@@ -295,6 +296,18 @@ class Tree:
                     if path.parent.exists():
                         durable.sync_directory(path.parent)
         shutil.rmtree(fresh)
+
+    def _check_ends(self) -> None:
+        """Raises StoreError when entries stand after the recorded end: a record put back from an older backup would make a second log of this one."""
+        number, held = divmod(self.size, WIDTH)
+        whole = self._path(bundle_path(number))
+        partial = self._path(bundle_path(number, 1)).parent
+        names = os.listdir(partial) if partial.exists() else []
+        if beyond := [whole] * whole.exists() + [partial / name for name in names if name.isdigit() and int(name) > held]:
+            raise StoreError(
+                f"{beyond[0]} has entries after the {self.size} that {self._path('size')} records, which is older than the log;"
+                " put the newest record back, or, if no checkpoint was ever signed over those entries, move such files away"
+            )
 
     def _prune(self, dropped: set[int], kept: Sequence[int]) -> None:
         """Removes partial files that only dropped sizes, and sizes before them, need, where the whole file stands. Raises OSError."""

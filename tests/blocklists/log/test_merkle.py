@@ -177,6 +177,30 @@ def test_equal_sizes_are_consistent_only_as_equal_trees() -> None:
     assert not merkle.verify_consistency(1, root, 2, root, [])
 
 
+def test_a_proof_for_a_larger_tree_is_none_for_a_smaller_size() -> None:
+    """Read only as far as the size goes, or beyond it, each of these would lead to the root."""
+    entries = [bytes([number]) for number in range(8)]
+    root = [twin.mth(entries[:size]) for size in range(9)]
+    leaf = merkle.leaf_hash(entries[1])
+    assert merkle.verify_inclusion(leaf, 1, 2, twin.path(1, entries[:2]), root[2])
+    assert not merkle.verify_inclusion(leaf, 0, 1, twin.path(1, entries[:2]), root[2])
+    assert merkle.verify_consistency(7, root[7], 8, root[8], twin.proof(7, entries))
+    assert not merkle.verify_consistency(3, root[7], 4, root[8], twin.proof(7, entries))
+
+
+def test_hashes_of_other_lengths_that_hash_to_the_root_together_are_refused() -> None:
+    """A node's hash is over two hashes in a row: moving octets from one to the other changes neither it nor the root."""
+    entries = [b"one", b"two", b"three"]
+    root, leaf, (sibling, above) = twin.mth(entries), merkle.leaf_hash(entries[0]), twin.path(0, entries)
+    assert merkle.verify_inclusion(leaf, 0, 3, [sibling, above], root)
+    assert merkle.node_hash(leaf[:31], leaf[31:] + sibling) == merkle.node_hash(leaf, sibling)
+    assert not merkle.verify_inclusion(leaf[:31], 0, 3, [leaf[31:] + sibling, above], root)
+    assert not merkle.verify_inclusion(leaf + sibling[:1], 0, 3, [sibling[1:], above], root)
+    old = twin.mth(entries[:2])
+    assert merkle.verify_consistency(2, old, 3, root, [above])
+    assert not merkle.verify_consistency(2, old[:31], 3, root, [old[31:] + above])
+
+
 def test_what_is_not_there_cannot_be_proved() -> None:
     for index, size in ((0, 0), (3, 3), (-1, 3)):
         with pytest.raises(ValueError, match=f"no leaf {index} in a tree of {size}"):

@@ -267,6 +267,28 @@ def test_a_record_that_is_lost_is_written_again_from_the_last_checkpoint(large: 
     assert Tree(tmp_path / "log").root == twin.mth([*logs.entries(0, LARGE), b"more"])
 
 
+@pytest.mark.parametrize(("old", "new"), [(200, 205), (200, 256), (200, 300), (256, 257), (256, 512), (1, 600)])
+def test_a_record_from_an_older_backup_does_not_make_two_logs_of_one(tmp_path: Path, old: int, new: int) -> None:
+    directory = tmp_path / "log"
+    tree = Tree(directory)
+    tree.append(logs.entries(0, old))
+    backup = (directory / "size").read_bytes()
+    tree.append(logs.entries(old, new))
+    newest = (directory / "size").read_bytes()
+    (directory / "size").unlink()
+    (directory / "size").write_bytes(backup)
+    tree = Tree(directory)
+    assert tree.root == twin.mth(logs.entries(0, old))
+    with pytest.raises(
+        StoreError, match=rf"has entries after the {old} that .*size records, which is older than the log; put the newest record back"
+    ):
+        tree.append([b"other"])
+    (directory / "size").write_bytes(newest)
+    tree = Tree(directory)
+    tree.append([b"next"])
+    logs.check(directory, [*logs.entries(0, new), b"next"])
+
+
 def test_what_others_may_read_is_not_believed_by_its_place(large: Path, tmp_path: Path) -> None:
     """One whole tile in the place of another, with its bundle: every hash of it is sound, and it is refused."""
     for name in ("tile/0", "tile/entries"):
@@ -293,6 +315,43 @@ def test_a_damaged_last_bundle_is_not_carried_on(large: Path, tmp_path: Path) ->
     with pytest.raises(StoreError, match=r"257.p/208 is not what was written"):
         tree.append([b"more"])
     assert Tree(tmp_path / "log").size == LARGE
+
+
+SIZE = 300
+KINDS = ["size", "tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/000", "tile/entries/001.p/44"]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of all kinds of files, which may be written to."""
+    directory = tmp_path_factory.mktemp("small") / "log"
+    Tree(directory).append(logs.entries(0, SIZE))
+    for name in KINDS:
+        (directory / name).chmod(0o644)
+    return directory
+
+
+@given(st.sampled_from(KINDS), st.data())
+def test_any_change_to_any_file_is_noticed_or_changes_nothing(small: Path, name: str, data: st.DataObject) -> None:
+    """What is read is what was written, or an error says what is wrong."""
+    path = small / name
+    sound = path.read_bytes()
+    octets = bytearray(sound)
+    start = data.draw(st.integers(0, len(octets)))
+    octets[start : start + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
+    try:
+        path.write_bytes(octets)
+        tree = Tree(small)
+        found = (tree.size, tree.root, list(tree.entries(0, tree.size)), tree.inclusion(7, 299), tree.leaf(280))
+    except StoreError as error:
+        refusal = str(error)
+    else:
+        held = logs.entries(0, SIZE)
+        assert found == (SIZE, twin.mth(held), held, twin.path(7, held[:299]), leaf_hash(held[280]))
+        return
+    finally:
+        path.write_bytes(sound)
+    assert "back from a backup" in refusal
 
 
 @given(st.binary(max_size=120) | st.from_regex(rb"[0-9]{1,4} [0-9a-f]{64}( [0-9]{1,3}){0,3}\n?", fullmatch=True))
