@@ -98,8 +98,6 @@ class Case:
     """Suspensions carried in by hand, and withdrawals: from 0 until NEVER."""
     decided: dict[str, tuple[int, str]] = field(default_factory=dict)
     """What the operator decided (hold, release, suspend): when, and by whom and why."""
-    ends: tuple[int, ...] = ()
-    """When stretches of it end, as `Docket.state` last saw them."""
 
     def by_log(self) -> list[tuple[Order, int, int]]:
         """What is in force from when until when by the log alone, whatever this operator does."""
@@ -125,6 +123,27 @@ class Case:
 
     def _holds(self, order: Order) -> bool:
         return bool(order.held) and not ("release" in self.decided and order.logged_at <= self.decided["release"][0] + CLOCKS_APART)
+
+
+class Naming:
+    """Which orders name a target: the rate counts no name that is in force already."""
+
+    def __init__(self) -> None:
+        self._orders: dict[bytes, tuple[tuple[Order, Case], ...]] = {}
+
+    def fresh(self, order: Order, at: int) -> int:
+        """How many targets of an order no other names that is in force at `at` by the log alone; a subtree and its exact name are two."""
+        return sum(not self._is_named(name, at) for name in order.named)
+
+    def add(self, order: Order, case: Case, at: int) -> None:
+        """An order that stands from `at` on."""
+        alone = ((order, case),)
+        for name in order.named:
+            others = tuple(each for each in self._orders.get(name, ()) if each[0].ends > at)
+            self._orders[name] = others + alone if others else alone
+
+    def _is_named(self, name: bytes, at: int) -> bool:
+        return any(found is order and starts <= at < ends for order, case in self._orders.get(name, ()) for found, starts, ends in case.by_log())
 
 
 _NONE: Mapping[bytes, str] = {}

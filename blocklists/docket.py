@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from heapq import heappop, heappush
 from typing import Any, NamedTuple, TypeVar
 
 from blocklists import directive as orders
 from blocklists import names, review
-from blocklists.case import Case, Order, make_order
+from blocklists.case import Case, Naming, make_order
 from blocklists.directive import NEVER, Directive
 from blocklists.errors import BadDocument
 from blocklists.guards import Guards, Suffixes
@@ -105,13 +106,14 @@ class Docket:
         self._rate = Rate()
         self._time = 0
         self._nonces: set[bytes] = set()
-        self._naming: dict[bytes, tuple[tuple[Order, Case], ...]] = {}
-        """Who names a target: what the rate does not count twice."""
+        self._naming = Naming()
         self._skipped: list[dict[str, Any]] = []
         self._changed: set[str] = set()
         self._as_of = 0
-        self._holding: set[str] = set()
-        """Ids with an order that the log's rate holds."""
+        self._ending: list[tuple[int, str]] = []
+        """A heap: when a stretch of an id ends."""
+        self._odd: set[str] = set()
+        """Ids that were ever held, suspended or withdrawn: few among many."""
         self._decided: dict[str, dict[str, tuple[int, str]]] = {}
         self._waiting: dict[str, list[Envelope]] = {}
         """Lifts of ids that the log has not brought yet."""
@@ -138,11 +140,9 @@ class Docket:
             identity = order.id
             self._check_origin(order.log)
             self._check_new(order.nonce or "")
+            held = order.targets is not None and self._block(order, signed, entry.envelope.payload, index, at)
             if order.targets is None:
                 self._lift(order, signed, self._case(order.id), at)
-                held = False
-            else:
-                held = self._block(order, signed, entry.envelope.payload, index, at)
             self._nonces.add(bytes.fromhex(order.nonce or ""))
             self._changed.add(order.id)
         except Refused as refused:
@@ -189,17 +189,20 @@ class Docket:
         """What all this comes to at `as_of` (unix seconds)."""
         if as_of < self._as_of:
             self._changed.update(self.cases)
-        self._changed.update(each.id for each in self.cases.values() if any(self._as_of < end <= as_of for end in each.ends))
+        while self._ending and self._ending[0][0] <= as_of:
+            self._changed.add(heappop(self._ending)[1])
         changed, self._changed, self._as_of = frozenset(self._changed & self.cases.keys()), set(), as_of
         for identity in changed:
-            self.cases[identity].ends = tuple(ends for _, _, ends in self.cases[identity].here())
+            for _, _, ends in self.cases[identity].here():
+                heappush(self._ending, (ends, identity))
+        odd = [self.cases[identity] for identity in sorted(self._odd.union(self._decided) & self.cases.keys())]
         return Orders(
             self,
             as_of,
             skipped=list(self._skipped),
-            held=[row for identity in sorted(self._holding.union(self._decided) & self.cases.keys()) for row in self.cases[identity].held()],
-            withdrawn=sorted(each.id for each in self.cases.values() if each.is_withdrawn(as_of)),
-            suspended=sorted(each.id for each in self.cases.values() if each.is_suspended(as_of) and not each.is_withdrawn(as_of)),
+            held=[row for case in odd for row in case.held()],
+            withdrawn=[case.id for case in odd if case.is_withdrawn(as_of)],
+            suspended=[case.id for case in odd if case.is_suspended(as_of) and not case.is_withdrawn(as_of)],
             changed=changed,
         )
 
@@ -221,10 +224,7 @@ class Docket:
         """Takes a block or an amendment; whether it is held."""
         case = self.cases.get(order.id)
         category = order.category or ""
-        if case is None:
-            authority = signed.authority(category, signed.category(category).authorities)
-        else:
-            authority = signed.authority(category, (case.authority,))
+        authority = signed.authority(category, signed.category(category).authorities if case is None else (case.authority,))
         if order.action == "block" and case is not None:
             raise Refused("replay.id", f"{order.id} blocks already, and an id blocks once; amend it, or give the new order an id of its own")
         if order.action == "amend":
@@ -239,7 +239,7 @@ class Docket:
         new = make_order(order, payload, index, at, self._guards)
         for refusal in new.refused.values():
             self._skip(index, "guard.refused", refusal, order.id)
-        fresh = sum(not self._is_named(name, at) for name in new.named)
+        fresh = self._naming.fresh(new, at)
         limits = signed.epoch.limits
         # Names that a guard refuses count too: an operator's own names are his alone, and all must hold alike.
         if signed.spare(authority, category) < 1 and (why := self._rate.excess(at, fresh, limits.names_per_hour, limits.names_per_day)):
@@ -248,25 +248,16 @@ class Docket:
             case = self.cases[order.id] = Case(order.id, authority, decided=self._decided.get(order.id, {}))
         case.chain.append(new)
         if new.held:
-            self._holding.add(order.id)
+            self._odd.add(order.id)
         else:
-            self._name(new, case, at)
+            self._naming.add(new, case, at)
         for envelope in self._waiting.pop(order.id, ()):
             self.lift(envelope)
         return bool(new.held)
 
-    def _is_named(self, name: bytes, at: int) -> bool:
-        """Whether an order in force at `at`, by the log alone, names this already."""
-        return any(found is order and starts <= at < ends for order, case in self._naming.get(name, ()) for found, starts, ends in case.by_log())
-
-    def _name(self, order: Order, case: Case, at: int) -> None:
-        alone = ((order, case),)
-        for name in order.named:
-            others = tuple(each for each in self._naming.get(name, ()) if each[0].ends > at)
-            self._naming[name] = others + alone if others else alone
-
     def _lift(self, order: Directive, signed: Quorum, case: Case, at: int | None) -> None:
         """Takes a withdrawal or suspension, logged at `at`, or carried in by hand (None). What has begun by `at` lifts whatever a clock says."""
+        self._odd.add(case.id)
         if order.action == "withdraw":
             signed.check_withdraws(case.authority)
             if at is None:

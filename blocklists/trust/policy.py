@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -201,11 +200,6 @@ class Policy(Part):
         if not self.compromised:
             return keys
         return {keyid: key for keyid, key in keys.items() if self._since.get(keyid, index + 1) > index}
-
-    def offices(self, keyids: Iterable[str], index: int) -> frozenset[str]:
-        """The distinct office ids behind key ids, at a log position."""
-        by_key = self.at(index).by_key
-        return frozenset(by_key[keyid] for keyid in keyids if keyid in by_key)
 
     @cached_property
     def _since(self) -> dict[str, int]:
