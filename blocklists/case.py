@@ -94,9 +94,9 @@ class Case:
     """Suspensions: from when until when."""
     over: int = NEVER
     """When it was withdrawn."""
-    by_hand: list[tuple[int, int]] = field(default_factory=list)
+    by_hand: tuple[tuple[int, int], ...] = ()
     """Suspensions carried in by hand, and withdrawals: from 0 until NEVER."""
-    decided: dict[str, tuple[int, str]] = field(default_factory=dict)
+    decided: Mapping[str, tuple[int, str]] = field(default_factory=lambda: _NOTHING)
     """What the operator decided (hold, release, suspend): when, and by whom and why."""
 
     def by_log(self) -> list[tuple[Order, int, int]]:
@@ -147,3 +147,4 @@ class Naming:
 
 
 _NONE: Mapping[bytes, str] = {}
+_NOTHING: Mapping[str, tuple[int, str]] = {}

@@ -53,7 +53,7 @@ class BadDirective(RedHandError, ValueError):
     """A document is not a directive. `field` says where, as a path of keys and positions; the text says why and what to do."""
 
     def __init__(self, field: tuple[str | int, ...], text: str) -> None:
-        super().__init__(f"{'.'.join(map(str, field))}: {text}" if field else text)
+        super().__init__(f"{names.visible('.'.join(map(str, field)), 200)}: {text}" if field else text)
         self.field = field
 
 

@@ -245,7 +245,8 @@ class Docket:
         if signed.spare(authority, category) < 1 and (why := self._rate.excess(at, fresh, limits.names_per_hour, limits.names_per_day)):
             new.held = f"{why}; release it by a decision, or let one officer more sign it"
         if case is None:
-            case = self.cases[order.id] = Case(order.id, authority, decided=self._decided.get(order.id, {}))
+            case = self.cases[order.id] = Case(order.id, authority)
+            case.decided = self._decided.get(order.id, case.decided)
         case.chain.append(new)
         if new.held:
             self._odd.add(order.id)
@@ -261,13 +262,13 @@ class Docket:
         if order.action == "withdraw":
             signed.check_withdraws(case.authority)
             if at is None:
-                case.by_hand.append((0, NEVER))
+                case.by_hand += ((0, NEVER),)
             else:
                 case.over = min(case.over, 0 if order.starts <= at else order.starts)
         else:
             signed.check_suspends()
             if at is None:
-                case.by_hand.append((order.starts, order.ends))
+                case.by_hand += ((order.starts, order.ends),)
             else:
                 opens = 0 if order.starts <= at else order.starts
                 case.gaps[opens] = max(case.gaps.get(opens, 0), order.ends)

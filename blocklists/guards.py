@@ -93,7 +93,7 @@ def read_suffixes(text: str) -> Suffixes:
 
 
 def _key(text: str) -> bytes:
-    return names.key(names.parse(text))
+    return names.key(names.listed(text))
 
 
 def _parent(key: bytes) -> bytes:

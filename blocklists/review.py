@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from blocklists.directive import Digest, Id, Instant, Line, Nonce, Part, Texts, canonical
 from blocklists.errors import BadDocument
-from blocklists.names import clip
+from blocklists.names import clip, visible
 from blocklists.trust import strict
 
 
@@ -41,7 +41,7 @@ def read(payload: bytes, what: str = "the review") -> Review:
         found = Review.model_validate(document)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        raise BadDocument(f"{what}: {'.'.join(map(str, fault['loc']))}: {clip(fault['msg'])}; mend it and have it signed again") from None
+        raise BadDocument(f"{what}: {visible('.'.join(map(str, fault['loc'])))}: {clip(fault['msg'])}; mend it and have it signed again") from None
     if canonical(found.document()) != payload:
         raise BadDocument(f"{what} spells a value otherwise than it is written (a time in UTC, a trimmed text); mend and sign it again")
     return found

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from blocklists.directive import Directive
+from blocklists.receipt import Acknowledgement, Receipt
 from blocklists.review import Review
 from blocklists.trust import envelope
 from blocklists.trust.policy import Policy
@@ -31,7 +32,9 @@ def schemas() -> dict[str, dict[str, Any]]:
         "directive.json": _directive(),
         "entry.json": _entry(),
         "envelope.json": _titled("envelope", "A DSSE envelope of ours", _envelope(envelope.KINDS)),
+        "acknowledgement.json": _of(Acknowledgement, "acknowledgement"),
         "policy.json": _of(Policy, "policy", every_default=True),
+        "receipt.json": _of(Receipt, "receipt"),
         "review.json": _of(Review, "review"),
     }
 
@@ -104,7 +107,7 @@ def _plain(value: Any, every_default: bool) -> Any:
         return value
     kept = {name: _plain(item, every_default) for name, item in value.items() if name not in {"title", "default"} or isinstance(item, dict)}
     choices = kept.get("anyOf")
-    if isinstance(choices, list) and {"type": "null"} in choices:
+    if isinstance(choices, list) and {"type": "null"} in choices and "default" in value:
         (only,) = [choice for choice in choices if choice != {"type": "null"}]
         kept = {**{name: item for name, item in kept.items() if name != "anyOf"}, **only}
     if "patternProperties" in kept:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from blocklists.errors import BadDocument
 from blocklists.log.tiles import MAX_ENTRY
+from blocklists.names import clip
 from blocklists.trust import envelope, strict
 from blocklists.trust.envelope import DIRECTIVE, REVIEW, Envelope
 
@@ -63,4 +64,4 @@ def read(data: bytes, what: str = "the entry") -> Entry:
         and _DIGEST.fullmatch(digest)
     ):
         return Entry(at, None, digest, taken)
-    raise BadDocument(f"{what} has the fields {', '.join(sorted(document))}, as no entry has; the log that gave it is not one of ours")
+    raise BadDocument(f"{what} has the fields {clip(', '.join(sorted(document)))}, as no entry has; the log that gave it is not one of ours")

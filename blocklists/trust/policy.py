@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, W
 
 from blocklists.directive import Line, Part, Text, Texts
 from blocklists.errors import BadDocument
-from blocklists.names import clip
+from blocklists.names import clip, visible
 from blocklists.trust import strict
 from blocklists.trust.keys import PublicKey, load_key
 
@@ -231,7 +231,7 @@ def from_document(document: dict[str, Any]) -> Policy:
         found = Policy.model_validate(document)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        place = ".".join(map(str, fault["loc"]))
+        place = visible(".".join(map(str, fault["loc"])))
         reason = clip(fault["msg"].removeprefix("Value error, "))
         raise BadDocument(f"the policy: {place}: {reason}; the authority must mend and sign it again") from None
     if found.encode() != strict.write(document, "the policy"):  # bytes, because Python takes true for 1

@@ -454,3 +454,21 @@ def test_fifty_thousand_orders_would_fold_in_time() -> None:
     assert len(found.state(START).bases) == 1000
     found.take(1000, logged(block("YY", "y.example"), ("n1", "n2", "n3")))
     assert found.state(START).changed == {"YY"}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b'{"\x1b[2J":1,"logged_at":1}'.replace(b"\x1b", b"\\u001b"),
+        logged({**A, "\x1b[2J": 1}),
+        logged({**A, "category": "\x1b[2J"}),
+        logged({**A, "reasons": {"\x1b[2J": "x"}}),
+        logged({**A, "log": "\u202eelpmaxe"}),
+        logged(block(category="\u202eelpmaxe")),
+        logged({**reviewed(A), "\x1b[2J": 1}, ("r1",)),
+    ],
+)
+def test_the_words_for_what_was_skipped_can_be_shown_on_a_terminal(hostile: bytes) -> None:
+    verdict = docket().take(0, hostile)
+    assert verdict.rule
+    assert verdict.why.isprintable()

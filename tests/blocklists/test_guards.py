@@ -11,7 +11,7 @@ from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from blocklists import names
 from blocklists.errors import BadName
-from blocklists.guards import Guards, Match, suffixes
+from blocklists.guards import Guards, Match, read_suffixes, suffixes
 
 LIBRARY = PublicSuffixList()
 RULES = [line.split()[0] for line in Path(PSLFILE).read_text("utf-8").splitlines() if line.strip() and not line.startswith("//")]
@@ -114,3 +114,22 @@ def test_a_guard_that_is_no_name_is_an_error_not_a_hole() -> None:
         Guards(protected=["."])
     with pytest.raises(BadName, match="ends in a number"):
         Guards(own=["192.0.2.1"])
+
+
+def test_the_suffixes_given_count_and_not_those_bundled() -> None:
+    given_ones = read_suffixes(
+        "// a comment\nshared.example\n\n*.hosted.example  # what follows a space is no rule\n!www.hosted.example\ncafé.example\n"
+    )
+    judge = Guards(known=given_ones)
+    assert all(judge.refusal(key(text), "exact") for text in ("shared.example", "a.hosted.example", "hosted.example", "xn--caf-dma.example"))
+    assert not any(judge.refusal(key(text), "exact") for text in ("www.hosted.example", "b.a.hosted.example", "co.uk", "github.io"))
+    assert judge.refusal(key("example"), "subtree")
+
+
+@given(st.text(st.sampled_from("ab.*! /\n\tÉ\u2028\\"), max_size=30) | st.text(max_size=30))
+def test_any_list_of_suffixes_is_read_or_refused_by_name(text: str) -> None:
+    try:
+        read = read_suffixes(text)
+    except BadName:
+        return
+    assert b"" not in read.plain | read.wild | read.exceptions  # the root's key is a prefix of all

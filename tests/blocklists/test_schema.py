@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from blocklists import directive, review, schema
+from blocklists import directive, receipt, review, schema
 from blocklists.directive import canonical
 from blocklists.errors import BadDocument
 from tests.blocklists.trust.office import amend, block, follow, logged, make_policy, reviewed, sign, when
@@ -36,6 +36,19 @@ FULL = block(
     nondisclosure={"until": when(9), "basis": "Law 2"},
     emergency={"ground": "A life is at risk."},
 )
+RECEIPT = {
+    "type": "receipt",
+    "version": 1,
+    "log": "orders.authority.example/2026",
+    "operator": "isp-1",
+    "number": 1,
+    "previous": None,
+    "checkpoint": {"size": 1, "root": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "time": 1},
+    "serial": 1,
+    "identity": "0" * 64,
+    "exceptions": [{"id": "XX-1", "what": "held", "why": "Too many names at once."}],
+    "at": 1,
+}
 DIRECTIVES = [FULL, block(), amend(FULL, "x.example"), follow("withdraw", FULL), follow("suspend", FULL)]
 
 
@@ -61,6 +74,9 @@ def test_nothing_else_is_published() -> None:
         ("review.json", reviewed(FULL)),
         ("policy.json", make_policy().document()),
         ("envelope.json", sign(FULL, "n1").document()),
+        ("receipt.json", RECEIPT),
+        ("receipt.json", {**RECEIPT, "number": 2, "previous": "sha256:" + "0" * 64}),
+        ("acknowledgement.json", {"type": "acknowledgement", "version": 1, "log": "a.example/1", "receipt": "sha256:" + "0" * 64, "at": 1}),
         ("entry.json", json.loads(logged(FULL))),
         ("entry.json", {"logged_at": 1, "receipts": "sha256:" + "0" * 64, "taken": 1}),
     ],
@@ -92,6 +108,10 @@ def test_the_schema_refuses_what_the_model_refuses(change: dict[str, Any]) -> No
     assert faults("directive.json", document)
     with pytest.raises(BadDocument):
         directive.read(canonical(document))
+
+
+def test_the_receipt_shown_here_is_one() -> None:
+    assert receipt.read(canonical(RECEIPT)).document() == RECEIPT
 
 
 def test_a_follower_needs_what_it_follows_and_a_withdrawal_has_no_targets() -> None:
