@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from blocklists.errors import StoreError
 from blocklists.sources import Basis
 from blocklists.standing import Lifts, restricted, standing
 from blocklists.succession import Next, Place, carried
-from blocklists.version import Layer, Line, assemble, entries_of
+from blocklists.version import Layer, Line, assemble, entries_of, of_layer
 
 LAYER = "orders"
 
@@ -67,7 +67,7 @@ class OrderLines:
         self._lines: list[Line] = []
         """Of all orders, sorted as they stand in the entries."""
         self._pinned: tuple[int, store.Version] | None = None
-        self._local: tuple[store.Version | None, list[Line]] = None, []
+        self._local: tuple[store.Version | None, Sequence[Line]] = None, []
         """A version, and its lines of the operator's own."""
         self._alarms: list[str] = []
 
@@ -99,7 +99,7 @@ class OrderLines:
         self.take(state)
         come = self._place.advance(lambda previous: self._compose(facts, state, previous))
         # The same objects the next time: what is known to be the same is not compared.
-        self._local = come.version, [line for line in come.next.entries.lines if line.layer != LAYER]
+        self._local = come.version, of_layer(come.next.entries.lines, "local")
         return built(come, self._place.alarms + self._alarms, started)
 
     def _compose(self, facts: dict[str, Any], state: State, previous: store.Version | None) -> Next:
@@ -114,7 +114,7 @@ class OrderLines:
         waiting = 0
         if pinned is not None and (kept := self._kept(pinned["serial"], previous)) is not None:
             orders, waiting = restricted(orders, kept.layer(LAYER))
-        stood = self._local[1] if self._local[0] is previous else previous.layer("local") if previous is not None else []
+        stood = list(self._local[1]) if self._local[0] is previous else previous.layer("local") if previous is not None else []
         local = standing(stood, lifts, as_of)
         known = {"local": Layer(**previous.manifest["layers"]["local"])} if previous is not None and local == stood else {}
         entries = entries_of(orders + local, known)

@@ -23,8 +23,8 @@ from blocklists.errors import StoreError
 from blocklists.index import list_values, pack_part, pack_rules, repack_rules
 from blocklists.version import Entries, Line
 
-ROUNDS = 4
-"""The last of them under the lock."""
+ROUNDS = 12
+"""The last of them under the lock. All but the first are short, and orders do not come several a second for long."""
 
 URGENT_BASE = 1_000
 """Names below which an index is written whole though somebody waits: that takes some milliseconds."""
@@ -111,7 +111,7 @@ class Place:
                     try:
                         draft = publish.Draft(self.state_dir, held=last_round)
                         drafts.callback(draft.close)
-                        version, based = _fill(draft, following, previous, base, self._made_of)
+                        version, based = _fill(draft, following, previous, base, self._made_of, urgent=following.urgent or round_number > 1)
                     except StoreError:
                         if not last_round and self._read() != seen:
                             continue  # what it was made from may be gone by now
@@ -203,15 +203,14 @@ def machine() -> dict[str, Any]:
 
 
 def _fill(
-    draft: publish.Draft, following: Next, previous: store.Version | None, base: store.Version | None, made_of: list[Line]
+    draft: publish.Draft, following: Next, previous: store.Version | None, base: store.Version | None, made_of: list[Line], urgent: bool
 ) -> tuple[store.Version, bool]:
     """Writes a draft's files and reads them back; and whether its base was written anew.
 
-    `base`: a draft whose base was. `made_of`: the lines of `previous`, if they are known.
+    `base`: a draft whose base was. `made_of`: the lines of `previous`, if they are known. `urgent`: somebody waits, or would be overtaken again.
     """
     entries = following.entries
     upon = base if base is not None else None if following.whole else previous
-    urgent = following.urgent or base is not None
     least, share = (URGENT_BASE, URGENT_SHARE) if urgent else (delta.LEAST_BASE, delta.LARGEST_SHARE)
     difference = delta.between(upon.table, upon.index, entries.lines, least, share, made_of if upon is previous else ()) if upon is not None else None
     manifest = {**following.facts, "identity": entries.identity, "layers": {name: asdict(layer) for name, layer in entries.layers.items()}}
@@ -225,10 +224,11 @@ def _fill(
     else:
         draft.link(store.TRIE, upon)
         draft.link(store.VALUES, upon)
-        if urgent:
+        added = [upon.table.added(), *(entries.lines[number].encoded for number in difference.added)]
+        octets = sum(map(len, added))
+        if urgent or octets <= COMPACT_OCTETS:
             draft.link(store.ENTRIES, upon)
-            added = [upon.table.added(), *(entries.lines[number].encoded for number in difference.added)]
-            if any(added):
+            if octets:
                 draft.write(store.DELTA_ENTRIES, added)
             draft.write(store.RULES, (repack_rules(upon.index, entries.lines, difference.origins, upon.table.size(), difference.base_map),))
         else:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -192,12 +193,19 @@ def entries_of(lines: list[Line], known: Mapping[str, Layer] | None = None) -> E
     layers = dict(known or {})
     for layer in LAYERS:
         if layer not in layers:
-            own = [line for line in lines if line.layer == layer]
+            own = of_layer(lines, layer)
             digest = hashlib.sha256()
             for at in range(0, len(own), _TOGETHER):
                 digest.update(b"".join([line.encoded for line in own[at : at + _TOGETHER]]))
             layers[layer] = Layer(digest.hexdigest(), len(own), sum([line.names for line in own]))
     return Entries(lines, layers, identity({layer: layers[layer].sha256 for layer in LAYERS}))
+
+
+def of_layer(lines: Sequence[Line], layer: str) -> Sequence[Line]:
+    """The lines of one layer, of sorted ones."""
+    place = LAYERS.index(layer)
+    first = bisect_left(lines, place, key=lambda line: LAYERS.index(line.layer))
+    return lines[first : bisect_left(lines, place + 1, first, key=lambda line: LAYERS.index(line.layer))]
 
 
 def identity(layers: dict[str, str]) -> str:

@@ -29,6 +29,7 @@ from redhand import screen, status
 from redhand.alarms import SUPERVISOR
 from redhand.beside import beside
 from redhand.children import Child, Keeper, Patience, once
+from redhand.compacting import Compacting
 from redhand.hangs import HANGS_SECONDS, LOOK_SECONDS, Hangs
 from redhand.lending import Lending
 from redhand.listing import DAMAGED, alarms_of
@@ -124,12 +125,14 @@ class Supervisor:
     alarms: Alarms = field(init=False)
     """What the supervisor itself notices."""
     upkeep: Upkeep | None = None
+    compacting: Compacting = field(init=False)
     _of_list: set[str] = field(default_factory=set)
     """Names of the alarms that the last build left on."""
 
     def __post_init__(self) -> None:
         self.alarms = Alarms(self._note)
         self.seen = Seen(self.plan.state_dir, self.plan.name, self.say, self._changed, self.report, self._workers, self._reload)
+        self.compacting = Compacting(lambda: self.plan.builder, self.say)
 
     def _workers(self) -> list[Keeper]:
         return [keeper for keeper in self.keepers if keeper.child.by_channel]
@@ -199,6 +202,7 @@ class Supervisor:
         others = [asyncio.create_task(self._unless_stopped(self._greet())), asyncio.create_task(self._unless_stopped(self._watch()))]
         if self.plan.builder:
             others.append(asyncio.create_task(self._unless_stopped(self._follow(build=self.plan.has_list))))
+            others.append(asyncio.create_task(self._unless_stopped(self.compacting.run())))
         for task in (*lives, *others):
             task.add_done_callback(self._broken)
         await self.stop.wait()
@@ -306,6 +310,7 @@ class Supervisor:
             if asked or self.listed is None or any(self.listed[told] != result[told] for told in ("serial", *TOLD)):
                 self._tell(result)
             self.listed = result
+            self.compacting.heard(result)
         raised = alarms_of(result, self.failed)
         for name, (what, remedy) in raised.items():
             self.alarms.sound(name, what, remedy)
@@ -342,6 +347,7 @@ class Supervisor:
     def heard(self, child: str, message: dict[str, Any]) -> None:
         """Takes what a child says, besides that it is ready (see blocklists.tell)."""
         self.seen.heard(child, message)
+        self.compacting.heard(message)
 
     def _terminate(self) -> None:
         if not self.stop.is_set():

@@ -261,8 +261,9 @@ def test_a_lift_waits_for_no_build_and_the_build_heeds_it(house: House, lines: O
     assert stages.count("reading own") == 1, "what was read is not read again"
 
 
-def test_a_build_is_not_put_off_for_ever(house: House, lines: OrderLines) -> None:
+def test_a_build_is_not_put_off_for_ever(house: House, lines: OrderLines, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each round another order comes in force meanwhile; the last one is under the lock, upon the base that the first wrote."""
+    monkeypatch.setattr(succession, "ROUNDS", 4)
     log = Log()
     house.write("own", own("f.example"))
     rounds = 0
