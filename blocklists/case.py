@@ -88,9 +88,9 @@ class Case:
     id: str
     authority: str
     """Whose officers ordered it, by its id in the policy."""
-    chain: list[Order] = field(default_factory=list)
+    chain: tuple[Order, ...] = ()
     """The block and its amendments, each following the one before."""
-    gaps: dict[int, int] = field(default_factory=dict)
+    gaps: Mapping[int, int] = field(default_factory=lambda: _NO_GAPS)
     """Suspensions: from when until when."""
     over: int = NEVER
     """When it was withdrawn."""
@@ -147,4 +147,5 @@ class Naming:
 
 
 _NONE: Mapping[bytes, str] = {}
+_NO_GAPS: Mapping[int, int] = {}
 _NOTHING: Mapping[str, tuple[int, str]] = {}

@@ -247,7 +247,7 @@ class Docket:
         if case is None:
             case = self.cases[order.id] = Case(order.id, authority)
             case.decided = self._decided.get(order.id, case.decided)
-        case.chain.append(new)
+        case.chain += (new,)
         if new.held:
             self._odd.add(order.id)
         else:
@@ -271,7 +271,7 @@ class Docket:
                 case.by_hand += ((order.starts, order.ends),)
             else:
                 opens = 0 if order.starts <= at else order.starts
-                case.gaps[opens] = max(case.gaps.get(opens, 0), order.ends)
+                case.gaps = {**case.gaps, opens: max(case.gaps.get(opens, 0), order.ends)}
 
     def _review(self, payload: bytes, signed: Quorum, at: int) -> str:
         """Takes a reviewer's decision; the id it is about."""
