@@ -11,6 +11,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MAX_HEAD = 16 * 1024
 """Octets of a request head that is surely read; one of twice as many surely is not."""
 
+NEWBORN_SECONDS = 0.5
+"""How long a connection without a request yet is still waited for when the server ends: its request may be on its way."""
+
 _BAD = b"The request is not one that can be read.\n"
 
 
@@ -44,6 +47,13 @@ class GuardedProtocol(H11Protocol):
         self._guard.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+
+    def shutdown(self) -> None:
+        """The server ends: a connection that was just made is not closed under a request that is on its way."""
+        if self.cycle is None and not self.transport.is_closing():
+            self.loop.call_later(NEWBORN_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         # h11 looks at the size of a head only while it is incomplete, and one read may bring 256 KiB at once.
