@@ -173,8 +173,8 @@ def test_a_brown_out_of_the_first_of_two_is_hardly_felt_and_ends() -> None:
 def test_a_slow_upstream_that_is_the_only_one_is_waited_for() -> None:
     with Scripted(in_a_while(1.2, says(RIGHT))) as slow, House(slow) as house:
         for _ in range(2):
-            answers = house.ask_many([fresh() for _ in range(150)], 150)
-            assert Counter(tuple(data(answer)) for answer, _ in answers) == {(RIGHT,): 150}
+            answers = house.ask_many([fresh() for _ in range(80)], 80)
+            assert Counter(tuple(data(answer)) for answer, _ in answers) == {(RIGHT,): 80}
             assert max(seconds for _, seconds in answers) < 2.8
         assert house.servers[0].away, "it is called what it is"
         assert house.servers[0].round_trip == pytest.approx(1.2, abs=0.3)
