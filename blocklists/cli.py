@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blocklists import builder, diff, store
+from blocklists import builder, diff, rebuilding, store
 from blocklists.agreed import Timekeeper
 from blocklists.errors import RedHandError, StoreError
 from blocklists.job import Job
 from blocklists.settings import BlocklistSettings
+from blocklists.times import read_time
 
 LOCK_WAIT_SECONDS = 30.0
 """How long a command waits for a build that is running."""
@@ -177,6 +178,27 @@ def unpin(context: typer.Context, as_json: Json = False) -> None:
 def build(context: typer.Context, as_json: Json = False) -> None:
     """Read the sources now and put what they say in force."""
     _run(context, as_json, lambda progress: builder.build(_job(context), LOCK_WAIT_SECONDS, progress))
+
+
+@app.command()
+def rebuild(
+    context: typer.Context,
+    upto: Annotated[int, typer.Option("--upto", metavar="N", help="How many entries of the log.", show_default=False)],
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="As of when, such as 2026-03-01T09:00:00Z.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Compute what the log's first N entries order at a time, from the log alone; its identity is the same on every machine."""
+    try:
+        found = rebuilding.rebuild(context.obj.state_dir, upto, read_time(at, "--at"))
+    except RedHandError as error:
+        raise _fail(error) from None
+    if as_json:
+        print(json.dumps(found._asdict()))
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"What {escape(found.origin)} orders by its first {found.size:,} entries at {_when(found.at)}: {found.names:,} names.")
+    for label, value in (("identity", found.identity), ("orders layer", found.orders), ("log root", found.root), ("policy", found.policy)):
+        console.print(f"  {label:13} {value}")
 
 
 class _Work:

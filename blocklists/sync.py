@@ -80,7 +80,7 @@ class Sync:
         self._publish = publish
         self._progress = progress
         self._bootstrap = metadata.root_file(job.settings.root)
-        self._client = Client(_token(job.settings.token_file))
+        self._client = Client(read_token(job.settings.token_file))
         self._trusted = Trusted(job.state_dir)
         self._judge = Judge(job.own_names, progress)
         self._tree: Tree | None = None
@@ -273,7 +273,7 @@ def _alarms(state: Orders, by_hand: ByHand) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _token(path: str) -> str:
+def read_token(path: str) -> str:
     """The token in a file. Raises ConfigurationError."""
     if not path:
         return ""

@@ -31,8 +31,17 @@ NOT_RUNNING = 3
 BESIDE = ("metrics", "feed")
 """Children without which all of it serves."""
 
-ROOMS: dict[str, tuple[str, str]] = {"blocklist": ("redhand.rooms", "blocklist"), "authority": ("authority.cli", "app")}
-"""Commands of the rooms: the module and attribute that hold each one's Typer app."""
+ROOMS: dict[str, tuple[str, str]] = {
+    "blocklist": ("redhand.rooms", "blocklist"),
+    "authority": ("authority.cli", "app"),
+    "lift": ("redhand.by_hand", "lift_app"),
+    "decide": ("redhand.by_hand", "decide_app"),
+    "receipts": ("redhand.proofs", "receipts_app"),
+    "prove": ("redhand.proofs", "prove_app"),
+    "verify": ("redhand.proofs", "verify_app"),
+    "watch": ("redhand.watching", "watch_app"),
+}
+"""Commands of the rooms, and others that load much: the module and attribute that hold each one's Typer app."""
 
 EXTRAS: dict[str, str] = {}
 """The extra that installs what a room's commands need, for rooms that need one."""
@@ -63,7 +72,7 @@ class Rooms(TyperGroup):
 def _room(name: str) -> Any:
     module, attribute = ROOMS[name]
     try:
-        found = typer.main.get_group(getattr(importlib.import_module(module), attribute))
+        found = typer.main.get_command(getattr(importlib.import_module(module), attribute))
     except ModuleNotFoundError as error:
         if name not in EXTRAS:
             raise
@@ -324,6 +333,42 @@ def blocklist() -> None:
 def authority() -> None:
     """Be the authority: make keys, write, sign and publish orders."""
     raise AssertionError("held for the room's own commands, which replace this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def lift() -> None:
+    """Put a signed withdrawal or suspension in force at once, however it came here."""
+    raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def decide() -> None:
+    """Record a decision about an order under a person's name, and apply it."""
+    raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def receipts() -> None:
+    """List the receipts that were written for the authority."""
+    raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def prove() -> None:
+    """Write a file that proves to anybody what the authority signed about a name."""
+    raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def verify() -> None:
+    """Check a proof with nothing but the authority's root file."""
+    raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def watch() -> None:
+    """Look at a feed from elsewhere, as an operator does, and say what is wrong with it."""
+    raise AssertionError("held for the command itself, which replaces this one")
 
 
 @config_app.command("check", epilog="Example: redhand config check --config /etc/redhand/config.yaml")
