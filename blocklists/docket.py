@@ -153,8 +153,7 @@ class Docket:
     def lift(self, envelope: Envelope) -> Verdict:
         """Applies a withdrawal or suspension from any channel, by the policy's newest epoch; one whose id is `order.unknown` yet waits for it."""
         leaf = sha256(envelope.encode()).digest()
-        known: dict[str, bool] = {}
-        identity = ""
+        identity, known = "", dict[str, bool]()
         try:
             known, signed = quorum(envelope, self.data.policy, _LAST, {})
             order = _legible("payload.form", orders.read, envelope.payload)
@@ -175,15 +174,14 @@ class Docket:
 
         `release` ends a hold of either kind, for what was logged by then; `resume` ends a suspension.
         """
-        self._changed.update(self._decided)
-        self._decided = {}
+        before, self._decided = self._decided, {}
         for each in decisions:
             by = self._decided.setdefault(each["id"], {})
             by[each["what"]] = (each["at"], f"{each['by']}: {each['reason']}")
             by.pop({"release": "hold", "resume": "suspend"}.get(each["what"], ""), None)
-        self._changed.update(self._decided)
-        for identity in self._changed & self.cases.keys():
+        for identity in {each for each in before | self._decided if before.get(each) != self._decided.get(each)} & self.cases.keys():
             self.cases[identity].decided = self._decided.get(identity, {})
+            self._changed.add(identity)
 
     def state(self, as_of: int) -> Orders:
         """What all this comes to at `as_of` (unix seconds)."""

@@ -313,6 +313,16 @@ def test_the_operator_decides_by_name_what_is_in_force_here(
         assert state.held[0]["why"] == "A. Person: ticket 7"
 
 
+def test_only_a_new_decision_changes_something() -> None:
+    found = docket()
+    found.take(0, logged(block("XX-1")))
+    changes = []
+    for decisions in ([], [decision("suspend")], [decision("suspend")], [decision("suspend"), decision("resume")], []):
+        found.decide(decisions)
+        changes.append(found.state(START).changed)
+    assert changes == [{"XX-1"}, {"XX-1"}, set(), {"XX-1"}, {"XX-1"}]
+
+
 def test_an_amendment_that_is_held_leaves_the_order_before_it_in_force() -> None:
     found = docket()
     found.take(0, logged(A))
