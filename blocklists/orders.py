@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from blocklists import store
 from blocklists.builder import Built, built, pin_of, pinned_version
 from blocklists.errors import StoreError
+from blocklists.layerhash import LayerHash
 from blocklists.sources import Basis
 from blocklists.standing import Lifts, restricted, standing
 from blocklists.succession import Next, Place, carried
@@ -66,6 +67,7 @@ class OrderLines:
         self._docket: object = None
         self._lines: list[Line] = []
         """Of all orders, sorted as they stand in the entries."""
+        self._hash = LayerHash()
         self._pinned: tuple[int, store.Version] | None = None
         self._local: tuple[store.Version | None, Sequence[Line]] = None, []
         """A version, and its lines of the operator's own."""
@@ -116,7 +118,9 @@ class OrderLines:
             orders, waiting = restricted(orders, kept.layer(LAYER))
         stood = list(self._local[1]) if self._local[0] is previous else previous.layer("local") if previous is not None else []
         local = standing(stood, lifts, as_of)
-        known = {"local": Layer(**previous.manifest["layers"]["local"])} if previous is not None and local == stood else {}
+        known = {LAYER: self._hash.of(orders)}
+        if previous is not None and local == stood:
+            known["local"] = Layer(**previous.manifest["layers"]["local"])
         entries = entries_of(orders + local, known)
         lifted = lifts.record(as_of)
         news = {"orders": facts, "lifted": lifted, "waiting": waiting}

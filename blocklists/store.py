@@ -25,6 +25,7 @@ import re
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -193,6 +194,19 @@ def serials(state_dir: Path) -> list[int]:
     except OSError as error:
         raise StoreError(f"{versions_dir(state_dir)} cannot be read ({error.strerror}); mend its owner or mode") from None
     return sorted(found)
+
+
+def has_list(state_dir: Path) -> bool:
+    """Whether a version is there that could be served until a new one is built: not one of another format. Only manifests are looked at."""
+    try:
+        found = serials(state_dir)
+    except StoreError:
+        return False
+    for serial in reversed(found):
+        with suppress(StoreError):
+            read_manifest(state_dir, serial)
+            return True
+    return False
 
 
 def require(state_dir: Path, serial: int) -> None:

@@ -25,6 +25,7 @@ from blocklists.feed.job import FeedJob
 from blocklists.feed.job import write_job as write_feed_job
 from blocklists.job import Job, write_job
 from blocklists.settings import DEMONSTRATION, SAMPLE, FileSource
+from blocklists.store import has_list
 from blocklists.watch import Sources
 from redhand import __version__, activation, config, crosscheck, launch, privileges, status
 from redhand.children import Child
@@ -225,7 +226,7 @@ def plan(configuration: Configuration, role: Role, passed: Iterable[activation.P
         builder=arranged.builder,
         edited=arranged.edited,
         facts=arranged.facts,
-        has_list=(state_dir / "current").exists(),
+        has_list=has_list(state_dir),
         sockets=[each.socket for each in ground.bound()],
         sample=any(_is_sample(source) for source in settings.blocklists.sources),
         program=_program(),

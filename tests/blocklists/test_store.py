@@ -324,3 +324,20 @@ def test_nobody_can_change_what_is_sealed(house: House) -> None:
             with pytest.raises(PermissionError), open(path, "r+b", buffering=0) as file:
                 file.write(b"x")
     assert blocked(version, *NAMES) == ["one.example", "www.one.example", "two.example", "own.example", "exact.test"]
+
+
+def test_a_list_of_another_format_is_none_to_start_with(house: House) -> None:
+    assert store.has_list(house.state)
+    for serial in (1, 2):
+        path = house.state / f"versions/{serial}/manifest.json"
+        assert store.has_list(house.state), "one is enough"
+        content = json.dumps({**json.loads(path.read_bytes()), "format": 1}).encode()
+        damage(path, content)
+        damage(path.with_name("manifest.sha256"), f"{hashlib.sha256(content).hexdigest()}  manifest.json\n".encode())
+    (house.state / "current").write_text(f"2 {hashlib.sha256(content).hexdigest()}\n")
+    assert not store.has_list(house.state)
+    assert not store.has_list(house.root / "nowhere")
+    built = house.build()
+    assert (built.serial, built.changed) == (3, True)
+    assert "has format 1, and this release reads 2" in built.alarms[0]
+    assert blocked(store.open_current(house.state), *NAMES) == ["one.example", "www.one.example", "two.example", "own.example", "exact.test"]

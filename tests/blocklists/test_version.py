@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocklists import names, version
+from blocklists import layerhash, names, version
 from blocklists.errors import StoreError
 from blocklists.sources import Basis
 from blocklists.standing import revive
@@ -153,3 +153,16 @@ def test_the_canonical_form_means_the_same(value: Any) -> None:
 def test_a_line_that_is_none_is_refused(line: bytes) -> None:
     with pytest.raises(StoreError, match="is not a basis with names"):
         version.read_line(line)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 3)), max_size=12))
+def test_a_hash_resumed_after_any_changes_is_the_hash(changes: list[tuple[int, int, int]]) -> None:
+    """Invariant: whatever was hashed before, the layer is the one that its lines are."""
+    lines = [line for number in range(50) for line in version.assemble([own([(f"n{number}.test", False)], reference=f"r{number:03}")], 0).lines]
+    others = [line for number in range(4) for line in version.assemble([own([(f"o{number}.test", True)], reference=f"s{number}")], 0).lines]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layerhash, "EVERY", 7)
+        running = layerhash.LayerHash()
+        for first, last, come in [(0, 0, 0), *changes, (0, 0, 0)]:
+            lines = [*lines[:first], *others[:come], *lines[max(first, last) :]]
+            assert running.of(lines) == version.entries_of(lines).layers["local"]
