@@ -191,7 +191,7 @@ class Docket:
             self._changed.add(heappop(self._ending)[1])
         changed, self._changed, self._as_of = frozenset(self._changed & self.cases.keys()), set(), as_of
         for identity in changed:
-            for _, _, ends in self.cases[identity].here():
+            for ends in {ends for _, _, ends in self.cases[identity].here() if ends > as_of}:
                 heappush(self._ending, (ends, identity))
         odd = [self.cases[identity] for identity in sorted(self._odd.union(self._decided) & self.cases.keys())]
         return Orders(

@@ -323,6 +323,27 @@ def test_only_a_new_decision_changes_something() -> None:
     assert changes == [{"XX-1"}, {"XX-1"}, set(), {"XX-1"}, {"XX-1"}]
 
 
+def test_what_ended_changes_once() -> None:
+    found = docket()
+    found.take(0, logged(A))
+    found.take(1, logged(block("XX-2", expires_at=when(9))))
+    ids = {day: found.state(START + day * DAY).changed for day in (0, 8, 9, 10, 100, 101)}
+    assert ids == {0: {"XX-1", "XX-2"}, 8: set(), 9: {"XX-2"}, 10: set(), 100: {"XX-1"}, 101: set()}
+    assert found.state(START).changed == {"XX-1", "XX-2"}  # a clock that was set back
+
+
+def test_a_withdrawal_or_suspension_that_was_logged_applies_though_our_clock_stands_still() -> None:
+    found = docket()
+    found.take(0, logged(A))
+    other = block("XX-2", "other.example")
+    found.take(1, logged(other))
+    found.take(2, logged(follow("withdraw", A, issued_at=when(3)), ("n1",), 3))
+    found.take(3, logged(follow("suspend", other, issued_at=when(3)), ("n1",), 3))
+    assert listed(found, 0) == set()
+    state = found.state(START)
+    assert (state.withdrawn, state.suspended) == (["XX-1"], ["XX-2"])
+
+
 def test_an_amendment_that_is_held_leaves_the_order_before_it_in_force() -> None:
     found = docket()
     found.take(0, logged(A))
