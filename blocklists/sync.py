@@ -27,6 +27,7 @@ from blocklists.feed.mirrored import MirroredLog, Progress, forked
 from blocklists.feed.trusted import MARK, ROOT, Believed, Trusted, understand
 from blocklists.log.tree import Tree
 from blocklists.names import clip
+from blocklists.trust import lint
 from blocklists.trust.policy import check_follows
 
 LOCK_SECONDS = 30.0
@@ -145,6 +146,7 @@ class Sync:
         if self.believed is not None and not self._trusted.differing({**found.targets, **found.files}):
             return False
         new = understand(found.targets, found.demonstration)
+        lint.check(*found.offline, new.policy)
         self._check_whose(url, found, new)
         if self.believed is not None:
             check_follows(new.policy, self.believed.policy, tree.size)

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from blocklists.docket import Data, Docket
+from blocklists.docket import Data, Docket, Verdict
 from blocklists.errors import BadDocument
 from blocklists.feed.mirrored import Progress
 from blocklists.feed.trusted import Believed
@@ -54,8 +54,8 @@ class Judge:
         self._docket: Docket | None = None
         self._judges_by = ""
         self._verdicts: Verdicts | None = None
-        self._lifted: dict[str, str] = {}
-        """Why an envelope has no effect, by the digest of each that the docket was given; empty when it has."""
+        self._lifted: dict[str, Verdict] = {}
+        """What the docket said of an envelope, by the digest of each that it was given."""
 
     def judge(self, believed: Believed, tree: Tree) -> Docket:
         """The docket over all of the believed log. Raises StoreError for damage."""
@@ -84,13 +84,15 @@ class Judge:
                 data = path.read_bytes()
                 digest = sha256(data).hexdigest()
                 if digest not in self._lifted:
-                    self._lifted[digest] = held.lift(envelope.read(data, path.name)).why
+                    self._lifted[digest] = held.lift(envelope.read(data, path.name))
             except (OSError, BadDocument) as error:
                 found.refused.append(f"{path.name}: {error}")
                 continue
-            if self._lifted[digest]:
-                found.refused.append(f"{path.name}: {self._lifted[digest]}")
-            else:
+            verdict = self._lifted[digest]
+            waits = verdict.rule == "order.unknown"  # for the log to bring its order, and then takes effect by itself
+            if verdict.rule and not waits:
+                found.refused.append(f"{path.name}: {verdict.why}")
+            elif not waits or verdict.id in held.cases:
                 found.lifted.append(digest)
         numbered = [path for path in (state_dir / DECISIONS).glob("*.json") if path.stem.isdecimal()]
         for path in sorted(numbered, key=lambda path: int(path.stem)):

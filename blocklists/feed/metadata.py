@@ -68,6 +68,8 @@ class Announced:
     """Of the log, as root says it."""
     demonstration: bool
     pins: tuple[Pin, ...]
+    offline: tuple[dict[str, Any], dict[str, Any]]
+    """What is signed in root and in targets, for `trust.lint`."""
     targets: dict[str, bytes]
     """Content by name, each of TARGETS."""
     files: dict[str, bytes]
@@ -157,8 +159,9 @@ def poll(url: str, trust: Path, bootstrap: bytes, client: Client, now: int) -> A
         _same_timestamp(url, root, timestamp, fetcher.timestamp)
         found = {name: _target(url, updater, name, trust, trying) for name in TARGETS}
         origin, demonstration, _ = _ours(root, "root")
+        offline = root.to_dict(), targets.to_dict()
         pins = tuple(_ours(signed, signed.type)[2] for signed in (root, targets))
-    return Announced(timestamp.version, origin, demonstration, pins, found, _changed(trust, trying))
+    return Announced(timestamp.version, origin, demonstration, pins, offline, found, _changed(trust, trying))
 
 
 def root_file(path: str) -> bytes:
