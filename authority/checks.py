@@ -15,7 +15,6 @@ def check(root: Metadata[Root], targets: Metadata[Targets], files: Mapping[str, 
     """Raises AuthorityError or BadDocument for what must not be signed."""
     made = policy.load(files["policy.json"])
     orders.guards_of(files)
-    ours = root.signed.unrecognized_fields.get(metadata.OURS)
-    if not isinstance(ours, dict) or ours.get("origin") != made.log.origin:
+    if metadata.ours(root.signed).get("origin") != made.log.origin:
         raise AuthorityError(f"the root is not for the log {made.log.origin} that the policy names; draft both from one ceremony")
     lint.check(root.signed.to_dict(), targets.signed.to_dict(), made)

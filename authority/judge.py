@@ -40,8 +40,8 @@ class Judge:
         """Takes the entries that it has not seen."""
         start = self._docket.size
         for index, data in enumerate(tree.entries(start, tree.size), start):
-            self._took(entries.read(data, f"entry {index}"), index)
-            self._verdicts.append(self._docket.take(index, data, self._known[index] if index < len(self._known) else None))
+            verdict = self._docket.take(index, data, self._known[index] if index < len(self._known) else None)
+            self._took(entries.read(data, f"entry {index}"), index, verdict)
 
     def take(self, entry: Entry) -> Verdict:
         """Judges what is to be logged next. Raises AuthorityError when no operator would put it in force; the judge is of no use then."""
@@ -49,8 +49,7 @@ class Judge:
         verdict = self._docket.take(index, entry.encode())
         if verdict.rule:
             raise AuthorityError(f"the order {verdict.id or ''} is not published: {verdict.why} ({verdict.rule})")
-        self._took(entry, index)
-        self._verdicts.append(verdict)
+        self._took(entry, index, verdict)
         return verdict
 
     def index_of(self, digest: str) -> int | None:
@@ -58,14 +57,15 @@ class Judge:
         return self._index.get(digest)
 
     def newest(self, identity: str) -> str | None:
-        """The digest of the newest block or amendment of an id."""
+        """The digest of the newest block or amendment of an id that stands."""
         return self._newest.get(identity)
 
-    def _took(self, entry: Entry, index: int) -> None:
+    def _took(self, entry: Entry, index: int, verdict: Verdict) -> None:
+        self._verdicts.append(verdict)
         self.time = max(self.time, entry.logged_at)
         if entry.envelope is not None:
             digest = orders.digest(entry.envelope)
             self._index.setdefault(digest, index)
             payload = json.loads(entry.envelope.payload)
-            if payload.get("action") in ("block", "amend"):
+            if payload.get("action") in ("block", "amend") and not verdict.rule:
                 self._newest[payload["id"]] = digest

@@ -111,9 +111,15 @@ def role(delegator: Root | Targets, name: str) -> Role:
         raise AuthorityError(f"the metadata does not say who signs {name} ({clip(str(error))}); draft it again") from None
 
 
+def ours(signed: Signed) -> dict[str, Any]:
+    """Our field of root or targets; empty when there is none of its kind."""
+    found = signed.unrecognized_fields.get(OURS)
+    return found if isinstance(found, dict) else {}
+
+
 def people(signed: Signed) -> dict[str, str]:
     """Names of the holders that root says, by key id."""
-    found = signed.unrecognized_fields.get(OURS, {}).get("people", {})
+    found = ours(signed).get("people", {})
     return {str(keyid): str(name) for keyid, name in found.items()} if isinstance(found, dict) else {}
 
 
@@ -123,23 +129,23 @@ def pinned(size: int, root: bytes) -> dict[str, Any]:
 
 
 def new_root(
-    version: int, now: int, holders: Mapping[str, tuple[Sequence[PublicKey], int]], names: Mapping[str, str], ours: Mapping[str, Any]
+    version: int, now: int, holders: Mapping[str, tuple[Sequence[PublicKey], int]], names: Mapping[str, str], said: Mapping[str, Any]
 ) -> Metadata[Root]:
-    """Root metadata: for each top-level role its keys and threshold; `names` of people by key id; `ours` goes into the field `redhand`."""
+    """Root metadata: for each top-level role its keys and threshold; `names` of people by key id; `said` goes into the field `redhand`."""
     keys = {key.keyid: tuf_key(key) for found, _ in holders.values() for key in found}
     for name, (found, _) in holders.items():
         if len({key.keyid for key in found}) != len(found):
             raise AuthorityError(f"{name}: one key stands there twice; give each holder a key of its own")
     roles = {name: Role([key.keyid for key in found], threshold) for name, (found, threshold) in holders.items()}
-    field = {**ours, "people": {keyid: names[keyid] for keyid in sorted(keys) if keyid in names}}
+    field = {**said, "people": {keyid: names[keyid] for keyid in sorted(keys) if keyid in names}}
     return Metadata(Root(version, None, expiry(now, OFFLINE_DAYS), keys, roles, True, {OURS: field}))
 
 
-def new_targets(version: int, now: int, files: Mapping[str, bytes], checkpoint: PublicKey, ours: Mapping[str, Any]) -> Metadata[Targets]:
+def new_targets(version: int, now: int, files: Mapping[str, bytes], checkpoint: PublicKey, said: Mapping[str, Any]) -> Metadata[Targets]:
     """Targets metadata over the FIXED files, with the delegation to the checkpoint role."""
     delegated = DelegatedRole(CHECKPOINT, [checkpoint.keyid], 1, True, [CHECKPOINT])
     delegations = Delegations({checkpoint.keyid: tuf_key(checkpoint)}, {CHECKPOINT: delegated})
-    return Metadata(Targets(version, None, expiry(now, OFFLINE_DAYS), target_files(files), delegations, {OURS: dict(ours)}))
+    return Metadata(Targets(version, None, expiry(now, OFFLINE_DAYS), target_files(files), delegations, {OURS: dict(said)}))
 
 
 def target_files(files: Mapping[str, bytes]) -> dict[str, TargetFile]:

@@ -29,6 +29,8 @@ def load(directory: Path, role: str, keyid: str) -> KeyInMemory:
     path = path_of(directory, role, keyid)
     if not path.exists():
         raise AuthorityError(f"the {role} key {keyid[:16]}… is not in {directory}; put it back, or: redhand authority rotate DIR {role}")
+    if path.stat().st_mode & 0o077:
+        raise AuthorityError(f"{path} can be read by others than its owner; find out who has, and: chmod 600 {path}")
     found = read_private(path, None)
     if found.key.keyid != keyid:
         raise AuthorityError(f"{path} holds another key than the {role} role has; put it back from the backup")

@@ -20,13 +20,13 @@ from typing import Any, Literal
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from authority import metadata, orders
+from authority import checks, metadata, orders
 from authority.errors import AuthorityError
 from authority.keys import Signer
 from authority.places import read as read_file
 from blocklists.errors import BadDocument
 from blocklists.names import clip
-from blocklists.trust import envelope, policy
+from blocklists.trust import envelope, lint, policy
 from blocklists.trust.envelope import Envelope
 
 MAX_OCTETS = 16 << 20
@@ -203,7 +203,10 @@ def able(packet: Packet) -> set[str]:
 
 
 def sign_packet(packet: Packet, signer: Signer) -> Packet:
-    """The packet with the signer's signature. Raises AuthorityError when that key's does not count, or a guard refuses the order."""
+    """The packet with the signer's signature.
+
+    Raises AuthorityError when that key's does not count, or a guard refuses the order; BadDocument when one key or person would count as two.
+    """
     if signer.key.keyid not in able(packet):
         raise AuthorityError(f"the key {signer.key.keyid[:16]}… does not count for this {packet.kind}; sign with one of those that the packet names")
     if isinstance(packet.signed, Envelope):
@@ -212,6 +215,10 @@ def sign_packet(packet: Packet, signer: Signer) -> Packet:
                 raise AuthorityError(f"{result.name}: {result.refusal}; draft another order")
         signature = signer.sign(packet.signed.signed_bytes())
         return replace(packet, signed=packet.signed.with_signature(signer.key.keyid, signature))
+    if packet.kind == "targets":
+        checks.check(packet.roots[-1], packet.signed, packet.files)
+    else:
+        lint.check_keys(packet.signed.to_dict()["signed"]["keys"], packet.signed.to_dict()["signed"]["roles"], "root")
     copied = metadata.parse(packet.signed.to_dict(), type(packet.signed.signed), "the packet")
     metadata.add_signature(copied, signer)
     return replace(packet, signed=copied)

@@ -24,7 +24,7 @@ def typed(packet: Packet) -> str:
     if packet.kind in ("directive", "review"):
         return orders.typed(orders.read(packet.envelope, "the order"))
     if packet.kind == "root":
-        return str(packet.tuf.signed.unrecognized_fields.get(metadata.OURS, {}).get("origin"))
+        return str(metadata.ours(packet.tuf.signed).get("origin"))
     return str(json.loads(packet.files["policy.json"])["log"]["origin"])
 
 
@@ -71,7 +71,7 @@ def _order(packet: Packet) -> Iterator[str]:
 
 def _root(packet: Packet) -> Iterator[str]:
     root = packet.tuf.signed
-    ours = root.unrecognized_fields.get(metadata.OURS, {})
+    ours = metadata.ours(root)
     yield f"ROOT version {root.version} of the log {ours.get('origin')}: which keys count, and how many of them must sign"
     if ours.get("demonstration"):
         yield "  a DEMONSTRATION: no court or operator should follow it"
@@ -96,7 +96,7 @@ def _root(packet: Packet) -> Iterator[str]:
 def _targets(packet: Packet) -> Iterator[str]:
     targets = packet.tuf.signed
     yield f"POLICY AND DATA, targets version {targets.version}, expires {_day(targets.expires)}"
-    yield from _pinned(targets.unrecognized_fields.get(metadata.OURS, {}))
+    yield from _pinned(metadata.ours(targets))
     yield "policy.json:"
     yield from _yaml(json.loads(packet.files["policy.json"]))
     names = orders.protected_names(packet.files["protected.json"])
@@ -111,8 +111,9 @@ def _targets(packet: Packet) -> Iterator[str]:
 
 
 def _pinned(ours: dict[str, Any]) -> Iterator[str]:
-    pinned = ours.get("pinned", {})
-    yield f"  made when the log had {pinned.get('size')} entries and the root {pinned.get('root')}"
+    pinned = ours.get("pinned")
+    size, root = (pinned.get("size"), pinned.get("root")) if isinstance(pinned, dict) else (None, None)
+    yield f"  made when the log had {size} entries and the root {root}"
 
 
 def _day(when: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -12,27 +13,14 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from typer.testing import CliRunner
 
-from authority.cli import app
 from authority.example import EXAMPLE
 from blocklists.errors import RedHandError
 from blocklists.log.tree import Tree
 from tests.authority.cast import client, order, served
+from tests.authority.commands import redhand
 
 PEOPLE = ("root-1", "root-2", "root-3", "targets-1", "targets-2", "targets-3", "officer-1", "officer-2", "officer-3", "reviewer-1")
-
-
-def redhand(*arguments: object, typed: str | None = None, passphrase: str | None = None) -> str:
-    """What a command prints. Raises what it refuses with."""
-    result = CliRunner().invoke(app, [str(each) for each in arguments], input=typed, env={"REDHAND_PASSPHRASE": passphrase})
-    if isinstance(result.exception, RedHandError):
-        raise result.exception
-    if result.exit_code and result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
-    return result.output
 
 
 class People:
@@ -67,26 +55,33 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
     return made
 
 
-@pytest.fixture
-def ceremony(people: People, tmp_path: Path) -> Path:
-    """The ceremony's file, with the public keys handed over beside it."""
+@pytest.fixture(scope="module")
+def model(people: People, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ceremony's file, with the public keys handed over beside it, and an authority whose first metadata are published."""
+    directory = tmp_path_factory.mktemp("model")
     for name in PEOPLE:
-        (tmp_path / f"{name}.pub.json").write_bytes((people.directory / name / f"{name}.pub.json").read_bytes())
-    file = tmp_path / "ceremony.yaml"
-    file.write_text(redhand("init", "--example"), encoding="utf-8")
-    return file
-
-
-@pytest.fixture
-def here(people: People, ceremony: Path) -> Path:
-    """An authority whose first metadata are published."""
-    directory = ceremony.parent / "authority"
-    redhand("init", directory, ceremony)
-    root, targets = (directory / "packets" / f"{name}.packet.json" for name in ("root", "targets"))
+        shutil.copy(people.directory / name / f"{name}.pub.json", directory)
+    (directory / "ceremony.yaml").write_text(redhand("init", "--example"), encoding="utf-8")
+    here = directory / "authority"
+    redhand("init", here, directory / "ceremony.yaml")
+    root, targets = (here / "packets" / f"{name}.packet.json" for name in ("root", "targets"))
     people.sign(root, ORIGIN, "root-1", "root-3")
     people.sign(targets, ORIGIN, "targets-2", "targets-3")
-    redhand("publish", directory, root, targets)
+    redhand("publish", here, root, targets)
     return directory
+
+
+@pytest.fixture
+def ceremony(model: Path, tmp_path: Path) -> Path:
+    """A copy of the ceremony's file, of one's own."""
+    shutil.copytree(model, tmp_path / "model")
+    return tmp_path / "model" / "ceremony.yaml"
+
+
+@pytest.fixture
+def here(ceremony: Path) -> Path:
+    """A copy of the authority, of one's own."""
+    return ceremony.parent / "authority"
 
 
 ORIGIN: str = yaml.safe_load(EXAMPLE)["origin"]
@@ -214,8 +209,8 @@ def test_status_says_what_expires_and_what_waits(people: People, here: Path, cer
         redhand("status", here)
 
 
-def test_status_before_anything_is_published(people: People, ceremony: Path) -> None:
-    directory = ceremony.parent / "authority"
+def test_status_before_anything_is_published(ceremony: Path) -> None:
+    directory = ceremony.parent / "another"
     redhand("init", directory, ceremony)
     text = redhand("status", directory)
     assert "nothing is published yet" in text

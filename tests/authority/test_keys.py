@@ -14,10 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from authority import hardware, keys
+from authority import hardware, keys, packets
+from authority.ceremony import ceremony
+from authority.drafts import draft_order
 from authority.errors import AuthorityError
+from authority.publisher import publish
+from authority.spec import from_document
 from blocklists.errors import BadDocument, RedHandError
 from blocklists.trust import strict
+from tests.authority.cast import NOW, Cast, order
+from tests.authority.commands import redhand
 from tests.tools import require
 
 
@@ -122,6 +128,24 @@ def test_a_token_signs_and_its_key_is_one_of_ours(token: str, label: str, kind: 
     for data in (b"", b"data", bytes(100_000)):
         assert signer.key.verifies(signer.sign(data), data)
     assert not signer.key.verifies(signer.sign(b"data"), b"date")
+
+
+def test_officers_with_tokens_sign_an_order_that_is_published(token: str, tmp_path: Path) -> None:
+    """By the command line: the token's public half is handed over, the order is signed with the PIN; Ed25519 and P-256 count alike."""
+    cast, here = Cast(), tmp_path / "authority"
+    document = cast.document()
+    for office, label in (("north-1", "ed"), ("north-2", "ec")):
+        redhand("key", tmp_path / office, "--person", office, "--pkcs11", token.format(label))
+        document["officers"][office]["key"] = keys.read_holder(tmp_path / f"{office}.pub.json")
+    root, targets = ceremony(here, from_document(document, tmp_path), NOW)
+    publish(here, [cast.sign(root, "root-1", "root-2"), cast.sign(targets, "targets-1", "targets-2")], NOW)
+    file = tmp_path / "order.packet.json"
+    file.write_bytes(draft_order(here, order()).encode())
+    with pytest.raises(AuthorityError, match="the PIN is wrong"):
+        redhand("sign", file, "--key", token.format("ed"), "--yes-typed", "www.site.test", passphrase="000000")
+    for label in ("ed", "ec"):
+        redhand("sign", file, "--key", token.format(label), "--yes-typed", "www.site.test", passphrase=PIN)
+    assert publish(here, [packets.load(file)], NOW).size == 1
 
 
 def test_the_public_half_needs_no_pin(token: str) -> None:

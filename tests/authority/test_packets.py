@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authority import drafts, packets, shown
+from authority.ceremony import ceremony
 from authority.errors import AuthorityError
 from authority.packets import Packet
+from authority.spec import from_document
 from blocklists.errors import RedHandError
 from tests.authority.cast import NOW, ORIGIN, Cast, following, found, order, signed
 
@@ -147,6 +149,15 @@ def other_key(document: dict[str, Any]) -> None:
     keys[next(iter(keys))] = {**keys[list(keys)[-1]]}
 
 
+def odd_field(document: dict[str, Any]) -> None:
+    document["signed"]["signed"]["redhand"] = ["pinned"]
+
+
+def no_person_twice(document: dict[str, Any]) -> None:
+    people = document["signed"]["signed"]["redhand"]["people"]
+    document["signed"]["signed"]["redhand"]["people"] = dict.fromkeys(people, "one and the same")
+
+
 def other_kind(document: dict[str, Any]) -> None:
     document["kind"] = "root"
 
@@ -175,6 +186,22 @@ def test_a_packet_that_does_not_hold_together_is_refused(
     change(document)
     with pytest.raises(RedHandError, match=why):
         packets.read(json.dumps(document).encode(), "the packet")
+
+
+@pytest.mark.parametrize("change", [odd_field, no_person_twice])
+def test_what_holds_together_but_must_not_be_signed_is_shown_and_not_signed(
+    cast: Cast, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    here = tmp_path / "authority"
+    _, targets = ceremony(here, from_document(cast.document(), tmp_path), NOW)
+    document = json.loads(targets.encode())
+    document["signed"], kept = document["roots"][0], document["signed"]
+    change(document)
+    document["roots"], document["signed"] = [document["signed"]], kept
+    packet = packets.read(json.dumps(document).encode(), "the packet")
+    assert "0 of 2, 2 missing" in shown.text(packet)
+    with pytest.raises(RedHandError, match=r"holds two of its keys|not for the log"):
+        cast.sign(packet, "targets-1")
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(["root", "targets", "directive", "review"]))
