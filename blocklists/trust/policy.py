@@ -194,12 +194,9 @@ class Policy(Part):
         """What judges the entry at a log position."""
         return self.epochs[bisect_right(self.epochs, index, key=lambda epoch: epoch.begins) - 1]
 
-    def keys_at(self, index: int) -> dict[str, PublicKey]:
-        """The keys that count for the entry at a log position, by key id."""
-        keys = self.at(index).keys
-        if not self.compromised:
-            return keys
-        return {keyid: key for keyid, key in keys.items() if self._since.get(keyid, index + 1) > index}
+    def is_compromised(self, keyid: str, index: int) -> bool:
+        """Whether a key counts for nothing at a log position, whatever office it has there."""
+        return self._since.get(keyid, index + 1) <= index
 
     @cached_property
     def _since(self) -> dict[str, int]:

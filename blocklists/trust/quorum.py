@@ -86,13 +86,9 @@ def quorum(envelope: Envelope, policy: Policy, index: int, known: Mapping[str, b
     }
     if not any(tried.values()):
         raise Refused("signature.none", f"none of its {len(envelope.signatures)} signatures is good and an office's; its officers must sign it")
-    counting = policy.keys_at(index)
-    good = [keyid for keyid, is_good in tried.items() if is_good]
-    return tried, Quorum(
-        epoch,
-        frozenset(epoch.by_key[keyid] for keyid in good if keyid in counting),
-        frozenset(epoch.by_key[keyid] for keyid in good if keyid not in counting),
-    )
+    good = {keyid for keyid, is_good in tried.items() if is_good}
+    stolen = {keyid for keyid in good if policy.is_compromised(keyid, index)}
+    return tried, Quorum(epoch, frozenset(epoch.by_key[keyid] for keyid in good - stolen), frozenset(epoch.by_key[keyid] for keyid in stolen))
 
 
 def _names(offices: Iterable[str]) -> str:
