@@ -96,7 +96,7 @@ def _with_pin(job: Job, content: dict[str, Any] | None, progress: Progress) -> B
     path = job.state_dir / "pin"
     before = path.read_bytes() if path.exists() else None
     # The pin first: killed in between, the next build completes what was asked for.
-    publish.pin(job.state_dir, None if content is None else canonical(content))
+    publish.pin(job.state_dir, None if content is None else canonical(content), None if content is None else content["serial"])
     try:
         return _build(job, progress)
     except RedHandError:

@@ -210,15 +210,13 @@ def _abandoned(path: Path) -> bool:
         os.close(descriptor)
 
 
-def prune(state_dir: Path, current: int, keep: int, pinned: int | None) -> None:
-    """Keeps the current version, the pinned one, those that living readers have in force, and `keep` others. By who holds the lock for publishing.
+def prune(state_dir: Path, current: int, keep: int, pinned: Iterable[int]) -> None:
+    """Keeps the current version, pinned ones, those that living readers have in force, and `keep` others. By who holds the lock for publishing.
 
     Of these, what says the same as a later one goes first, then the oldest: a source that fails now and then makes a version each time, and must not
     push out every one that an operator could go back to. Raises StoreError.
     """
-    held = {current, *readers.live(state_dir).values()}
-    if pinned is not None:
-        held.add(pinned)
+    held = {current, *readers.live(state_dir).values(), *pinned}
     others = [serial for serial in store.serials(state_dir) if serial not in held]
     surplus = len(others) - keep
     if surplus <= 0:
@@ -252,9 +250,11 @@ def _remove(versions: Path, serial: int) -> None:
     shutil.rmtree(gone)
 
 
-def pin(state_dir: Path, content: bytes | None) -> None:
-    """Writes the pin, or removes it. Raises StoreError."""
+def pin(state_dir: Path, content: bytes | None, serial: int | None = None) -> None:
+    """Writes the pin, or removes it. `serial`: a version that must be there when it is written. Raises StoreError."""
     with publishing(state_dir), durable.explained(f"writing {state_dir / 'pin'}"):
+        if serial is not None:
+            store.require(state_dir, serial)
         if content is None:
             (state_dir / "pin").unlink(missing_ok=True)
             durable.sync_directory(state_dir)

@@ -154,9 +154,11 @@ class Place:
         return b""
 
     def _prune(self, version: store.Version) -> None:
-        pinned = version.manifest["pinned"]
+        pins = [version.manifest["pinned"]]
+        with suppress(StoreError):
+            pins.append(store.read_pin(self.state_dir))  # one that was set just now, whose version is yet to be gone back to
         try:
-            publish.prune(self.state_dir, version.serial, self._keep, pinned["serial"] if pinned else None)
+            publish.prune(self.state_dir, version.serial, self._keep, [pinned["serial"] for pinned in pins if pinned is not None])
         except StoreError as error:
             self.alarms.append(str(error))
 

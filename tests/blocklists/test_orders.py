@@ -313,6 +313,26 @@ def test_pinned_nothing_new_comes_and_nothing_that_ended_comes_back(house: House
     assert (in_force(house), due(house.state), now(house).manifest["waiting"]) == ("adef", False, 0)
 
 
+def test_a_version_that_is_gone_back_to_is_not_pushed_out_meanwhile(house: House, lines: OrderLines) -> None:
+    """Between the pin and the build that completes it, orders come in force as fast as they may."""
+    log = Log()
+    log.block("XX-1", "a.example")
+    pinned = lines.put_in_force(log.facts, log).serial
+    publish.pin(house.state, b'{"serial":%d,"reason":"cut short","at":0}' % pinned, pinned)
+    for number in range(2 * KEEP):
+        log.block(f"XX-{number + 2}", "b.example")
+        log.block("XX-1", *NAMES[: number % 3 + 1])
+        lines.put_in_force(log.facts, log)
+        log.withdraw(f"YY-{number}")
+        lines.put_in_force(log.facts, log)
+    assert pinned in store.serials(house.state)
+    assert house.build().alarms == []
+    assert in_force(house) == "agh"
+    with pytest.raises(StoreError, match="version 99 is not on disk"):
+        publish.pin(house.state, b"", 99)
+    assert store.read_pin(house.state) is not None
+
+
 @pytest.mark.parametrize("harm", ["pin", "pinned version"])
 def test_a_damaged_pin_lets_no_order_in_and_every_withdrawal_through(house: House, lines: OrderLines, harm: str) -> None:
     log = Log()
