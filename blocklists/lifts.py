@@ -7,6 +7,7 @@ state_dir/lifts/, where the docket finds it again, also for an order that the lo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from blocklists.log.note import MAX_SIZE
 from blocklists.log.tree import Tree
 from blocklists.names import clip
 from blocklists.refusals import Refused
+from blocklists.replay import about
 from blocklists.trust import envelope, policy
 from blocklists.trust.envelope import DIRECTIVE, Envelope
 from blocklists.trust.policy import Policy
@@ -39,7 +41,7 @@ class Lifted(NamedTuple):
     until: int | None
     """When a suspension ends, in unix seconds."""
     built: Built | None
-    """The version in force by it; None when no order of that id is in force here, and the file is kept for when it is."""
+    """The version in force by it; None when the log has brought no order of that id, and the file is kept for when it does."""
 
 
 def lift(state_dir: Path, data: bytes, as_of: int, keep: int) -> Lifted:
@@ -53,7 +55,7 @@ def lift(state_dir: Path, data: bytes, as_of: int, keep: int) -> Lifted:
     until = order.ends if order.action == "suspend" else None
     if until is not None and until <= as_of:
         raise FeedError(f"the suspension of {order.id} ended at {when(until)}; ask for a new one")
-    position = _position(state_dir, order.id)
+    position = _position(state_dir, order.id, believed)
     _check(found, order, believed, state_dir, position)
     _keep(state_dir, found)
     if position is None:
@@ -87,16 +89,19 @@ def _order(found: Envelope, believed: Policy) -> Directive:
     return order
 
 
-def _position(state_dir: Path, identity: str) -> int | None:
-    """Where the log has the order by which an id is in force here; None when it is not."""
-    try:
+def _position(state_dir: Path, identity: str, believed: Policy) -> int | None:
+    """Where the log has an order that stands under an id: by the version in force, or else by the log itself. None when it has none."""
+    with suppress(StoreError):
         version = store.open_current(state_dir)
-    except StoreError:
-        return None
-    first = 0
-    for number, line in enumerate(version.layer(LAYER), first):
-        if line.reference == identity:
-            return int(version.document(number)["index"])
+        for number, line in enumerate(version.layer(LAYER)):
+            if line.reference == identity:
+                return int(version.document(number)["index"])
+    tree = Tree(state_dir / "log")
+    for position, data in enumerate(tree.entries(0, tree.size)):
+        if about(data) == identity:
+            with suppress(Refused, BadDocument):
+                _authority(believed, tree, position)
+                return position
     return None
 
 
@@ -107,18 +112,18 @@ def _check(found: Envelope, order: Directive, believed: Policy, state_dir: Path,
         if order.action == "suspend":
             signed.check_suspends()
         elif position is not None:
-            signed.check_withdraws(_authority(believed, state_dir, position))
+            signed.check_withdraws(_authority(believed, Tree(state_dir / "log"), position))
         elif not signed.offices:
             signed.check_suspends()
     except Refused as refused:
         raise BadDocument(f"the file does not {order.action} {order.id}: {refused.why} ({refused.rule})") from None
 
 
-def _authority(believed: Policy, state_dir: Path, position: int) -> str:
-    """Whose officers ordered what stands at a position of the log. Raises Refused, StoreError."""
-    logged = entries.read(Tree(state_dir / "log").entry(position), f"entry {position}").envelope
+def _authority(believed: Policy, tree: Tree, position: int) -> str:
+    """Whose officers ordered what stands at a position of the log. Raises Refused, BadDocument, StoreError."""
+    logged = entries.read(tree.entry(position), f"entry {position}").envelope
     if logged is None:
-        raise StoreError(f"entry {position} of our copy of the log is no order, and the version in force says so; run: redhand sync --once")
+        raise BadDocument(f"entry {position} of our copy of the log is no order; run: redhand sync --once")
     _, signed = quorum(logged, believed, position, {})
     category = directive.read(logged.payload).category or ""
     return signed.authority(category, signed.category(category).authorities)

@@ -31,6 +31,11 @@ def bearing(log: Iterable[bytes], name: str) -> list[int]:
     return sorted(index for identity in concerned for index in of[identity])
 
 
+def about(data: bytes) -> str:
+    """The id that an entry is about, signed or not; empty when it is about none."""
+    return _subject(data, b"")[0]
+
+
 def _subject(data: bytes, key: bytes) -> tuple[str, bool]:
     """The id an entry is about, and whether it names the key or what is above it."""
     try:

@@ -55,9 +55,7 @@ def lift(
         return
     done = f"{found.id} is withdrawn" if found.until is None else f"{found.id} is suspended until {when(found.until)}"
     if found.built is None:
-        typer.echo(
-            f"No order {found.id} is in force here. The file is kept, and has effect when the log brings the order, if those who may signed it."
-        )
+        typer.echo(f"The log has brought no order {found.id} yet. The file is kept, and is judged when it does.")
     else:
         typer.echo(f"{done}: version {found.built.serial} is in force without it.")
 

@@ -99,6 +99,17 @@ def test_a_lift_of_an_order_not_here_yet_waits_for_it(operator: Operator) -> Non
     assert operator.blocked() == {"site.example", "third.example"}
 
 
+def test_an_order_that_is_not_in_force_just_now_is_lifted_by_its_own_officers_alone(operator: Operator) -> None:
+    decide(operator, "hold", "XX-1")
+    operator.sync.settle()
+    with pytest.raises(BadDocument, match="0 did"):
+        lift(operator, office.follow("withdraw", BLOCK), "s1")
+    lift(operator, office.follow("withdraw", BLOCK), "n1")
+    decide(operator, "release", "XX-1")
+    operator.sync.settle()
+    assert operator.blocked() == {"third.example"}
+
+
 def test_without_a_verified_policy_nobody_may_lift_anything(tmp_path: Path) -> None:
     with pytest.raises(FeedError, match="no authority's policy was ever verified here"):
         lifts.lift(tmp_path, office.sign(office.follow("withdraw", BLOCK), "n1").encode(), 1, 10)
