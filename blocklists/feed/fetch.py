@@ -6,7 +6,6 @@ drip. (Looking up the server's name comes before and has the system's own limits
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import ssl
@@ -15,14 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
-from blocklists import durable
 from blocklists.feed.faults import Away, Fault, Refused
 from blocklists.names import clip
 
@@ -79,20 +76,6 @@ class Client:
     def get(self, url: str, most: int, *, start: int = 0, authorized: bool = False, seconds: float = SECONDS) -> bytes:
         """What the address holds from octet `start` on, at most `most` octets. Raises Fault (Away with the status when there was one)."""
         return b"".join(self.pieces(url, most, start=start, authorized=authorized, seconds=seconds))
-
-    def save(self, url: str, path: Path, most: int, *, authorized: bool = False, seconds: float = SECONDS) -> None:
-        """As `get`, into a file that is whole or not there: written beside it, then renamed. Raises Fault, and DiskError."""
-        pieces = self.pieces(url, most, authorized=authorized, seconds=seconds)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-        with durable.explained(f"writing {path}"):
-            try:
-                temporary.unlink(missing_ok=True)
-                durable.write_new(temporary, pieces)
-                temporary.rename(path)
-            except BaseException:
-                with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
-                raise
 
     def pieces(self, url: str, most: int, *, start: int = 0, authorized: bool = False, seconds: float = SECONDS, accept: str = "") -> Iterator[bytes]:
         """As `get`, bit by bit; a fault may come after some of them."""
