@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from securesystemslib.signer import SSlibKey
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, Targets
 
@@ -135,3 +137,29 @@ def test_one_key_or_person_in_two_places_that_check_each_other_is_refused(docume
 def test_who_changed_office_in_a_new_epoch_is_judged_by_the_new_one() -> None:
     officers = {name: one for name, one in epoch()["officers"].items() if name != "n4"}
     lint.check(_root(), _targets(), make_policy(epoch(), epoch(9, officers=officers), holders={"root": ["person n4"], "administrators": []}))
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for name, item in inner for place in _places(item, (*path, name)))]
+
+
+@given(st.data())
+def test_metadata_of_any_shape_passes_or_is_refused_by_our_own_error(data: st.DataObject) -> None:
+    """And whatever passes has each key under its own id, and no role that counts one key twice."""
+    signed = [_root(), _targets()]
+    document = data.draw(st.sampled_from(signed))
+    *above, last = data.draw(st.sampled_from(_places(document)[1:]))
+    inner: Any = document
+    for name in above:
+        inner = inner[name]
+    inner[last] = data.draw(st.sampled_from([None, True, 0, 1, "", "x", [], {}, ["x"], {"x": 1}, keyid("root-1"), [keyid("root-1")] * 2]))
+    try:
+        lint.check(signed[0], signed[1], make_policy())
+    except BadDocument:
+        return
+    delegations = signed[1].get("delegations") or {"keys": {}, "roles": []}
+    keys = signed[0]["keys"] | delegations["keys"]
+    assert all(lint.load_key(key, "it").keyid == name for name, key in keys.items())
+    for role in (*signed[0]["roles"].values(), *delegations["roles"]):
+        assert 1 <= role["threshold"] <= len(set(role["keyids"]) & keys.keys()) == len(role["keyids"])
