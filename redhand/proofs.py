@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from blocklists.finding import when
 from blocklists.proving import prove as make_proof
 from blocklists.receipts import Outbox
 from blocklists.times import read_time
+from redhand import privileges
 from redhand.cli import AsJSON, Config, load
 
 prove_app = typer.Typer(add_completion=False)
@@ -106,10 +108,15 @@ def key(
     config: Config = None,
 ) -> None:
     """Make the key that signs receipts, and print its public half, which is to be given to the authority."""
-    operator = load(ctx, config).settings.feed.operator
+    configuration = load(ctx, config)
+    operator = configuration.settings.feed.operator
     if not operator:
         raise ConfigurationError("feed.operator: is empty; write there the id that the authority gave us, then make the key")
-    typer.echo(private_key.make(output).introduction(operator))
+    user = privileges.account(configuration)
+    made = private_key.make(output)
+    if os.geteuid() != user.uid:  # root makes it, and the service must read it
+        os.chown(output, user.uid, user.gid)
+    typer.echo(made.introduction(operator))
 
 
 def _read(path: Path, what: str) -> bytes:
