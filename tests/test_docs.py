@@ -18,7 +18,7 @@ SETTINGS = [block for block in BLOCKS if not block.startswith("id:")]
 
 def test_the_guide_shows_an_order_its_end_and_settings() -> None:
     assert [formats.documents(block.encode())[0][0].data["action"] for block in ORDERS] == ["block", "withdraw"]
-    assert len(SETTINGS) == 2
+    assert len(SETTINGS) == 3
 
 
 def test_the_orders_are_directives_of_one_id() -> None:
@@ -40,4 +40,5 @@ def test_all_of_it_is_needed(field: str) -> None:
 def test_the_settings_are_settings(text: str, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(text, encoding="utf-8")
-    assert config.load(file, {}).settings.blocklists.sources[-1].format == "domains"
+    settings = config.load(file, {}).settings
+    assert settings.feed.urls or settings.blocklists.sources[-1].format == "domains"
