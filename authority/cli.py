@@ -1,4 +1,4 @@
-"""The commands `redhand authority …`, but for the server's. Each does one step of the procedure in docs/regulator.md."""
+"""The commands `redhand authority …`; the server's are in `serving`. Each does one step of the procedure in docs/regulator.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from authority import ceremony as ceremonies
-from authority import drafts, hardware, keys, packets, publisher, shown, spec
+from authority import drafts, hardware, keys, packets, publisher, serving, shown, spec
 from authority import status as states
 from authority.errors import AuthorityError
 from authority.example import EXAMPLE
@@ -21,6 +21,8 @@ from authority.places import STILL, read
 from blocklists.durable import explained, replace
 
 app = typer.Typer(name="authority", no_args_is_help=True, help="Write, sign and publish orders: keys, ceremony, packets, log and metadata.")
+app.command(epilog="Example: redhand authority serve /srv/authority --listen 127.0.0.1:8443")(serving.serve)
+app.add_typer(serving.operator_app, name="operator")
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The authority's directory.", show_default=False)]
 Passphrase = Annotated[str | None, typer.Option("--passphrase", envvar="REDHAND_PASSPHRASE", hidden=True)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata
 
-from authority import metadata, packets, repository
+from authority import batches, metadata, packets, repository, standing
 from authority.places import Places
 from authority.repository import Repository
 from blocklists.directive import show_time
@@ -30,7 +30,7 @@ def report(directory: Path, now: int) -> dict[str, Any]:
     tree = Tree(places.log)
     found: dict[str, Any] = {"directory": str(directory), "published": present is not None, "roles": {}, "log": None, "last_order": None}
     if present is not None:
-        ours = present.root.signed.unrecognized_fields.get(metadata.OURS, {})
+        ours = metadata.ours(present.root.signed)
         found |= {"origin": present.policy.log.origin, "demonstration": bool(ours.get("demonstration"))}
         found["roles"] = {name: _role(present, name, made, now) for name, made in _roles(present)}
         found["log"] = {
@@ -47,6 +47,9 @@ def report(directory: Path, now: int) -> dict[str, Any]:
             "offices": {name: {"key": one.key.keyid, "person": one.person} for name, one in present.policy.epochs[-1].officers.items()},
             "compromised": [{"key": each.keyid, "since": each.since} for each in present.policy.compromised],
         }
+        heard = standing.standings(places, present.policy, tree)
+        found["operators"] = [{**each._asdict(), "exceptions": [one.model_dump() for one in each.exceptions]} for each in heard]
+        found["receipts_not_logged"] = batches.waiting(places, tree)
     found["waiting"] = list(_waiting(places))
     return found
 
@@ -115,11 +118,27 @@ def text(found: dict[str, Any]) -> Iterator[str]:
             yield f"  A publication was cut short; complete it with: redhand authority publish {found['directory']}"
         if last:
             yield f"  last order {last['id']} ({last['what']}), entry {last['index']}, logged at {last['logged_at']}"
+        for each in found["operators"]:
+            yield from _operator(each)
+        if found["receipts_not_logged"]:
+            yield f"  receipts   {found['receipts_not_logged']} are not in the log yet; the next publication, or the server within an hour, logs them"
     for each in found["waiting"]:
         yield f"  waits      {each['file']} ({each['kind']})" + (": complete, publish it" if each["complete"] else "")
         for need in each["needs"]:
             if need["missing"]:
                 yield f"             {need['missing']} of {need['threshold']} missing for {need['whose']}: {', '.join(need['may_sign'])}"
+
+
+def _operator(found: dict[str, Any]) -> Iterator[str]:
+    who = f"  operator   {found['operator']} ({found['name'] or 'NOT in the policy'}){'' if found['token'] else ', no token'}"
+    if not found["number"]:
+        yield f"{who}: no receipt yet"
+        return
+    behind = f"{found['behind']} entries behind" if found["behind"] else "up to date"
+    yield f"{who}: log size {found['size']} in force since {_when(found['since'])}, {behind}; receipt {found['number']}"
+    if not found["ours"]:
+        yield "             it names a state that this log NEVER had: somebody shows it another one; find out who signed that"
+    yield from (f"             {each['id']} {each['what']}: {each['why']}" for each in found["exceptions"])
 
 
 def _left(role: dict[str, Any]) -> str:
