@@ -3,7 +3,8 @@
     python -m bench.orders [--names 1000000] [--orders 1000] [--rounds 200] [--record FOLDER]
 
 Real workers run (`redhand run`, two of them); this process does what the feed's does once it has judged an entry. Each round puts one order of as
-many names as the others have in force, and withdraws it again. What is timed ends when a worker has said on disk which version it has in force.
+many names as the others have in force, and withdraws it again. Beside it stands the processor time that writing took, which other work on the machine
+changes little, and how busy the machine was. What is timed ends when a worker has said on disk which version it has in force.
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ def measure(folder: Path, count: int, orders: int, rounds: int) -> dict[str, Any
         "names": count,
         "orders": orders,
         "rounds": rounds,
+        "load_average_before": round(os.getloadavg()[0], 1),
         "first_lines_seconds": round(taken - begun, 2),
         "first_version_seconds": round(first - taken, 2),
     }
@@ -160,11 +162,13 @@ def measure(folder: Path, count: int, orders: int, rounds: int) -> dict[str, Any
         finally:
             run.send_signal(signal.SIGTERM)
             run.wait(30)
+    found["load_average_after"] = round(os.getloadavg()[0], 1)
     return found
 
 
 def _rounds(state: Path, lines: OrderLines, log: Log, orders: int, each: int, rounds: int) -> dict[str, Any]:
     written: dict[str, list[float]] = {"order": [], "withdrawal": []}
+    processor: dict[str, list[float]] = {"order": [], "withdrawal": []}
     in_force: dict[str, list[float]] = {"order": [], "withdrawal": []}
     total: dict[str, list[float]] = {"order": [], "withdrawal": []}
     for number in range(rounds):
@@ -175,16 +179,22 @@ def _rounds(state: Path, lines: OrderLines, log: Log, orders: int, each: int, ro
                 log.order(identity, [f"new{at}.round{number}.example" for at in range(each)])
             else:
                 log.withdraw(identity)
-            begun = time.monotonic()
+            begun, used = time.monotonic(), time.process_time()
             built = lines.put_in_force({"size": number}, log)
             done = time.monotonic()
+            processor[kind].append(time.process_time() - used)
             everywhere(state, built.serial)
             end = time.monotonic()
             written[kind].append(done - begun)
             in_force[kind].append(end - done)
             total[kind].append(end - begun)
     return {
-        kind: {"written_ms": percentiles(written[kind]), "in_force_ms": percentiles(in_force[kind]), "total_ms": percentiles(total[kind])}
+        kind: {
+            "written_ms": percentiles(written[kind]),
+            "written_processor_ms": percentiles(processor[kind]),
+            "in_force_ms": percentiles(in_force[kind]),
+            "total_ms": percentiles(total[kind]),
+        }
         for kind in written
     }
 
