@@ -62,6 +62,26 @@ def test_a_role_gets_new_keys_and_old_and_new_clients_follow(cast: Cast, tmp_pat
     assert publish(here, given, now + 3).size == 2, "what is published already is no fault"
 
 
+def test_after_a_break_in_all_online_keys_are_replaced_in_one_go(cast: Cast, tmp_path: Path) -> None:
+    """Drafts build upon what waits for signatures already."""
+    here, now = tmp_path / "authority", int(time.time())
+    publisher = found(cast, here, now)
+    someone = client(tmp_path / "old", here)
+    before = set((here / "online").iterdir())
+    with served(here) as base:
+        someone.look(base)
+        for role in online.ROLES:
+            drafts.rotate(here, role, now)
+        drafts.revoke(here, "north-1", 0, now)
+        root, targets = (packets.load(here / "packets" / f"{name}.packet.json") for name in ("root", "targets"))
+        publisher.publish([cast.sign(root, "root-1", "root-2"), cast.sign(targets, "targets-1", "targets-2")], now + 1)
+        assert someone.look(base) == client(tmp_path / "new", here).look(base)
+    assert before.isdisjoint((here / "online").iterdir())
+    assert len(list((here / "online").iterdir())) == 4
+    assert someone.policy is not None
+    assert [each.keyid for each in someone.policy.compromised] == [cast["north-1"].key.keyid]
+
+
 def test_old_keys_count_no_more_after_the_rotation(cast: Cast, tmp_path: Path) -> None:
     here = tmp_path / "authority"
     publisher = found(cast, here)
@@ -230,6 +250,10 @@ def test_a_missing_online_key_is_named_before_anything_changes(cast: Cast, tmp_p
     path.unlink()
     packet = signed(cast, here, order())
     with pytest.raises(AuthorityError, match=r"the timestamp key .* is not in"):
+        Publisher(here).publish([packet], NOW)
+    (other,) = (here / "online").glob("snapshot-*.pem")
+    other.chmod(0o640)
+    with pytest.raises(AuthorityError, match="can be read by others than its owner"):
         Publisher(here).publish([packet], NOW)
     assert Tree(here / "public" / "log").size == 0
     (root,) = drafts.rotate(here, "timestamp", NOW)
