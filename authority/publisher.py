@@ -16,7 +16,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata
 
-from authority import metadata, online, orders, packets, repository
+from authority import batches, metadata, online, orders, packets, repository
 from authority.errors import AuthorityError
 from authority.judge import Judge
 from authority.keys import KeyInMemory
@@ -75,7 +75,7 @@ class Publisher:
         self._seen = (b"", b"")
 
     def publish(self, found: Iterable[Packet], now: int) -> Published:
-        """Publishes the packets, or without any signs what is there afresh. `now` in unix seconds.
+        """Publishes the packets, or without any signs what is there afresh; with them the receipts that the log lacks. `now` in unix seconds.
 
         Raises AuthorityError, before anything is changed, for a packet that lacks signatures or does not fit what is published; DiskError.
         """
@@ -173,6 +173,10 @@ class Publisher:
                 verdict = self._judge.take(entry)
                 logged.append(Logged(verdict.id, self._tree.size + len(fresh), digest, verdict.held))
                 fresh.append(entry.encode())
+            batch = batches.unlogged(self.places, self._tree, max(now, self._judge.time))
+            if batch is not None:
+                self._judge.take(batch)
+                fresh.append(batch.encode())
         except BaseException:
             self._judge = Judge(plan.files, demonstration, self._judge)
             raise
