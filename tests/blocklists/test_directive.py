@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blocklists import names
 from blocklists.directive import EMERGENCY_SECONDS, SUSPENSION_SECONDS, BadDirective, Directive, canonical, fold, load, show_time
+from blocklists.errors import BadName
 
 DAY = 86400
 START = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
@@ -72,6 +74,21 @@ def test_one_instant_in_two_zones_and_one_name_in_two_scripts_are_one_directive(
     two = load(order(effective_at="2026-03-02T01:30:00+01:30", targets=[{"fqdn": "xn--caf-dma.example", "match": "exact"}]))
     assert one == two
     assert one.digest() == two.digest()
+
+
+@given(
+    st.text(st.sampled_from("abXYZ019-_.\\*/ é"), max_size=12) | st.integers(250, 258).map(lambda length: ("a" * 49 + ".") * 5 + "b" * (length - 250))
+)
+def test_a_target_is_the_name_that_is_listed(text: str) -> None:
+    """Plain names take a short cut; it leads where the long way leads."""
+    try:
+        wire = names.listed(text)
+    except BadName:
+        with pytest.raises(BadDirective):
+            load(order(targets=[{"fqdn": text, "match": "exact"}]))
+        return
+    (target,) = load(order(targets=[{"fqdn": text, "match": "exact"}])).targets or ()
+    assert (target.fqdn, target.key) == (names.to_text(wire), names.key(wire))
 
 
 def test_times_may_come_as_times() -> None:
