@@ -145,15 +145,10 @@ class Sync:
         self._seen[url] = max(found.version, self._seen.get(url, 0))
         if self.believed is not None and not self._trusted.differing({**found.targets, **found.files}):
             return False
-        new = understand(found.targets, found.demonstration)
-        lint.check(*found.offline, new.policy)
+        new = understand(found.targets, found.demonstration, self.believed)
         self._check_whose(url, found, new)
-        if self.believed is not None:
-            check_follows(new.policy, self.believed.policy, tree.size)
-        try:
-            judging.make(new, self._job.own_names)
-        except (BadName, ValueError) as error:
-            raise BadDocument(f"the feed's protected names or public suffixes are not such ({error}); {_TELL}") from None
+        if self.believed is None or new.digest() != self.believed.digest() or found.offline_changed:
+            self._check_offline(found, new, tree)
         log = MirroredLog(url, self._client, new.checkpoint)
         self._check_log(url, found, log, tree)
         log.bring(tree, self._progress)
@@ -174,6 +169,16 @@ class Sync:
         origin = new.policy.log.origin
         if found.origin != origin:
             raise Refused(f"{url}: its root is for the log {clip(found.origin)}, and its policy for {clip(origin)}", _TELL)
+
+    def _check_offline(self, found: Announced, new: Believed, tree: Tree) -> None:
+        """What was signed offline can be judged by, and does not rewrite the past. Raises BadDocument."""
+        lint.check(*found.offline, new.policy)
+        if self.believed is not None:
+            check_follows(new.policy, self.believed.policy, tree.size)
+        try:
+            judging.make(new, self._job.own_names)
+        except (BadName, ValueError) as error:
+            raise BadDocument(f"the feed's protected names or public suffixes are not such ({error}); {_TELL}") from None
 
     def _check_log(self, url: str, found: Announced, log: MirroredLog, tree: Tree) -> None:
         """The checkpoint continues our copy, and both continue what was pinned offline."""

@@ -45,6 +45,7 @@ TARGETS = {CHECKPOINT: 4096, POLICY: 4 << 20, PROTECTED: 4 << 20, SUFFIXES: 4 <<
 
 _ROOT_OCTETS, _TIMESTAMP_OCTETS, _SNAPSHOT_OCTETS, _TARGETS_OCTETS = 512_000, 16_384, 65_536, 512_000
 _OFFLINE = ("root", "targets")
+_ONLINE = ("/timestamp.json", "/snapshot.json", "/checkpoint.json")
 _CONTACT = "tell the authority, by the contact its policy names; it is tried again by itself"
 
 
@@ -72,6 +73,8 @@ class Announced:
     """What is signed in root and in targets, for `trust.lint`."""
     targets: dict[str, bytes]
     """Content by name, each of TARGETS."""
+    offline_changed: bool
+    """Whether root or targets are others than those kept."""
     files: dict[str, bytes]
     """What of the metadata is to be kept when all is believed: content by path below the trust directory."""
 
@@ -161,7 +164,9 @@ def poll(url: str, trust: Path, bootstrap: bytes, client: Client, now: int) -> A
         origin, demonstration, _ = _ours(root, "root")
         offline = root.to_dict(), targets.to_dict()
         pins = tuple(_ours(signed, signed.type)[2] for signed in (root, targets))
-    return Announced(timestamp.version, origin, demonstration, pins, offline, found, _changed(trust, trying))
+    files = _changed(trust, trying)
+    changed = any(not name.endswith(_ONLINE) for name in files)
+    return Announced(timestamp.version, origin, demonstration, pins, offline, found, changed, files)
 
 
 def root_file(path: str) -> bytes:

@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -51,8 +51,15 @@ class Believed:
         return sha256(f"{self.policy_sha256} {self.protected_sha256} {self.suffixes_sha256}".encode()).hexdigest()
 
 
-def understand(targets: Mapping[str, bytes], demonstration: bool) -> Believed:
-    """The targets as what they are. Raises BadDocument for one that is not; every signature on metadata was verified before, the note's is here."""
+def understand(targets: Mapping[str, bytes], demonstration: bool, before: Believed | None = None) -> Believed:
+    """The targets as what they are. Raises BadDocument for one that is not; every signature on metadata was verified before, the note's is here.
+
+    What is the same as in `before` is not read again: all but the checkpoint seldom changes, and a policy may be large.
+    """
+    digests = {name: sha256(targets[name]).hexdigest() for name in (POLICY, PROTECTED, SUFFIXES)}
+    if before is not None and (before.policy_sha256, before.protected_sha256, before.suffixes_sha256) == tuple(digests.values()):
+        log = before.policy.log
+        return replace(before, checkpoint=verify_note(targets[CHECKPOINT], log.key, log.origin), demonstration=demonstration)
     found = policy.load(targets[POLICY])
     checkpoint = verify_note(targets[CHECKPOINT], found.log.key, found.log.origin)
     document = strict.read(targets[PROTECTED], "the list of protected names", 4 << 20)
@@ -61,7 +68,6 @@ def understand(targets: Mapping[str, bytes], demonstration: bool) -> Believed:
         raise BadDocument("the list of protected names is not one; the authority must mend and sign it again")
     if not all(isinstance(name, str) for name in names):
         raise BadDocument("the list of protected names holds something else than names; the authority must mend and sign it again")
-    digests = {name: sha256(targets[name]).hexdigest() for name in (POLICY, PROTECTED, SUFFIXES)}
     return Believed(
         found, digests[POLICY], tuple(names), digests[PROTECTED], targets[SUFFIXES], digests[SUFFIXES], checkpoint, demonstration
     )  # fmt: skip
