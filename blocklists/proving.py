@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from blocklists import names
-from blocklists.errors import FeedError, StoreError
+from blocklists.errors import BadDocument, FeedError, StoreError
+from blocklists.feed.trusted import Trusted
 from blocklists.finding import when
 from blocklists.log.note import parse_note
 from blocklists.log.tree import Tree
 from blocklists.proof import Pin, Proof, Shown
 from blocklists.replay import bearing
 from blocklists.verification import verify
+
+_TRIES = 5
 
 SMALL = 1_000
 """Entries up to which the whole log goes into a proof unasked: some megabytes."""
@@ -25,6 +28,22 @@ def prove(state_dir: Path, name: str, at: int | None = None, full: bool | None =
     `full`: with the whole log, so that it shows what was in force; None: if that is small. Raises BadName, FeedError when nothing can be proved, and
     StoreError for damage.
     """
+    for _ in range(_TRIES):
+        trusted = Trusted(state_dir)
+        before = trusted.stamp()
+        try:
+            made, bootstrap = _made(state_dir, name, at, full)
+            verify(made.encode(), bootstrap)
+        except (BadDocument, StoreError):
+            if trusted.stamp() == before:
+                raise
+        else:
+            return made
+    raise StoreError(f"{state_dir / 'trust'} changed each time it was read; try again")
+
+
+def _made(state_dir: Path, name: str, at: int | None, full: bool | None) -> tuple[Proof, bytes]:
+    """The proof, and the root file it begins with. The feed may replace files meanwhile: `prove` sees to that."""
     trust = state_dir / "trust"
     asked = names.to_text(names.listed(name))
     note = _read(trust / "checkpoint")
@@ -57,8 +76,7 @@ def prove(state_dir: Path, name: str, at: int | None = None, full: bool | None =
         suffixes=_read(trust / "suffixes.dat") if whole else None,
         prefix=log if whole else None,
     )
-    verify(made.encode(), roots[0])
-    return made
+    return made, roots[0]
 
 
 def _roots(trust: Path) -> list[bytes]:

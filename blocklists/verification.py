@@ -30,7 +30,7 @@ from blocklists.names import clip, visible
 from blocklists.proof import Proof
 from blocklists.refusals import Refused
 from blocklists.replay import bearing, data_of, in_force
-from blocklists.trust import policy
+from blocklists.trust import lint, policy
 from blocklists.trust.envelope import REVIEW, Envelope
 from blocklists.trust.policy import Policy
 from blocklists.trust.quorum import Quorum, quorum
@@ -50,6 +50,7 @@ def verify(data: bytes, root: bytes) -> Finding:
     except (RepositoryError, FormatError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadDocument(f"the metadata does not verify ({clip(str(error) or type(error).__name__, 200)}); {_MEND}") from None
     judged_by = policy.load(found.policy)
+    lint.check(trusted.to_dict(), targets.to_dict(), judged_by)
     if judged_by.log.origin != origin:
         raise BadDocument(f"the policy is for the log {clip(judged_by.log.origin)}, and the root for {clip(origin)}; {_MEND}")
     checkpoint = verify_note(found.checkpoint, judged_by.log.key, origin)
@@ -103,6 +104,9 @@ def _parse(data: bytes, kind: type[Any]) -> Metadata[Any]:
     found: Metadata[Any] = Metadata.from_bytes(data)
     if not isinstance(found.signed, kind):
         raise ValueError(f"it is {found.signed.type} metadata where {kind.type} should stand")
+    if isinstance(found.signed, Root):
+        signed = found.signed.to_dict()
+        lint.check_keys(signed["keys"], signed["roles"], "root")
     return found
 
 

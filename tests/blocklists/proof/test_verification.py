@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from securesystemslib.signer import Key, Signature  # type: ignore[attr-defined]
+from tuf.api.metadata import Metadata, Role, Root
 
 from blocklists import proof, verification
 from blocklists.errors import BadDocument, FeedError
@@ -77,6 +79,20 @@ def test_another_authoritys_root_file_accepts_nothing(state_dir: Path) -> None:
     data = prove(state_dir, "site.example", at(2)).encode()
     with pytest.raises(BadDocument, match="metadata does not verify"):
         verification.verify(data, Authority(seed="other ").root_json())
+
+
+def test_a_root_that_counts_one_key_twice_is_refused(state_dir: Path, authority: Authority) -> None:
+    """TUF counts ids. A root that asks for two signatures, signed twice by one holder, must not pass on trust."""
+    root = Metadata[Root].from_bytes(authority.root_json())
+    (keyid,) = root.signed.roles["root"].keyids
+    twin = "0" * 64
+    root.signed.keys[twin] = Key.from_dict(twin, root.signed.keys[keyid].to_dict())
+    root.signed.roles["root"] = Role([keyid, twin], 2)
+    root.sign(authority.key("root"))
+    root.signatures[twin] = Signature(twin, root.signatures[keyid].signature)
+    root.signed.verify_delegate("root", root.signed_bytes, root.signatures)
+    with pytest.raises(BadDocument, match=twin[:8]):
+        verification.verify(prove(state_dir, "site.example", at(2)).encode(), root.to_bytes())
 
 
 def test_a_root_file_newer_than_the_provers_accepts_it(state_dir: Path, authority: Authority) -> None:
