@@ -271,17 +271,16 @@ def orders_alone(cast: Cast, here: Path) -> list[Packet]:
     return [signed(cast, here, order("XX-2", "two.test"))]
 
 
-def new_online_keys(cast: Cast, here: Path) -> list[Packet]:
-    (root,) = rotate(here, "timestamp", int(time.time()))
-    return [cast.sign(root, "root-1", "root-3"), signed(cast, here, order("XX-2", "two.test"))]
+def everything_new(cast: Cast, here: Path) -> list[Packet]:
+    """An online key, the holders of targets, and an order at once."""
+    now = int(time.time())
+    rotate(here, "timestamp", now)
+    root, targets = rotate(here, "targets", now, [cast.holder("targets-4"), cast.holder("targets-5")], 2)
+    new = cast.sign(targets, "targets-1", "targets-2", "targets-4", "targets-5")
+    return [cast.sign(root, "root-1", "root-3"), new, signed(cast, here, order("XX-2", "two.test"))]
 
 
-def new_holders(cast: Cast, here: Path) -> list[Packet]:
-    root, targets = rotate(here, "targets", int(time.time()), [cast.holder("targets-4"), cast.holder("targets-5")], 2)
-    return [cast.sign(root, "root-1", "root-3"), cast.sign(targets, "targets-1", "targets-2", "targets-4", "targets-5")]
-
-
-@pytest.mark.parametrize("what", [orders_alone, new_online_keys, new_holders])
+@pytest.mark.parametrize("what", [orders_alone, everything_new])
 def test_killed_at_any_change_of_the_disk_clients_see_the_old_or_the_new_and_publishing_again_completes_it(
     cast: Cast, tmp_path: Path, today: int, monkeypatch: pytest.MonkeyPatch, what: Callable[[Cast, Path], list[Packet]]
 ) -> None:
