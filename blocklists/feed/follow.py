@@ -35,6 +35,22 @@ Tell = Callable[[dict[str, Any]], bool]
 log = logging.getLogger("redhand.feed")
 
 
+class Pace:
+    """Says how a long piece of work goes, at most once a second and at its end: what is done, how much of how much, and how much a second."""
+
+    def __init__(self, say: Callable[[str, int, int, int], None]) -> None:
+        self._say = say
+        self._what, self._first, self._began, self._told = "", 0, 0.0, 0.0
+
+    def __call__(self, what: str, done: int, whole: int) -> None:
+        now = time.monotonic()
+        if what != self._what or done < self._first:
+            self._what, self._first, self._began = what, done, now
+        if now - self._told >= TOLD_SECONDS or done == whole:
+            self._told = now
+            self._say(what, done, whole, round((done - self._first) / max(now - self._began, 0.01)))
+
+
 class Told:
     """What the supervisor is told: how the feed stands, and alarms."""
 
@@ -42,22 +58,13 @@ class Told:
         self._tell = tell
         self.alarms = Alarms(tell)
         self._on: set[str] = set()
+        self._of_look: dict[str, tuple[str, str]] = {}
         self._state: dict[str, Any] = {"urls": list(urls), "url": None, "looked": None, "newest": None, "progress": None}
-        self._began: tuple[str, int, float] = ("", 0, 0.0)
-        self._told = 0.0
 
-    def progress(self, what: str, done: int, whole: int) -> None:
-        """How a long piece of work goes: at most once a second, with its rate."""
-        now = time.monotonic()
-        if self._began[0] != what:
-            self._began = (what, done, now)
-        if now - self._told < TOLD_SECONDS and done < whole:
-            return
-        self._told = now
-        passed = now - self._began[2]
-        rate = round((done - self._began[1]) / passed) if passed > 0.01 else 0
+    def progress(self, what: str, done: int, whole: int, rate: int) -> None:
+        """How a long piece of work goes."""
         self.say(progress={"what": what, "done": done, "of": whole, "rate": rate})
-        if passed >= TOLD_SECONDS:
+        if done < whole:
             log.info("%s %d of %d entries", what, done, whole, extra=fields(a_second=rate))
 
     def say(self, **changes: Any) -> None:
@@ -70,7 +77,6 @@ class Told:
         now = int(time.time())
         believed = following.believed
         changes: dict[str, Any] = {"progress": None}
-        self._began = ("", 0, 0.0)
         if outcome is not None:
             self._of_look = outcome.alarms(len(self._state["urls"]))
             changes["looked"] = now
@@ -92,8 +98,6 @@ class Told:
         for name in self._on - set(alarms):
             self.alarms.clear(name)
         self._on = set(alarms)
-
-    _of_look: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - replaced, never changed
 
 
 def follow(job: FeedJob, tell: Tell = tell) -> None:
@@ -132,7 +136,7 @@ def _begun(job: FeedJob, publish: Publish, told: Told) -> Sync:
     """Waits until the files that the settings name can be used."""
     while True:
         try:
-            found = Sync(job, Timekeeper(job.state_dir), publish, told.progress)
+            found = Sync(job, Timekeeper(job.state_dir), publish, Pace(told.progress))
         except ConfigurationError as error:
             told.alarms.sound("feed settings", str(error), "the last verified list stays in force, and it is tried again by itself")
             time.sleep(RETRY_SECONDS)
@@ -164,8 +168,11 @@ def attempt(following: Sync, told: Told, hinted: str | None) -> float:
 def once(job: FeedJob, say: Callable[[str], None]) -> int:
     """One look; `say` takes each line for a person. The exit code (see `sync`). Raises ConfigurationError, StoreError and Busy."""
     lines = OrderLines(job.state_dir, job.keep_versions)
-    clock = Timekeeper(job.state_dir)
-    following = Sync(job, clock, lines.put_in_force, lambda what, done, whole: say(f"{what} {done:,} of {whole:,} entries"))
+
+    def progress(what: str, done: int, whole: int, rate: int) -> None:
+        say(f"{what} {done:,} of {whole:,} entries{f', {rate:,} a second' if rate else ''}")
+
+    following = Sync(job, Timekeeper(job.state_dir), lines.put_in_force, Pace(progress))
     try:
         outcome = following.look()
     finally:

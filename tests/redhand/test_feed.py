@@ -77,6 +77,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def test_a_look_says_what_came_of_it_by_its_exit_code(house: House) -> None:
     done = house.run("sync", "--once")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "fetched 1 of 1 entries" in done.stdout
     assert "what its first 1 entries order is in force, and is news" in done.stdout
     assert "blocked" in house.run("check", "www.site.example").stdout
     house.mirror.fault = lambda handler, data: bool(handler.answer(500)) or True
