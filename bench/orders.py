@@ -207,6 +207,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--record", type=Path)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends with us
     results = []
     for orders in given.orders or [1_000, 50_000]:
         folder = Path(tempfile.mkdtemp(prefix="redhand-orders-"))
