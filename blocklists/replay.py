@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from blocklists import names
-from blocklists.docket import Data, Docket
+from blocklists.docket import Data, Docket, Verdict
 from blocklists.errors import BadDocument
 from blocklists.guards import read_suffixes
 from blocklists.log import entry as entries
@@ -61,12 +61,15 @@ def data_of(judged_by: Policy, protected: bytes, suffixes: bytes, demonstration:
     return data
 
 
-def in_force(log: Iterable[bytes], data: Data, name: str, at: int) -> tuple[str, ...]:
-    """Ids, sorted, of the orders by which a name is in force at `at`, by what the log dates until then."""
+def in_force(log: Iterable[bytes], data: Data, name: str, at: int, verdicts: Sequence[Verdict] = ()) -> tuple[str, ...]:
+    """Ids, sorted, of the orders by which a name is in force at `at`, by what the log dates until then.
+
+    `verdicts`: of a docket over the same log, whose verified signatures are not verified again.
+    """
     key = names.key(names.parse(name))
     held = Docket(data)
     for index, each in enumerate(_until(log, at)):
-        held.take(index, each)
+        held.take(index, each, verdicts[index] if index < len(verdicts) else None)
     found = set()
     for basis in held.state(at):
         if basis.starts <= at < basis.ends and any(key == listed or (not exact and key.startswith(listed)) for listed, exact in basis.listed):

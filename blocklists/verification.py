@@ -247,7 +247,7 @@ def _replay(found: Proof, judged_by: Policy, targets: Targets, checkpoint: Check
             signers = _signers(quorum(envelope, judged_by, each.position, good)[1])
         verdict = verdicts[each.position]
         judged.append(Judged(each.position, at, identity, action, _digest(envelope), signers, verdict.rule, verdict.why))
-    return judged, in_force(log, data, found.name, found.at)
+    return judged, in_force(log, data, found.name, found.at, verdicts)
 
 
 def _data(judged_by: Policy, targets: Targets, protected: bytes, suffixes: bytes, demonstration: bool) -> Data:

@@ -7,6 +7,7 @@ state_dir/decisions/<number>.json    the operator's own: {"at", "by", "id", "rea
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -110,8 +111,11 @@ def stamp(state_dir: Path) -> tuple[object, ...]:
     found: list[object] = []
     for name in (LIFTS, DECISIONS, PIN):
         try:
-            status = (state_dir / name).stat()
-            found.append((status.st_ino, status.st_mtime_ns))
+            path = state_dir / name
+            status = path.stat()
+            # The kernel's clock of changes ticks every few milliseconds: a file that came within the tick of this look is known by its name.
+            files = sum(file.endswith(".json") for file in os.listdir(path)) if name != PIN else 0
+            found.append((status.st_ino, status.st_mtime_ns, files))
         except OSError:
             found.append(0)
     return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,16 @@ def test_decisions_are_applied_recorded_and_noticed_by_who_follows_the_feed(oper
         recorded = store.open_current(operator.state_dir).manifest["orders"]["decisions"]
         assert recorded == [each.document() for each in decisions.read(operator.state_dir)]
     assert [each["what"] for each in recorded] == ["suspend", "resume", "hold", "release"]
+
+
+def test_a_decision_within_one_tick_of_the_kernels_clock_is_noticed(operator: Operator) -> None:
+    decide(operator, "hold", "XX-3")
+    operator.sync.settle()
+    directory = operator.state_dir / "decisions"
+    tick = directory.stat().st_mtime_ns
+    decide(operator, "hold", "XX-1")
+    os.utime(directory, ns=(tick, tick))
+    assert operator.sync.stirred()
 
 
 @pytest.mark.parametrize(
