@@ -165,6 +165,9 @@ def _signer(where: str, passphrase: str | None, file: Path | None) -> Signer:
     if where.startswith(hardware.SCHEME):
         hardware.parse(where)
         return hardware.KeyOnToken(where, _passphrase(passphrase, file, "PIN of the token"))
+    if not keys.is_encrypted(Path(where)):
+        typer.echo(f"{where} is not encrypted: whoever reads that file can sign as well; only a demonstration's key may be so", err=True)
+        return keys.read_private(Path(where), None)
     return keys.read_private(Path(where), _passphrase(passphrase, file, f"Passphrase of {where}"))
 
 

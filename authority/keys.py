@@ -104,6 +104,11 @@ def write_private(path: Path, signer: KeyInMemory, passphrase: bytes | None) -> 
         sync_directory(path.parent)
 
 
+def is_encrypted(path: Path) -> bool:
+    """Whether a private key's file takes a passphrase. Raises AuthorityError when it cannot be read."""
+    return b"ENCRYPTED" in read(path, "the private key")
+
+
 def read_private(path: Path, passphrase: bytes | None) -> KeyInMemory:
     """The key in a PEM file. Raises AuthorityError for a wrong passphrase or another kind of file."""
     data = read(path, "the private key")

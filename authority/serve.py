@@ -100,14 +100,14 @@ def opened(listen: str) -> socket.socket:
         raise AuthorityError(f"cannot listen on {listen} ({error}); give an address and a free port, such as 127.0.0.1:8443") from None
 
 
-def serve(directory: Path, listen: str, say: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT. Raises AuthorityError when it cannot begin."""
+def serve(directory: Path, listening: socket.socket, say: Callable[[str], None]) -> None:
+    """Serves on a listening socket, which is closed at the end, until SIGTERM or SIGINT. Raises AuthorityError when it cannot begin."""
     places = Places(directory.absolute())
     places.require()
     stopped, wake = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(wake, b"."))
-    with opened(listen) as listening:
+    with listening:
         front = Child("front", {"directory": str(places.directory), "sockets": [listening.fileno()]}, [listening.fileno()])
         keeper = Child("keeper", {"directory": str(places.directory)}, [])
         try:

@@ -33,7 +33,7 @@ def serve(
     Files are public but for the log's entries, which need an operator's token. No client's address is kept. SIGTERM or Ctrl-C ends it.
     """
     logs.to_stderr("serve")
-    server.serve(directory, listen, typer.echo)
+    server.serve(directory, server.opened(listen), typer.echo)
 
 
 @operator_app.command(epilog="Example: redhand authority operator add /srv/authority operator-1 --name 'Example Telecom' --key telecom.pub.json")

@@ -137,6 +137,8 @@ def _facts(covering: Covering) -> list[tuple[str, str]]:
         facts.append(
             ("verified", "yes, its signatures were checked here" if basis.get("verified") is True else "no: a transcription by the operator")
         )
+    if basis.get("demonstration") is True:
+        facts.append(("DEMONSTRATION", "by an authority whose keys are nobody's; it orders nothing"))
     facts += [(label, str(basis[label])) for label in ("category", "legal_basis", "digest") if basis.get(label)]
     facts.append(("in force", f"{_when(rule.starts) if rule.starts else 'always'} to {_when(rule.ends) if rule.ends else 'no end'}"))
     return facts

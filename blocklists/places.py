@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from blocklists.settings import SAMPLE, FileSource
+from blocklists.settings import FileSource
 
 
 def locate(source: FileSource, base_dir: Path) -> Path:
-    """Where the source stands: `builtin:sample` in this package, a relative path under `base_dir`."""
-    if source.path == SAMPLE:
-        return Path(__file__).with_name("sample")
+    """Where the source stands: a relative path under `base_dir`."""
     return base_dir / source.path
 
 

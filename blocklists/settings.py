@@ -11,11 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-SAMPLE = "builtin:sample"
-"""Names the sample directives that come with the package, wherever it is installed."""
-
 DEMONSTRATION = "builtin:demo"
-"""Names the demonstration authority, which a first run makes in the state directory."""
+"""Names the demonstration authority, which a first run makes in the state directory, and whose keys are nobody's."""
 
 Mode = Literal["redirect", "nxdomain", "nodata", "refused"]
 
@@ -39,9 +36,7 @@ class FileSource(Section):
     """One file, or one directory of directive files, that the operator keeps by hand."""
 
     id: Identifier = Field(description="name of the source in versions, answers and messages")
-    path: str = Field(
-        min_length=1, description="file, or directory of .yaml directives; relative paths start at this file; builtin:sample is the sample"
-    )
+    path: str = Field(min_length=1, description="file, or directory of .yaml directives; relative paths start at this file")
     format: Literal["directives", "domains", "hosts"] = Field(
         description="directives: YAML orders; domains: one name a line, each with its subdomains; hosts: address and exact names a line"
     )
@@ -54,10 +49,7 @@ class FileSource(Section):
 class BlocklistSettings(Section):
     """What is blocked, and how versions of it are kept."""
 
-    sources: tuple[FileSource, ...] = Field(
-        default=(FileSource(id="sample", path=SAMPLE, format="directives"),),
-        description="files that say what is blocked or passed, each with its own id",
-    )
+    sources: tuple[FileSource, ...] = Field(default=(), description="files of our own that say what is blocked or passed, each with its own id")
     protected: tuple[str, ...] = Field(default=(), description="names that no entry may block or cover, beside the built-in ones and our own")
     max_bad_share: float = Field(
         default=0.05, ge=0, le=1, description="share of bad records (0 to 1) above which a source is refused whole; a single one is just skipped"
@@ -75,10 +67,15 @@ def _feed_url(value: str) -> str:
 
 
 class FeedSettings(Section):
-    """The feed of an authority that signs orders."""
+    """The feed of an authority that signs orders.
+
+    Who has no settings file is shown the demonstration; in a file, a feed is followed only if it is named (`redhand.config` sees to it).
+    """
 
     urls: Annotated[tuple[Annotated[str, AfterValidator(_feed_url)], ...], Field(max_length=16)] = Field(
-        default=(), description="addresses of the authority's feed and its mirrors, tried in turn; none: no feed"
+        default=(DEMONSTRATION,),
+        description="addresses of the authority's feed and its mirrors, tried in turn; [], or a file without urls: no feed; builtin:demo: "
+        "a demonstration, made here and signed with nobody's keys",
     )
     root: str = Field(default="", description="the authority's root file (root.json), got and checked by another way than the feed")
     token_file: str = Field(default="", description="file with the token the authority gave this operator, which lets us read orders")
@@ -90,6 +87,10 @@ class FeedSettings(Section):
     def _coherent(self) -> FeedSettings:
         if DEMONSTRATION in self.urls and len(self.urls) > 1:
             raise ValueError(f"the demonstration ({DEMONSTRATION}) stands alone; leave it or the other addresses out")
+        if DEMONSTRATION in self.urls and (given := [name for name in ("root", "token_file", "operator", "receipt_key") if getattr(self, name)]):
+            raise ValueError(
+                f"names the demonstration ({DEMONSTRATION}), which brings its own {', '.join(given)}; remove that, or name a real feed"
+            )
         if self.urls and DEMONSTRATION not in self.urls and not self.root:
             raise ValueError("names a feed and no root file, with which trust begins; get root.json from the authority, check it, and set root")
         return self

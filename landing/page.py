@@ -142,6 +142,7 @@ def _as_data(order: Order, language: str) -> dict[str, object]:
         "listed": order.listed,
         "match": "subtree" if order.subtree else "exact",
         "verified": order.verified,
+        "demonstration": order.demonstration,
         "authority": order.authority or None,
         "category": order.category or None,
         "legal_basis": order.law or None,

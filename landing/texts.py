@@ -52,6 +52,9 @@ _EN = {
     "reasons_limited": "By law, some particulars of this order are not public before {date} ({basis}).",
     "transcribed": "{operator} received this order on paper or by message and wrote it down here itself; "
     "its authenticity is not proved on this page by the authority's signature.",
+    "demonstration": "Demonstration",
+    "demonstration_explained": "This order is not real. Its signatures were verified, and they are those of a demonstration authority, "
+    "whose keys are nobody's: the names, the law and the addresses below are invented.",
     "remedies": "What you can do",
     "contest": "Visitors and the site's owner may contest this order.",
     "contest_court": "Visitors and the site's owner may contest this order before: {court}.",
@@ -125,6 +128,9 @@ _FR = {
     "reasons_limited": "En vertu de la loi, certains éléments de cette décision ne sont pas publics avant le {date} ({basis}).",
     "transcribed": "{operator} a reçu cette décision sur papier ou par message et l'a retranscrite lui-même ; "
     "cette page n'en prouve pas l'authenticité par la signature de l'autorité.",
+    "demonstration": "Démonstration",
+    "demonstration_explained": "Cette décision n'est pas réelle. Ses signatures ont été vérifiées, et ce sont celles d'une autorité de "
+    "démonstration, dont les clés ne sont à personne : les noms, la loi et les adresses ci-dessous sont inventés.",
     "remedies": "Ce que vous pouvez faire",
     "contest": "Les visiteurs et le propriétaire du site peuvent contester cette décision.",
     "contest_court": "Les visiteurs et le propriétaire du site peuvent contester cette décision devant : {court}.",

@@ -23,6 +23,8 @@ class Order:
     listed: str
     subtree: bool
     verified: bool
+    demonstration: bool = False
+    """Whether the authority is one that was made to show how this works, and orders nothing."""
     authority: str = ""
     contact: str = ""
     category: str = ""
@@ -76,6 +78,7 @@ def order_of(rule: Rule, basis: Mapping[str, object], now: int) -> Order:
         listed=names.key_text(rule.key),
         subtree=rule.match == "subtree",
         verified=own or basis.get("verified") is not False,
+        demonstration=basis.get("demonstration") is True,
         authority=_text(issuer, "authority"),
         contact=_text(issuer, "contact"),
         category=_text(basis, "category"),

@@ -24,10 +24,9 @@ from blocklists.errors import ConfigurationError
 from blocklists.feed.job import FeedJob
 from blocklists.feed.job import write_job as write_feed_job
 from blocklists.job import Job, write_job
-from blocklists.settings import DEMONSTRATION, SAMPLE, FileSource
 from blocklists.store import has_list
 from blocklists.watch import Sources
-from redhand import __version__, activation, config, crosscheck, launch, privileges, status
+from redhand import __version__, activation, config, crosscheck, demonstration, launch, privileges, status
 from redhand.children import Child
 from redhand.config import Configuration, Settings
 from redhand.reload import Arranged, Change, differences, held_back, shown
@@ -97,18 +96,43 @@ def metrics(settings: Settings, bound: sockets.Bound) -> Child:
     return Child("metrics", ("redhand.metrics",), job, (fd,), awaited=False)
 
 
-def feed_job(configuration: Configuration) -> FeedJob:
-    """Whose feed is followed, and where to."""
+def feed_job(configuration: Configuration, address: str = "") -> FeedJob:
+    """Whose feed is followed, and where to; `address` is where the demonstration is served, if not where it was last."""
     settings = configuration.settings
-    own = tuple(own_names(settings))
-    demonstration = settings.feed.urls == (DEMONSTRATION,)
-    return FeedJob(settings.feed, settings.state_dir, own, settings.blocklists.keep_versions, demonstration, settings.logs)
+    followed = settings.feed
+    if shown := demonstration.is_meant(followed):
+        address = address or demonstration.url(settings.state_dir) or f"http://{demonstration.ADDRESS}:9/"  # the discard port: nobody answers
+        followed = demonstration.settings(followed, settings.state_dir, address)
+    return FeedJob(followed, settings.state_dir, tuple(own_names(settings)), settings.blocklists.keep_versions, shown, settings.logs)
 
 
-def feed(configuration: Configuration) -> Child:
+def feed(configuration: Configuration, demo: sockets.Bound | None) -> Child:
     """The process that follows the feed. Nothing waits for it: the last verified list is in force meanwhile."""
-    job = json.loads(write_feed_job(replace(feed_job(configuration), confined=True)))
-    return Child("feed", ("blocklists.feed.main",), job, awaited=False)
+    job = feed_job(configuration, _address(demo) if demo is not None else "")
+    command = ("blocklists.feed.main",)
+    return Child(
+        "feed", command, json.loads(write_feed_job(replace(job, confined=True))), awaited=False, after="demo" if job.demonstration else "", early=True
+    )  # fmt: skip
+
+
+def demo(settings: Settings, bound: sockets.Bound) -> Child:
+    """The demonstration authority. Nothing waits for it but the feed client."""
+    fd = bound.socket.fileno()
+    job = {"state_dir": str(settings.state_dir), "socket": fd, "logs": settings.logs}
+    return Child("demo", ("redhand.demo",), job, (fd,), awaited=False, early=True)
+
+
+def _address(bound: sockets.Bound) -> str:
+    return f"http://{bound.address}:{bound.socket.getsockname()[1]}/"
+
+
+def _demo_socket(warnings: list[str]) -> sockets.Bound | None:
+    """Where the demonstration's feed is served; without it the rest serves all the same, with a warning."""
+    try:
+        return sockets.bind_tcp(demonstration.ADDRESS, 0, "feed.urls")
+    except ConfigurationError as error:
+        warnings.append(f"there is no demonstration: {error}")
+    return None
 
 
 def _metrics_socket(settings: Settings, warnings: list[str]) -> sockets.Bound | None:
@@ -144,12 +168,14 @@ class Ground:
     """Each worker's sockets."""
     page: list[sockets.Bound]
     metrics: sockets.Bound | None
+    demo: sockets.Bound | None
+    """Where the demonstration's feed is served."""
     nonce: str
     clock: Timekeeper
 
     def bound(self) -> list[sockets.Bound]:
         """Every socket."""
-        return [each for own in self.workers for each in own] + self.page + ([self.metrics] if self.metrics else [])
+        return [each for own in self.workers for each in own] + self.page + [each for each in (self.metrics, self.demo) if each is not None]
 
 
 def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.Passed], clock: Timekeeper, warnings: list[str]) -> Ground:
@@ -158,7 +184,7 @@ def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.
     endpoints = _endpoints(configuration, warnings) if role != "landing" else []
     page_endpoints = [] if role == "resolver" else [split_endpoint(text) for text in settings.landing.listen]
     held = activation.match(passed, endpoints, page_endpoints)
-    ground = Ground(role, endpoints, [], [], None, secrets.token_hex(8), clock)
+    ground = Ground(role, endpoints, [], [], None, None, secrets.token_hex(8), clock)
     try:
         if role != "landing":
             listening = sockets.bind(endpoints, settings.resolver.workers or cores(), held)
@@ -168,6 +194,8 @@ def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.
             ground.page.extend(sockets.held_tcp(held, *endpoint) if held else [sockets.bind_tcp(*endpoint, "landing.listen")])
         if role != "landing":
             ground = replace(ground, metrics=_metrics_socket(settings, warnings))
+            if demonstration.is_meant(settings.feed):
+                ground = replace(ground, demo=_demo_socket(warnings))
     except BaseException:
         for each in ground.bound():
             each.socket.close()
@@ -181,8 +209,11 @@ def arrange(configuration: Configuration, ground: Ground, upstreams: tuple[Upstr
     children = [worker(number, settings, upstreams, own, ground.nonce) for number, own in enumerate(ground.workers)]
     if ground.page:
         children.append(landing(settings, ground.page))
-    if settings.feed.urls and ground.role != "landing":
-        children.append(feed(configuration))
+    shown = demonstration.is_meant(settings.feed) and ground.role != "landing"
+    if ground.demo is not None:
+        children.append(demo(settings, ground.demo))
+    if settings.feed.urls and ground.role != "landing" and (ground.demo is not None or not shown):
+        children.append(feed(configuration, ground.demo))
     if ground.metrics:
         children.append(metrics(settings, ground.metrics))
     return Arranged(
@@ -195,6 +226,7 @@ def arrange(configuration: Configuration, ground: Ground, upstreams: tuple[Upstr
             "dns": [show_endpoint(*endpoint) for endpoint in ground.endpoints],
             "landing": list(settings.landing.listen) if ground.page else [],
             "upstreams": [_shown(upstream, bool(settings.resolver.upstreams)) for upstream in upstreams],
+            "demonstration": shown,
             "warnings": warnings,
         },
     )
@@ -228,7 +260,7 @@ def plan(configuration: Configuration, role: Role, passed: Iterable[activation.P
         facts=arranged.facts,
         has_list=has_list(state_dir),
         sockets=[each.socket for each in ground.bound()],
-        sample=any(_is_sample(source) for source in settings.blocklists.sources),
+        demonstrated=partial(demonstration.blocks, state_dir) if ground.demo is not None else None,
         program=_program(),
         clock=ground.clock,
         standby=None if role == "landing" else Waiting(launch.GENTLE, state_dir, logs=settings.logs),
@@ -280,10 +312,6 @@ def _endpoints(configuration: Configuration, warnings: list[str]) -> list[tuple[
 
 def _shown(upstream: Upstream, configured: bool) -> str:
     return upstream.address if configured else f"{upstream.address} (from {crosscheck.RESOLV_CONF})"
-
-
-def _is_sample(source: FileSource) -> bool:
-    return source.path == SAMPLE
 
 
 def _program() -> str:

@@ -49,6 +49,10 @@ class Child:
     by_channel: bool = False
     awaited: bool = True
     """Whether the first screen waits until it is ready."""
+    after: str = ""
+    """The child that must have been ready once before this one is started."""
+    early: bool = False
+    """Whether it is started at once where there is no list yet: nobody is served whom it could keep waiting."""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ RELOAD_SECONDS, WALK_SECONDS = 120.0, 90.0
 NOT_RUNNING = 3
 """Exit code of `status` when nothing runs, as of service scripts (LSB 5.0, 22.2)."""
 
-BESIDE = ("metrics", "feed")
+BESIDE = ("metrics", "feed", "demo")
 """Children without which all of it serves."""
 
 ROOMS: dict[str, tuple[str, str]] = {

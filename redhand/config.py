@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
-from blocklists.settings import SAMPLE, BlocklistSettings, FeedSettings, Section, SharedSettings
+from blocklists.settings import BlocklistSettings, FeedSettings, Section, SharedSettings
 from landing.settings import LandingSettings
 from redhand.document import UNSET, Document, Key, Place, Problem, overlay, read_file
 from resolver.settings import ResolverSettings
@@ -87,7 +87,7 @@ def load(given: Path | None, environ: Mapping[str, str]) -> Configuration:
     document = read_file(_text(file), str(file)) if file else Document()
     overlay(document, environ)
     base = (file.parent if file else Path()).resolve()
-    values = _absolute(document.values, base)
+    values = _absolute(document.values if file is None else _own_feed(document.values), base)
     try:
         settings = Settings.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
@@ -136,8 +136,16 @@ def _absolute(values: dict[str, Any], base: Path) -> dict[str, Any]:
     return values
 
 
+def _own_feed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a file: one that names no feed follows none. The demonstration is for who has no file yet, or writes it there."""
+    feed = values.get("feed")
+    if feed is None and "feed" not in values:
+        feed = {}
+    return values | {"feed": {"urls": [], **feed}} if isinstance(feed, dict) else values
+
+
 def _source(source: Any, base: Path) -> Any:
-    if isinstance(source, dict) and isinstance(path := source.get("path"), str) and path and path != SAMPLE:
+    if isinstance(source, dict) and isinstance(path := source.get("path"), str) and path:
         return source | {"path": str(base / path)}
     return source
 

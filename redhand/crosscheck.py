@@ -20,8 +20,9 @@ from pydantic import ValidationError
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import BadName, ConfigurationError
 from blocklists.names import parse
-from blocklists.settings import SAMPLE, FeedSettings
+from blocklists.settings import FeedSettings
 from landing.settings import LandingSettings
+from redhand import demonstration
 from redhand.config import Configuration, refuse
 from redhand.document import Key, Place, Problem
 from resolver.settings import ResolverSettings, Upstream
@@ -51,6 +52,7 @@ def check(configuration: Configuration, held: Collection[str] = ()) -> list[str]
             *_state_dir(configuration),
             *_groups(configuration),
             *_user(configuration),
+            *foreign_orders(configuration),
         ]
     )
     return [f"{problem}; until then what source {source} last said stays in force" for source, problem in missing if source in held]
@@ -249,7 +251,7 @@ def _files(configuration: Configuration) -> Iterator[tuple[str, Problem]]:
     """Sources whose files are not there or cannot be read, by their ids."""
     for number, source in enumerate(configuration.settings.blocklists.sources):
         key: Key = ("blocklists", "sources", number, "path")
-        if source.path != SAMPLE and (why := _unreadable(Path(source.path), source.format == "directives")):
+        if why := _unreadable(Path(source.path), source.format == "directives"):
             yield source.id, Problem(configuration.place(*key), key, why, source.path)
 
 
@@ -261,6 +263,28 @@ def feed_files(configuration: Configuration) -> list[Problem]:
         path = getattr(feed, name)
         if feed.urls and path and (why := _unreadable(Path(path), False)):
             found.append(Problem(configuration.place("feed", name), ("feed", name), why.replace(", or remove the source", ""), path))
+    return found
+
+
+def foreign_orders(configuration: Configuration) -> list[Problem]:
+    """The demonstration mixed with anything real: its orders bind nobody, and nobody is to take one for the other."""
+    feed, state_dir = configuration.settings.feed, configuration.settings.state_dir
+    if demonstration.is_meant(feed):
+        if demonstration.followed(state_dir) is not False:
+            return []
+        what = "holds what a real authority ordered, and these settings follow the demonstration; set feed.urls and root, or name another directory"
+        return [Problem(configuration.place("state_dir"), ("state_dir",), what, str(state_dir))]
+    found = []
+    if feed.root and demonstration.is_its_root(Path(feed.root)):
+        what = "is a demonstration authority's root file, whose keys are nobody's; get root.json from the authority whose orders you carry out"
+        found.append(Problem(configuration.place("feed", "root"), ("feed", "root"), what, feed.root))
+    for number, url in enumerate(feed.urls):
+        if url == demonstration.url(state_dir):
+            what = "is where the demonstration is served; name a real authority's feed"
+            found.append(Problem(configuration.place("feed", "urls", number), ("feed", "urls", number), what, url))
+    if demonstration.followed(state_dir):
+        what = "holds the demonstration's orders, which bind nobody, and these settings do not follow it; name another directory, or remove this one"
+        found.append(Problem(configuration.place("state_dir"), ("state_dir",), what, str(state_dir)))
     return found
 
 

@@ -18,7 +18,8 @@ from pydantic_core import PydanticUndefined
 from redhand.config import Settings
 
 HEAD = """\
-# Red Hand's settings: every one, with its default. Remove what you do not change; what is missing keeps its default.
+# Red Hand's settings: every one, with its default. Remove what you do not change; what is missing keeps its default;
+# feed.urls apart: a file that names no feed follows none.
 # Environment variables override this file: REDHAND_RESOLVER__WORKERS=2 sets resolver.workers, and values are YAML, such as
 # REDHAND_RESOLVER__LISTEN='["127.0.0.1:5353"]'. Relative paths start at this file's directory.
 # Where [] is followed by commented lines, they show what one item looks like.

@@ -14,6 +14,7 @@ from typing import Any
 
 from blocklists.alarms import Alarms
 from blocklists.errors import RedHandError
+from blocklists.settings import DEMONSTRATION
 from redhand.beside import beside
 from redhand.children import Child, Keeper
 
@@ -55,9 +56,14 @@ def held_back(old: Values, new: Values) -> Values:
             before, after = before.get(section, {}), after.get(section, {})
         if last in before and last in after:
             after[last] = before[last]
-    if "feed" in merged and bool(old["feed"]["urls"]) != bool(merged["feed"]["urls"]):  # another may be followed; a process begins or ends at a start
+    if "feed" in merged and _processes(old["feed"]) != _processes(merged["feed"]):  # another may be followed; a process begins or ends at a start
         merged["feed"] = old["feed"]
     return dict(merged)
+
+
+def _processes(feed: Values) -> tuple[bool, bool]:
+    """Whether a feed is followed, and whether it is the demonstration's, which is served here."""
+    return bool(feed["urls"]), DEMONSTRATION in feed["urls"]
 
 
 def shown(name: str, value: Any) -> str:

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from blocklists.endpoints import split_endpoint
-from redhand import measures
+from redhand import demonstration, measures
 from redhand.alarms import merged
 from redhand.figures import total
-
-SAMPLE_NAME = "blocked.redhand.example"
-"""A name of the sample directives (blocklists/sample)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +38,23 @@ class Style:
         return self._paint("2", text)
 
 
-def first(report: dict[str, Any], style: Style, program: str, sample: bool) -> str:
-    """The first screen of a supervisor's report: what listens where, and three commands to try."""
+def first(report: dict[str, Any], style: Style, program: str, demonstrated: bool) -> str:
+    """The first screen of a supervisor's report: what listens where, and three commands to try. `demonstrated`: with the demonstration's orders."""
     rows = [("DNS", _dns(report))] if report["dns"] else []
     if report["landing"]:
         rows.append(("Landing", "  ".join(f"http://{endpoint}/" for endpoint in report["landing"])))
     if report["dns"]:
-        rows += [("Blocked", blocked(report["list"])), ("Upstream", "  ".join(report["upstreams"]))]
+        rows += [("Blocked", blocked(report["list"]))]
+        if report.get("demonstration"):
+            rows += [("Orders", f"{style.red('DEMONSTRATION')}: {demonstration.WORDS}")]
+            if not demonstrated:
+                rows += [("", f"They are {style.red('not in force')} yet; what keeps them: {program} status")]
+        rows += [("Upstream", "  ".join(report["upstreams"]))]
     rows += [("State", report["state_dir"]), ("Settings", report["settings"])]
     out = ["", f"  {style.red('Red Hand')} {style.dim(report['version'])}", ""]
     out += [f"  {style.bold(f'{name:<9}')} {text}" for name, text in rows]
     out += ["", f"  {style.bold('Try')}"]
-    out += [f"    {command}" for command in _commands(report, program, sample)]
+    out += [f"    {command}" for command in _commands(report, program, demonstrated)]
     out += ["", style.dim("  Ctrl-C stops it."), ""]
     return "\n".join(out)
 
@@ -71,8 +73,8 @@ def blocked(listed: dict[str, Any] | None) -> str:
     return f"{count}version {listed.get('serial', '?')}"
 
 
-def _commands(report: dict[str, Any], program: str, sample: bool) -> Iterable[str]:
-    name = SAMPLE_NAME if sample else "example.com"
+def _commands(report: dict[str, Any], program: str, demonstrated: bool) -> Iterable[str]:
+    name = demonstration.NAME if demonstrated else "example.com"
     if report["dns"]:
         address, port = split_endpoint(report["dns"][0])
         yield f"dig @{address}{'' if port == 53 else f' -p {port}'} {name}"
@@ -96,6 +98,8 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
     for report in reports:
         since = ago(time.time() - report["started"])
         out.append(f"{style.bold('Red Hand')} {report['version']} is {report['state']} (process {report['pid']}, started {since} ago)")
+        if report.get("demonstration"):
+            out.append(f"  {style.red('DEMONSTRATION')}: {demonstration.WORDS}")
         if report["dns"]:
             out += [
                 f"  DNS       {_dns(report)}",

@@ -19,7 +19,7 @@ from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
-from blocklists import outlet
+from blocklists import outlet, readers
 from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
 from blocklists.errors import RedHandError
@@ -51,6 +51,10 @@ BUILD_SLOW = 60.0
 
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a build that failed (a full disk, another one under way) or found damage is tried again: the first time, and at the longest."""
+
+DEMONSTRATED_WITHIN = 8.0
+"""Seconds that the first screen waits for the demonstration's orders to be in force; everything else serves meanwhile."""
+LOOK_AGAIN = 0.02
 
 TOLD = ("pinned", "first_skipped", "skipped")
 """What of a build's result the operator is told in the log: not the same each time that a build is only tried again."""
@@ -88,7 +92,8 @@ class Plan:
     """A list of an earlier run can be served while the new one is built."""
     sockets: Iterable[Any] = ()
     """Kept open until the end; each has `close`."""
-    sample: bool = False
+    demonstrated: Callable[[int], bool] | None = None
+    """Whether the list on disk has the demonstration's orders in force at a time (unix seconds), called in a thread; None without demonstration."""
     program: str = "redhand"
     clock: Timekeeper | None = None
     """What the builder's jobs take their time from; one is made if there is none."""
@@ -191,14 +196,19 @@ class Supervisor:
                 self.say("stopped")
 
     async def _run(self) -> int:
+        lives: list[asyncio.Task[None]] = []
         if self.plan.builder and not self.plan.has_list:
+            lives += [asyncio.create_task(self._keep(keeper, at_once=True)) for keeper in self.keepers if keeper.child.early]
             await self._unless_stopped(self._build())
+            if self.stop.is_set() or self.failed:
+                await self._end(lives)
             if self.stop.is_set():
                 return 0
             if self.failed:
                 self.say("there is no list to serve yet, neither a new one nor one of an earlier run; mend what is named above and start again")
                 return 1
-        lives = [asyncio.create_task(self._keep(keeper)) for keeper in self.keepers]
+        begun = bool(lives)
+        lives += [asyncio.create_task(self._keep(keeper)) for keeper in self.keepers if not (begun and keeper.child.early)]
         others = [asyncio.create_task(self._unless_stopped(self._greet())), asyncio.create_task(self._unless_stopped(self._watch()))]
         if self.plan.builder:
             others.append(asyncio.create_task(self._unless_stopped(self._follow(build=self.plan.has_list))))
@@ -227,10 +237,13 @@ class Supervisor:
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    async def _keep(self, keeper: Keeper) -> None:
+    async def _keep(self, keeper: Keeper, at_once: bool = False) -> None:
         """Keep a child; one that nobody waits for only once all the others serve, so that its start takes nothing from theirs."""
-        if not keeper.child.awaited:
-            waits = [asyncio.ensure_future(event.wait()) for event in (self.serving, keeper.stopping)]
+        before = [each.ready for each in self.keepers if each.child.name == keeper.child.after]
+        if not keeper.child.awaited and not at_once:
+            before.append(self.serving)
+        for event in before:
+            waits = [asyncio.ensure_future(each.wait()) for each in (event, keeper.stopping)]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for each in waits:
                 each.cancel()
@@ -254,9 +267,26 @@ class Supervisor:
         self._enter("serving")
         if self.upkeep is not None:
             await self.upkeep.settled()
-        listed = self.listed or status.in_force(self.plan.state_dir)
-        self.show(screen.first({**self.report(), "list": listed}, screen.Style.of(sys.stdout.isatty()), self.plan.program, self.plan.sample))
+        listed, shown = self.listed or status.in_force(self.plan.state_dir), False
+        if self.plan.demonstrated is not None:
+            shown = await self._demonstrate(self.plan.demonstrated)
+            listed = status.in_force(self.plan.state_dir) or listed
+        self.show(screen.first({**self.report(), "list": listed}, screen.Style.of(sys.stdout.isatty()), self.plan.program, shown))
         self.serving.set()
+
+    async def _demonstrate(self, in_force: Callable[[int], bool]) -> bool:
+        """Wait for the demonstration's orders, not for long; whether they are in force."""
+        if await beside(in_force, int(time.time())):
+            return True
+        self.serving.set()
+        ends = time.monotonic() + DEMONSTRATED_WITHIN
+        while not (self.seen.feed or {}).get("newest"):
+            if time.monotonic() >= ends:
+                return False
+            await asyncio.sleep(LOOK_AGAIN)
+        serial = (status.in_force(self.plan.state_dir) or {}).get("serial", 0)
+        await beside(readers.wait_for_readers, self.plan.state_dir, serial, ends - time.monotonic())
+        return await beside(in_force, int(time.time()))
 
     async def _follow(self, *, build: bool) -> None:
         """Build again whenever a source changes; a change during a build is met by the next.

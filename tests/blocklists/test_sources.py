@@ -17,7 +17,7 @@ from blocklists import names, places, sources
 from blocklists.directive import canonical, load
 from blocklists.errors import BadName, SourceError
 from blocklists.guards import Guards
-from blocklists.settings import SAMPLE, FileSource
+from blocklists.settings import FileSource
 from blocklists.sources import Content, read
 
 NOW = 1_800_000_000
@@ -145,9 +145,9 @@ def _same(text: str, key: bytes) -> bool:
         return False
 
 
-def test_the_sample_is_found_wherever_the_package_is(tmp_path: Path) -> None:
-    source = FileSource(id="sample", path=SAMPLE, format="directives")
-    content = read(source, places.locate(source, tmp_path), Guards(), 0.0, NOW)
+def test_the_sample_shows_what_a_transcription_holds() -> None:
+    path = SAMPLES[0].parent
+    content = read(FileSource(id="sample", path=str(path), format="directives"), path, Guards(), 0.0, NOW)
     assert shown(content) == [("blocked.redhand.example", False), ("exact.redhand.example", True)]
     assert [basis.reference for basis in content.bases] == ["FR-2026-000123", "FR-2026-000124"]
     for basis in content.bases:

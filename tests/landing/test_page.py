@@ -33,6 +33,15 @@ def test_a_verified_order_is_not_called_a_transcription() -> None:
     assert "wrote it down" in page(told(verified=False))
 
 
+def test_an_order_of_a_demonstration_is_called_one_before_anything_else_in_both_languages() -> None:
+    shown = told(demonstration=True)
+    english, french = page(shown), page(shown, language="fr")
+    assert english.index("This order is not real.") < english.index("Access to this site is blocked</h1>")
+    assert french.index("Cette décision n\u2019est pas réelle.") < french.index("est bloqué</h1>")
+    assert "not real" not in page(told())
+    assert '"demonstration":true' in PAGES.blocked([shown], False, "en", True).body("www.blocked.example").decode()
+
+
 def test_what_an_order_lacks_is_left_out() -> None:
     bare = order_of(RULE, {"reasons": {}}, NOW)
     text = page(bare)

@@ -143,7 +143,8 @@ def test_check_builds_on_the_version_on_disk(tmp_path: Path) -> None:
     assert "name the settings in use with --config" in before.stderr
     assert "Traceback" not in before.stderr
     assert before.stderr.startswith("redhand: ")
-    assert redhand("blocklist", "build", cwd=tmp_path).returncode == 0
+    source = f"{{id: sample, path: {ROOT / 'blocklists' / 'sample'}, format: directives}}"
+    assert redhand("blocklist", "build", cwd=tmp_path, REDHAND_BLOCKLISTS__SOURCES=f"[{source}]").returncode == 0
     listed = json.loads(redhand("check", "www.blocked.redhand.example", "--json", cwd=tmp_path).stdout)
     assert (listed["verdict"], listed["decides"]["kind"]) == ("blocked", "directive")
     free = redhand("check", "anything.else.example", cwd=tmp_path)

@@ -164,7 +164,19 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
     settings = load(Path("etc/c.yaml"), {}).settings
     assert settings.state_dir.resolve() == tmp_path / "state"
     assert [source.path for source in settings.blocklists.sources] == [str(tmp_path / "etc" / "a.txt"), "/b.txt"]
-    assert load(None, {}).settings.blocklists.sources[0].path == "builtin:sample"
+
+
+def test_the_demonstration_is_for_who_has_no_file_or_writes_it_there() -> None:
+    assert load(None, {}).settings.feed.urls == ("builtin:demo",)
+    assert load(None, {"REDHAND_FEED__POLL_SECONDS": "30"}).settings.feed.urls == ("builtin:demo",)
+    assert load(None, {"REDHAND_FEED__URLS": "[]"}).settings.feed.urls == ()
+    for text in ("state_dir: here\n", "feed: {poll_seconds: 30}\n", "feed: {urls: []}\n"):
+        assert read(text).settings.feed.urls == ()
+    assert read("feed: {urls: ['builtin:demo']}\n").settings.feed.urls == ("builtin:demo",)
+    with pytest.raises(ConfigurationError, match=r"feed = .*the demonstration \(builtin:demo\) stands alone"):
+        read("feed: {urls: ['builtin:demo', 'https://feed.authority.example/']}\n")
+    with pytest.raises(ConfigurationError, match=r"names the demonstration \(builtin:demo\), which brings its own root"):
+        read("feed: {urls: ['builtin:demo'], root: root.json}\n")
 
 
 def test_settings_are_frozen() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,11 +87,41 @@ def test_settings_that_work_are_accepted(text: str, tmp_path: Path) -> None:
     crosscheck.check(read(f"resolver:\n  {text}\n", tmp_path))
 
 
+def test_the_demonstration_is_mixed_with_nothing_real(tmp_path: Path) -> None:
+    def refusal(text: str) -> str:
+        with pytest.raises(ConfigurationError) as caught:
+            crosscheck.check(read(text, tmp_path))
+        return str(caught.value)
+
+    real = "feed:\n  urls: ['https://feed.authority.example/']\n  root: root.json\n"
+    root = tmp_path / "root.json"
+    root.write_text(json.dumps({"signed": {"redhand": {"origin": "x"}}, "signatures": []}))
+    crosscheck.check(read(real, tmp_path))
+    root.write_text(json.dumps({"signed": {"redhand": {"demonstration": True}}, "signatures": []}))
+    assert 'given.yaml:3: feed.root = "' in refusal(real)
+    assert "is a demonstration authority's root file, whose keys are nobody's; get root.json from the authority" in refusal(real)
+    root.unlink()
+
+    trust, demo = tmp_path / "var" / "trust", tmp_path / "var" / "demo"
+    trust.mkdir(parents=True)
+    (trust / "authority").write_text(json.dumps({"demonstration": True, "origin": "x"}))
+    crosscheck.check(read("feed: {urls: ['builtin:demo']}\n", tmp_path))
+    for text in (real, "feed: {urls: []}\n", "logs: text\n"):
+        assert "holds the demonstration's orders, which bind nobody, and these settings do not follow it; name another directory" in refusal(text)
+    (trust / "authority").write_text(json.dumps({"demonstration": False, "origin": "x"}))
+    crosscheck.check(read("logs: text\n", tmp_path))
+    assert "holds what a real authority ordered, and these settings follow the demonstration" in refusal("feed: {urls: ['builtin:demo']}\n")
+
+    demo.mkdir()
+    (demo / "url").write_text("http://127.0.0.1:4040/")
+    assert "feed.urls[0]" in refusal("feed: {urls: ['http://127.0.0.1:4040/'], root: root.json}\n")
+
+
 SOURCES = [
     ("{id: a, path: missing.txt, format: domains}", ["blocklists.sources[0].path", "missing.txt", "does not exist; create the file"]),
     ("{id: a, path: ., format: hosts}", ["blocklists.sources[0].path", "is a directory"]),
     (
-        "{id: sample, path: 'builtin:sample', format: directives, action: pass}",
+        "{id: sample, path: ., format: directives, action: pass}",
         ["given.yaml:3", "blocklists.sources[0].action", "for domains and hosts only"],
     ),
     (

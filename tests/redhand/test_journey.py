@@ -77,7 +77,7 @@ class House:
             "metrics": {"listen": f"127.0.0.1:{self.metrics}"},
             "blocklists": {
                 "sources": [
-                    {"id": "sample", "path": "builtin:sample", "format": "directives"},
+                    {"id": "sample", "path": str(ROOT / "blocklists" / "sample"), "format": "directives"},
                     {"id": "house", "path": "house.txt", "format": "domains", "mode": "nxdomain"},
                 ]
             },

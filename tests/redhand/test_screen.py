@@ -36,7 +36,7 @@ def report(**changes: Any) -> dict[str, Any]:
 
 
 def test_first_screen_says_what_listens_where_and_three_commands_to_try() -> None:
-    lines = [line.strip() for line in first(report(), PLAIN, "redhand", sample=True).splitlines() if line.strip()]
+    lines = [line.strip() for line in first(report(), PLAIN, "redhand", demonstrated=True).splitlines() if line.strip()]
     assert lines == [
         "Red Hand 1.2.3",
         "DNS       127.0.0.1:5300  [::1]:5300  (UDP and TCP, 2 workers)",
@@ -53,14 +53,25 @@ def test_first_screen_says_what_listens_where_and_three_commands_to_try() -> Non
     ]
 
 
+def test_a_demonstration_is_called_one_on_the_first_screen_and_in_the_status() -> None:
+    shown = first(report(demonstration=True), PLAIN, "redhand", demonstrated=True)
+    assert "  Orders    DEMONSTRATION: orders come from an authority made on this machine, whose keys are nobody's" in shown
+    assert "dig @127.0.0.1 -p 5300 blocked.redhand.example" in shown
+    missing = first(report(demonstration=True), PLAIN, "redhand", demonstrated=False)
+    assert "They are not in force yet; what keeps them: redhand status" in missing
+    assert "blocked.redhand.example" not in missing
+    assert status([report(demonstration=True)], {}, None, PLAIN).splitlines()[1].startswith("  DEMONSTRATION: orders come from")
+    assert "DEMONSTRATION" not in first(report(demonstration=False), PLAIN, "redhand", False) + status([report()], {}, None, PLAIN)
+
+
 def test_commands_to_try_fit_what_runs() -> None:
-    own = first(report(dns=["[2001:db8::53]:53"], landing=["[::]:80"]), PLAIN, "redhand", sample=False)
+    own = first(report(dns=["[2001:db8::53]:53"], landing=["[::]:80"]), PLAIN, "redhand", demonstrated=False)
     assert "dig @2001:db8::53 example.com\n" in own
     assert "curl -i -H 'Host: example.com' http://[::1]:80/" in own
-    resolver = first(report(landing=[]), PLAIN, "redhand", sample=True)
+    resolver = first(report(landing=[]), PLAIN, "redhand", demonstrated=True)
     assert "curl" not in resolver
     assert "Landing" not in resolver
-    landing = first(report(dns=[], list=None), PLAIN, "redhand", sample=True)
+    landing = first(report(dns=[], list=None), PLAIN, "redhand", demonstrated=True)
     assert "dig" not in landing
     assert "redhand status" in landing
 

@@ -84,11 +84,11 @@ def test_patience_doubles_to_ten_seconds_and_health_forgives() -> None:
 
 def test_first_screen_when_all_are_ready_and_a_clean_end(tmp_path: Path) -> None:
     async def scenario() -> None:
-        run = Run(tmp_path, [child("worker-0", tmp_path), child("landing", tmp_path, noise=["hello"])], sample=True)
+        run = Run(tmp_path, [child("worker-0", tmp_path), child("landing", tmp_path, noise=["hello"])])
         async with running(run) as task:
             await run.until(run.supervisor.serving.is_set, "serving")
             assert len(run.shown) == 1
-            assert "dig @127.0.0.1 -p 5300 blocked.redhand.example" in run.shown[0]
+            assert "dig @127.0.0.1 -p 5300 example.com" in run.shown[0]
             assert "http://127.0.0.1:8080/" in run.shown[0]
             assert run.said == ["landing: hello"]
             report = status.read(tmp_path, status.MAIN)

@@ -15,7 +15,7 @@ import dns.message
 import dns.query
 import pytest
 
-from blocklists.settings import SAMPLE, BlocklistSettings, FileSource
+from blocklists.settings import BlocklistSettings, FileSource
 from resolver.settings import Upstream
 from tests.resolver.servers import (
     HOST,
@@ -39,6 +39,7 @@ from tests.resolver.servers import (
 from tests.tools import DEADLINE, require
 
 LANDING, LANDING6 = "192.0.2.80", "2001:db8::80"
+SAMPLE = Path(__file__).parents[2] / "blocklists" / "sample"
 
 LARGE = "\n".join(f'large TXT "{number:02} {"x" * 240}"' for number in range(20))
 MIDDLING = "\n".join(f'middling TXT "{number} {"y" * 200}"' for number in range(4))
@@ -99,7 +100,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
                 FileSource(id="own", path="own.txt", format="domains"),
                 FileSource(id="hosts", path="hosts.txt", format="hosts"),
                 FileSource(id="passed", path="passed.txt", format="domains", action="pass"),
-                FileSource(id="sample", path=SAMPLE, format="directives"),
+                FileSource(id="sample", path=str(SAMPLE), format="directives"),
                 *sources,
             )
         ),
