@@ -46,6 +46,7 @@ def to_stderr(process: str = "", form: Form = "text", stream: TextIO | None = No
     handler.addFilter(Limit(handler.handle))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    logging.getLogger("tuf").setLevel(logging.WARNING)  # at each look it would name every key whose holder had no need to sign
     sys.excepthook = _uncaught
     threading.excepthook = lambda raised: _uncaught(raised.exc_type, raised.exc_value or raised.exc_type(), raised.exc_traceback)
 

@@ -57,7 +57,7 @@ class House:
         command = [*self.prefix, sys.executable, "-P", *self.program, self.role, "--config", str(self.directory / "config.yaml")]
         with (self.directory / "log").open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, env={**UNMEASURED, **self.environment}, pass_fds=self.fds)
-        wait_for(lambda: self.report().get("state") == "serving" or self.process.poll() is not None, "it to serve")
+        wait_for(lambda: self.report().get("state") == "serving" or self.process.poll() is not None, "it to serve", 60)
         assert self.process.poll() is None, self.said()
 
     def said(self) -> str:
