@@ -109,10 +109,9 @@ def feed_job(configuration: Configuration, address: str = "") -> FeedJob:
 def feed(configuration: Configuration, demo: sockets.Bound | None) -> Child:
     """The process that follows the feed. Nothing waits for it: the last verified list is in force meanwhile."""
     job = feed_job(configuration, _address(demo) if demo is not None else "")
-    command = ("blocklists.feed.main",)
-    return Child(
-        "feed", command, json.loads(write_feed_job(replace(job, confined=True))), awaited=False, after="demo" if job.demonstration else "", early=True
-    )  # fmt: skip
+    written = json.loads(write_feed_job(replace(job, confined=True)))
+    shown = job.demonstration
+    return Child("feed", ("blocklists.feed.main",), written, awaited=False, after="demo" if shown else "", early=shown)
 
 
 def demo(settings: Settings, bound: sockets.Bound) -> Child:

@@ -47,7 +47,7 @@ def first(report: dict[str, Any], style: Style, program: str, demonstrated: bool
         rows += [("Blocked", blocked(report["list"]))]
         if report.get("demonstration"):
             rows += [("Orders", f"{style.red('DEMONSTRATION')}: {demonstration.WORDS}")]
-            if not demonstrated:
+            if not demonstrated and not (report.get("feed") or {}).get("newest"):  # else they were withdrawn
                 rows += [("", f"They are {style.red('not in force')} yet; what keeps them: {program} status")]
         rows += [("Upstream", "  ".join(report["upstreams"]))]
     rows += [("State", report["state_dir"]), ("Settings", report["settings"])]
