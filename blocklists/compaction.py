@@ -16,7 +16,7 @@ from pathlib import Path
 
 from blocklists import confine, logs, publish, store
 from blocklists.builder import Built, built, report
-from blocklists.errors import StoreError
+from blocklists.errors import REBUILD, StoreError
 from blocklists.job import read_job
 from blocklists.succession import Next, Place, carried, swollen
 from blocklists.version import LAYERS, Layer, entries_of
@@ -29,7 +29,7 @@ def compact(state_dir: Path, keep: int) -> Built:
 
     def compose(previous: store.Version | None) -> Next:
         if previous is None:
-            raise StoreError(f"there is no sound version in {state_dir} to write again; {store.REBUILD}")
+            raise StoreError(f"there is no sound version in {state_dir} to write again; {REBUILD}")
         layers = {layer: Layer(**previous.manifest["layers"][layer]) for layer in LAYERS}
         entries = entries_of([line for layer in LAYERS for line in previous.layer(layer)], layers)
         return Next(entries, carried(previous), not previous.notice and swollen(previous), whole=True)

@@ -5,6 +5,9 @@ One base, one class a culprit. Every message names the thing, the value that was
 
 from __future__ import annotations
 
+REBUILD = "run: redhand blocklist build"
+"""The remedy for what is not sound on disk."""
+
 
 class RedHandError(Exception):
     """Anything Red Hand refuses on purpose."""

@@ -23,7 +23,8 @@ from starlette.types import Receive, Scope, Send
 from blocklists import names, readers, store
 from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
-from blocklists.errors import DiskError, RedHandError
+from blocklists.errors import REBUILD, DiskError, RedHandError
+from blocklists.follower import Follower
 from blocklists.index import Rule
 from landing import host, language, verdict
 from landing.alias import Aliases
@@ -52,7 +53,7 @@ class Site:
     def __init__(self, settings: LandingSettings, state_dir: Path, alarms: Alarms) -> None:
         self._settings = settings
         self._state_dir = state_dir
-        self._follower = store.Follower(state_dir)
+        self._follower = Follower(state_dir)
         self._version: store.Version | None = None
         self._time = Timekeeper(state_dir)
         self._alarms = alarms
@@ -86,7 +87,7 @@ class Site:
                 if str(error) != failed:
                     _log.warning("the landing page keeps the version it has: %s", error)
                     failed = str(error)
-                    self._alarms.sound("list unreadable", f"the landing page keeps the version it has: {error}", store.REBUILD)
+                    self._alarms.sound("list unreadable", f"the landing page keeps the version it has: {error}", REBUILD)
                 pause = RETRY_SECONDS
             if not await self._publish(self._version):
                 pause = RETRY_SECONDS

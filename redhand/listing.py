@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blocklists.store import REBUILD
+from blocklists.errors import REBUILD
 
 DAMAGED = "list damaged"
 

@@ -20,9 +20,10 @@ from typing import Any
 
 from blocklists import readers
 from blocklists.alarms import Alarms
-from blocklists.errors import DiskError, RedHandError
-from blocklists.store import REBUILD, Follower, Version
-from resolver.inotify import Arrivals
+from blocklists.errors import REBUILD, DiskError, RedHandError
+from blocklists.follower import Follower
+from blocklists.inotify import Arrivals
+from blocklists.store import Version
 
 LOOK_SECONDS = 0.2
 """How often a worker looks whether another version is current, by one stat, though nothing was heard of one: not every file system tells."""

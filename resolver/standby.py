@@ -20,7 +20,8 @@ from typing import Any
 
 from blocklists import confine, logs, readers
 from blocklists.errors import RedHandError
-from blocklists.store import Follower, Version
+from blocklists.follower import Follower
+from blocklists.store import Version
 from resolver import channel
 from resolver.gentle import step_back
 

@@ -28,7 +28,8 @@ from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
 from blocklists.endpoints import split_endpoint
 from blocklists.errors import RedHandError
-from blocklists.store import Follower, Version
+from blocklists.follower import Follower
+from blocklists.store import Version
 from blocklists.tell import tell
 from blocklists.turns import take_short_turns
 from resolver import board, channel

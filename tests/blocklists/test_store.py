@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from blocklists import readers, store
+from blocklists import opened, readers, store
 from blocklists.errors import StoreError
+from blocklists.follower import Follower
 from tests.blocklists.lists import AS_OF, House, blocked, documents, key, order
 
 ROOT = Path(__file__).parents[2]
@@ -178,14 +179,14 @@ def test_a_link_or_a_pipe_is_no_file_of_ours(house: House) -> None:
 
 def test_what_was_hashed_is_what_is_mapped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file is replaced by another at the worst moment, between its hash and its mapping: nothing of the other is ever seen."""
-    compare = store._compare
+    compare = opened._compare
 
-    def compare_then_replace(view: memoryview, digest: str, path: Path, rest: store.Rest | None) -> None:
+    def compare_then_replace(view: memoryview, digest: str, path: Path, rest: opened.Rest | None) -> None:
         compare(view, digest, path, rest)
         damage(path, b"\0" * len(view))
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_compare", compare_then_replace)
+        patched.setattr(opened, "_compare", compare_then_replace)
         version = store.open_version(house.state, 2)
     assert blocked(version, *NAMES) == ["one.example", "www.one.example", "two.example", "own.example", "exact.test"]
     with pytest.raises(StoreError, match=r"index\.\w+ is not what was written"):
@@ -221,7 +222,7 @@ def test_a_version_let_go_gives_back_its_mappings_without_the_collector(house: H
 
 
 def test_a_follower_notices_with_one_look(house: House) -> None:
-    follower = store.Follower(house.state)
+    follower = Follower(house.state)
     assert follower.changed()
     assert follower.load().serial == 2
     assert not follower.changed()
@@ -238,7 +239,7 @@ def test_a_follower_notices_with_one_look(house: House) -> None:
 
 
 def test_a_follower_that_could_not_load_says_so_again(tmp_path: Path) -> None:
-    follower = store.Follower(tmp_path)
+    follower = Follower(tmp_path)
     assert follower.changed()
     with pytest.raises(StoreError, match="current is missing"):
         follower.load()

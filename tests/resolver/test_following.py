@@ -16,10 +16,11 @@ import pytest
 
 from blocklists import readers, store
 from blocklists.alarms import Alarms
+from blocklists.follower import Follower
+from blocklists.inotify import Arrivals
 from blocklists.orders import OrderLines
 from resolver import following
 from resolver.following import Following
-from resolver.inotify import Arrivals
 from tests.blocklists.lists import House, blocked
 from tests.blocklists.test_orders import KEEP, Log
 from tests.tools import wait_for
@@ -44,7 +45,7 @@ def test_a_follower_reads_of_a_version_only_what_the_last_one_had_not(house: Hou
         nonlocal pieces
         pieces += 1
 
-    follower = store.Follower(house.state)
+    follower = Follower(house.state)
     first = follower.load(rest)
     of_all, pieces = pieces, 0
     log = Log()
@@ -91,7 +92,7 @@ def test_a_new_version_is_heard_of_and_not_waited_for(house: House, monkeypatch:
     lines = OrderLines(house.state, KEEP)
 
     async def run() -> list[int]:
-        follower = store.Follower(house.state)
+        follower = Follower(house.state)
         come: list[int] = []
         arrived = asyncio.Event()
 
