@@ -20,6 +20,7 @@ import psutil
 from authority.drafts import draft_order
 from authority.packets import Packet
 from blocklists import readers, store
+from blocklists.errors import StoreError
 from tests.authority.cast import Cast, following, found, order
 from tests.authority.feeding import Operator, Server, registered
 from tests.redhand.house import House, house
@@ -225,7 +226,7 @@ def orders(running: House) -> dict[str, Any]:
     """What the version in force says of the log; empty as long as it says nothing."""
     try:
         return manifest(running)["orders"] or {}
-    except store.StoreError:
+    except StoreError:
         return {}
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,8 +122,8 @@ def test_signed_enforced_suspended_and_withdrawn_in_every_worker(tmp_path: Path,
 
 def test_excess_waits_for_a_person_and_no_order_blocks_what_is_guarded(tmp_path: Path, upstream: Scripted) -> None:
     limits = {"names_per_hour": 4, "names_per_day": 100}
-    settings = {"landing": {"operator_url": "https://help.isp.example/"}}
-    with office(tmp_path, limits=limits) as north, resolver(tmp_path, north, upstream, "isp-1", **settings) as running:
+    page = {"operator_url": "https://help.isp.example/"}
+    with office(tmp_path, limits=limits) as north, resolver(tmp_path, north, upstream, "isp-1", landing=page) as running:
         north.order("XX-1", "one.example", "help.isp.example", "two.example")
         north.order("XX-2", "three.example", "four.example")
         caught_up(running, north.order("XX-3", "five.example"))
@@ -134,7 +135,8 @@ def test_excess_waits_for_a_person_and_no_order_blocks_what_is_guarded(tmp_path:
         assert open_to_all(running.port, "help.isp.example")
         (skipped,) = orders(running)["skipped"]
         assert (skipped["id"], skipped["rule"]) == ("XX-1", "guard.refused")
-        shown = wait_for(lambda: (text := command(running, "status").stdout) and "feed orders held" in text and text, "the hold in the status")
+        wait_for(lambda: "feed orders held" in command(running, "status").stdout, "the hold in the status", PATIENCE)
+        shown = command(running, "status").stdout
         assert "XX-2" in shown
         assert "redhand decide release" in shown
         assert "guard.refused" in shown
@@ -237,7 +239,7 @@ def test_all_who_follow_have_the_same_list_and_the_authority_has_their_receipts(
         assert manifest(first)["identity"] == manifest(second)["identity"]
         # The receipt follows once every worker has it, and is kept by the authority.
         for running, name in ((first, "isp-1"), (second, "isp-2")):
-            receipt = wait_for(lambda: _acknowledged(running, size), f"a receipt of {name}", PATIENCE)  # noqa: B023
+            receipt: Receipt = wait_for(lambda: _acknowledged(running, size), f"a receipt of {name}", PATIENCE)  # noqa: B023
             kept = book.kept(Places(north.directory), name, receipt.number)
             assert kept is not None
             assert kept.receipt == receipt
@@ -299,7 +301,7 @@ def test_whatever_is_killed_what_was_published_is_in_force_and_nothing_else(tmp_
             assert open_to_all(running.port, f"n{identity[3:]}.example")
 
 
-def _acknowledged(running: House, size: int) -> Receipt | None:
+def _acknowledged(running: House, size: int) -> Any:
     """The newest receipt, once it is acknowledged and about a log of that size."""
     outbox = Outbox(running.directory / "state")
     if not outbox.numbers() or outbox.pending():
