@@ -5,6 +5,7 @@
 #     -e REDHAND_RESOLVER__UPSTREAMS='[{address: 192.0.2.53}]' redhand
 #
 # Without it the container says so and ends with exit code 2. The container's own resolver configuration gives the upstreams unless they are set.
+# Real orders need -e REDHAND_FEED__URLS='["https://…"]' and REDHAND_FEED__ROOT; without them, and without a settings file, it shows a demonstration.
 # Clients are seen behind the container network's address translation: use --network host where groups or the allow list matter.
 
 FROM python:3.11-slim AS build

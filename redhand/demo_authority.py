@@ -61,7 +61,11 @@ A demonstration authority of Red Hand. Its keys lie in keys/, not encrypted: the
   redhand authority sign withdrawal.json --key DIR/keys/officer-1.pem
   redhand authority publish DIR withdrawal.json
 
-where DIR is this directory. `redhand authority status DIR` says how it stands. To begin anew, stop Red Hand and remove the whole state directory.
+How it stands:
+
+  redhand authority status DIR
+
+To begin anew, stop Red Hand and remove the whole state directory, of which this one is a part.
 """
 
 
@@ -103,9 +107,7 @@ def _make(place: Path, now: int) -> None:
 
 def _renew(place: Path, now: int) -> None:
     """Signs again what has ended or soon will: orders, root and targets. What was withdrawn stays so."""
-    publisher = Publisher(place)
-    present = publisher.present
-    if present is None:
+    if not Places(place).public.is_dir() or (present := (publisher := Publisher(place)).present) is None:
         raise StoreError(f"{place} is no authority that was published; remove {place.parent} to have another demonstration")
     drafted: dict[str, Packet] = {}
     for role, metadata in (("root", present.root), ("targets", present.targets)):

@@ -28,7 +28,7 @@ from blocklists.watch import POLL_SECONDS
 from redhand import screen, status
 from redhand.alarms import SUPERVISOR
 from redhand.beside import beside
-from redhand.children import Child, Keeper, Patience, once
+from redhand.children import LOOPS_AFTER, Child, Keeper, Patience, once
 from redhand.compacting import Compacting
 from redhand.hangs import HANGS_SECONDS, LOOK_SECONDS, Hangs
 from redhand.lending import Lending
@@ -281,7 +281,7 @@ class Supervisor:
         self.serving.set()
         ends = time.monotonic() + DEMONSTRATED_WITHIN
         while not (self.seen.feed or {}).get("newest"):
-            if time.monotonic() >= ends:
+            if time.monotonic() >= ends or any(keeper.child.name == "demo" and keeper.patience.ends >= LOOPS_AFTER for keeper in self.keepers):
                 return False
             await asyncio.sleep(LOOK_AGAIN)
         serial = (status.in_force(self.plan.state_dir) or {}).get("serial", 0)
