@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from authority import ceremony as ceremonies
-from authority import drafts, hardware, keys, packets, publisher, serving, shown, spec
+from authority import drafts, handover, hardware, keys, packets, serving, shown, spec
 from authority import status as states
 from authority.errors import AuthorityError
 from authority.example import EXAMPLE
 from authority.keys import Signer
 from authority.packets import Packet
-from authority.places import STILL, read
+from authority.places import STILL, Places, read
+from authority.publisher import Published, Publisher
 from blocklists.durable import explained, replace
 
 app = typer.Typer(name="authority", no_args_is_help=True, help="Write, sign and publish orders: keys, ceremony, packets, log and metadata.")
@@ -34,6 +35,9 @@ PassphraseFile = Annotated[
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the packet goes.", show_default=False)]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+PIECE = 5000
+"""Entries of the log judged between two words about it: some 3 s."""
 
 
 def _now() -> int:
@@ -193,7 +197,8 @@ def refresh(directory: Directory, as_json: AsJSON = False) -> None:
 
 
 def _publish(directory: Path, found: list[Packet], as_json: bool) -> None:
-    done = publisher.publish(directory, found, _now())
+    Places(directory).require()
+    done = handover.hand_over(directory, found, _say) or _published_here(directory, found)
     if as_json:
         typer.echo(json.dumps(asdict(done), indent=1))
         return
@@ -201,6 +206,21 @@ def _publish(directory: Path, found: list[Packet], as_json: bool) -> None:
         note = " (it was there already)" if each.already else " (operators HOLD it: it goes beyond the policy's limits)" if each.held else ""
         typer.echo(f"{each.id}: entry {each.index} of the log, {each.digest}{note}")
     typer.echo(f"Published: log of {done.size} entries, root {done.root}, targets {done.targets}, timestamp {done.timestamp}")
+
+
+def _published_here(directory: Path, found: list[Packet]) -> Published:
+    """No server runs, so that the log must be read here first, when there is something to block."""
+    made = Publisher(directory)
+    began, first = time.monotonic(), made.unread(found)
+    while made.unread(found) > PIECE:
+        made.read_on(PIECE)
+        left = made.unread(found)
+        _say(f"judging the log: {left} of {first} entries left, about {(time.monotonic() - began) / (first - left) * left:.0f} s")
+    return made.publish(found, _now())
+
+
+def _say(what: str) -> None:
+    typer.echo(what, err=True)
 
 
 @app.command(epilog="Example: redhand authority rotate /srv/authority root --key new.pub.json --key old.pub.json --threshold 2")

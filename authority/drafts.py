@@ -78,7 +78,7 @@ def draft_order(directory: Path, document: Mapping[str, Any]) -> Packet:
     newest: str | None = None
     if "follows" not in document and document.get("action") != "block":
         judge = Judge(present.files, False)
-        judge.catch_up(tree)
+        judge.catch_up_on(tree, ids=[str(document.get("id"))])
         newest = judge.newest(str(document.get("id")))
     made = orders.drafted(document, present.policy.log.origin, newest, present.files)
     kind: Kind = "directive" if made.kind == DIRECTIVE else "review"

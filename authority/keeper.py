@@ -1,7 +1,10 @@
-"""The process that keeps what is published fresh, and puts receipts into the log: `python -m authority.keeper`, started by `authority.serve`.
+"""The process that publishes while the server runs: `python -m authority.keeper`, started by `authority.serve`.
 
-One line of JSON comes on standard input, `{"directory": "…"}`; its end, or SIGTERM, stops it. It speaks to nobody, and may write to the authority's
+It keeps what is published fresh, puts receipts into the log, and publishes what `redhand authority publish` hands over. One line of JSON comes on
+standard input, `{"directory": "…", "socket": 5}`; its end, or SIGTERM, stops it. It speaks to the directory's owner alone, and may write to that
 directory alone. What fails is tried again: the roles have half their time left when it begins.
+
+The log is read when it starts, a piece at a time, so that later an order is judged at once; what lifts does not wait for that.
 """
 
 from __future__ import annotations
@@ -10,12 +13,14 @@ import json
 import logging
 import select
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from authority import batches
+from authority import batches, handover
+from authority.handover import Request
 from authority.places import Places
 from authority.publisher import Publisher
 from blocklists import confine, logs
@@ -25,6 +30,10 @@ from blocklists.log.tree import Tree
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 60.0
 """After a failure."""
+PIECE = 500
+"""Entries judged between two looks at who wants something: about 0.2 s."""
+WORD_SECONDS = 1.0
+"""Between two words to who waits for that."""
 RECEIPTS_SECONDS = 3600
 """How long a receipt may wait for its entry in the log, if nothing else is published."""
 _log = logging.getLogger("authority")
@@ -37,6 +46,40 @@ class Keeper:
         self._directory = directory
         self._publisher: Publisher | None = None
         self._waiting_since: int | None = None
+        self._requests: list[Request] = []
+        self._said = float("-inf")
+
+    def take(self, request: Request) -> None:
+        """Will publish what somebody handed over."""
+        self._requests.append(request)
+
+    def work(self, now: int) -> bool:
+        """Publishes what can be at `now` (unix seconds), and judges a piece of the log; whether some is left to judge. Raises RedHandError."""
+        publisher = self._publisher = self._publisher or Publisher(self._directory)
+        waiting, self._requests = self._requests, []
+        for request in waiting:
+            try:
+                if publisher.unread(request.packets) <= PIECE:
+                    self._publish(publisher, request, now)
+                    continue
+            except RedHandError as error:
+                request.refused(str(error))
+                continue
+            self._requests.append(request)
+        left = publisher.unread()
+        if left:
+            publisher.read_on(PIECE)
+        if self._requests and time.monotonic() - self._said >= WORD_SECONDS:
+            self._said = time.monotonic()
+            for request in self._requests:
+                request.wait(left)
+        return left > PIECE or bool(self._requests)
+
+    def _publish(self, publisher: Publisher, request: Request, now: int) -> None:
+        done = publisher.publish(request.packets, now)
+        request.published(done)
+        for order in done.orders:
+            _log.info("published %s: entry %d", order.id, order.index)
 
     def look(self, now: int) -> bool:
         """Publishes what is due at `now` (unix seconds); whether it did. Raises RedHandError."""
@@ -72,14 +115,29 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keeper = Keeper(Path(job["directory"]))
-    pause = 0.0
-    while not select.select([sys.stdin], [], [], pause)[0]:
-        pause = LOOK_SECONDS
+    with socket.socket(fileno=job["socket"]) as listening:
+        _run(keeper, listening)
+
+
+def _run(keeper: Keeper, listening: socket.socket) -> None:
+    listening.setblocking(False)
+    look_at = work_at = time.monotonic()
+    while True:
+        found = select.select([sys.stdin, listening], [], [], max(0.0, min(look_at, work_at) - time.monotonic()))[0]
+        if sys.stdin in found:
+            return
+        if listening in found and (request := handover.accept(listening)) is not None:
+            keeper.take(request)
+            work_at = time.monotonic()
         try:
-            keeper.look(int(time.time()))
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK_SECONDS
+                keeper.look(int(time.time()))
+            if time.monotonic() >= work_at:
+                work_at = time.monotonic() + (0.0 if keeper.work(int(time.time())) else LOOK_SECONDS)
         except (RedHandError, OSError) as error:
             _log.error("what is published cannot be kept fresh: %s; it is tried again in %g s", error, AGAIN_SECONDS)
-            pause = AGAIN_SECONDS
+            look_at = work_at = time.monotonic() + AGAIN_SECONDS
 
 
 if __name__ == "__main__":

@@ -9,16 +9,16 @@ old ones appears, so that a client meets no gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Root
 
 from authority import batches, metadata, online, orders, packets, repository
 from authority.errors import AuthorityError
-from authority.judge import Judge
+from authority.judge import Judge, lifts
 from authority.keys import KeyInMemory
 from authority.packets import Packet
 from authority.places import STILL, Places
@@ -26,6 +26,7 @@ from authority.plan import Plan, Planner
 from authority.repository import Repository
 from authority.tidying import tidy
 from blocklists.durable import explained, replace
+from blocklists.log import entry as entries
 from blocklists.log.entry import Entry
 from blocklists.log.note import Checkpoint, sign_note
 from blocklists.log.tree import Tree
@@ -81,13 +82,29 @@ class Publisher:
         """
         with self.places.locked():
             self._look()
+            self._check_log()
             return self._publish(packets.merged(found), now)
 
+    def unread(self, found: Sequence[Packet] | None = None) -> int:
+        """How many entries of the log must be judged before these packets can be (None: any): none for those that only lift, or sign anew."""
+        self._look()
+        if self._present is None or (found is not None and not any(_blocks(packet) for packet in found)):
+            return 0
+        return self._tree.size - self._whole(self._present.files, self._present.root).size
+
+    def read_on(self, most: int) -> None:
+        """Judges the next `most` of them. Raises StoreError for damage of the log."""
+        self._look()
+        if self._present is not None:
+            self._whole(self._present.files, self._present.root).catch_up(self._tree, most)
+
     def is_due(self, now: int) -> bool:
-        """Whether half of the timestamp's or another online role's time is over: publish without packets."""
+        """Whether a publication was cut short, or half of an online role's time is over: publish without packets."""
         self._look()
         if self._present is None:
             return False
+        if self._tree.size != self._present.checkpoint.size:
+            return True
         roles: tuple[tuple[Metadata[Any], int], ...] = (
             (self._present.timestamp, metadata.TIMESTAMP_DAYS),
             (self._present.snapshot, metadata.SNAPSHOT_DAYS),
@@ -123,6 +140,17 @@ class Publisher:
                 raise AuthorityError(f"{path} cannot be read ({error.strerror}); check its mode") from None
         return found[0], found[1]
 
+    def _check_log(self) -> None:
+        """Raises AuthorityError when the log does not go on from the checkpoint signed last: what was added now would be a second log."""
+        if self._present is None:
+            return
+        signed = self._present.checkpoint
+        if self._tree.size < signed.size or self._tree.root_at(signed.size) != signed.root:
+            raise AuthorityError(
+                f"the log in {self.places.log} has {self._tree.size} entries and is not the one of {signed.size} that was signed last: was a part of"
+                f" {self.places.directory} put back from a backup? Put the newest log back, from a mirror or an operator; nothing is published"
+            )
+
     # --- deciding
 
     def _publish(self, found: Sequence[Packet], now: int) -> Published:
@@ -135,8 +163,9 @@ class Publisher:
             self._tree.append(fresh)
             self._write(plan, signers, now)
         except BaseException:
-            self._seen, self._judge = (b"", b""), None
+            self._seen = (b"", b"")
             self._tree = Tree(self.places.log)
+            self._forget(plan)
             raise
         tidy(self.places, plan, found)
         assert self._present is not None  # noqa: S101 - it was just written
@@ -153,34 +182,53 @@ class Publisher:
 
     def _judged(self, given: Sequence[Packet], plan: Plan, now: int) -> tuple[list[Logged], list[bytes]]:
         """Places of the orders in the log, and the entries to be added for them."""
-        demonstration = bool(metadata.ours(plan.root.signed).get("demonstration"))
-        if self._judge is None or not self._judge.follows(plan.files, demonstration):
-            self._judge = Judge(plan.files, demonstration, self._judge)
-        self._judge.catch_up(self._tree)
+        judge = self._whole(plan.files, plan.root)
+        if any(_blocks(packet) for packet in given):
+            judge.catch_up(self._tree)
+        elif given and judge.size < self._tree.size:  # what lifts waits for nothing, not even for the log to be read
+            judge = Judge(plan.files, _demonstration(plan.root))
+            read = [orders.read(packet.envelope, "the order") for packet in given]
+            judge.catch_up_on(self._tree, [order.id for order in read], [order.nonce for order in read if order.nonce])
+        now = max(now, self._newest())
         logged: list[Logged] = []
         fresh: list[bytes] = []
         try:
             for packet in given:
                 digest = orders.digest(packet.envelope)
-                if (index := self._judge.index_of(digest)) is not None:
+                if (index := judge.index_of(digest)) is not None:
                     order = orders.read(packet.envelope, "the order")
                     logged.append(Logged(order.id, index, digest, already=index < self._tree.size))
                     continue
                 for result in orders.guard(packet.envelope, plan.files):
                     if result.refusal:
                         raise AuthorityError(f"{result.name}: {result.refusal}")
-                entry = Entry(max(now, self._judge.time), packet.envelope)
-                verdict = self._judge.take(entry)
+                entry = Entry(now, packet.envelope)
+                verdict = judge.take(entry)
                 logged.append(Logged(verdict.id, self._tree.size + len(fresh), digest, verdict.held))
                 fresh.append(entry.encode())
-            batch = batches.unlogged(self.places, self._tree, max(now, self._judge.time))
+            batch = batches.unlogged(self.places, self._tree, now)
             if batch is not None:
-                self._judge.take(batch)
                 fresh.append(batch.encode())
         except BaseException:
-            self._judge = Judge(plan.files, demonstration, self._judge)
+            self._forget(plan)
             raise
         return logged, fresh
+
+    def _forget(self, plan: Plan) -> None:
+        """Begins the judge again when it took what was not logged after all."""
+        if self._judge is not None and self._judge.size > self._tree.size:
+            self._judge = Judge(plan.files, _demonstration(plan.root), self._judge)
+
+    def _whole(self, files: Mapping[str, bytes], root: Metadata[Root]) -> Judge:
+        """The judge of the whole log by these files, as far as it has read."""
+        if self._judge is None or not self._judge.follows(files, _demonstration(root)):
+            self._judge = Judge(files, _demonstration(root), self._judge)
+        return self._judge
+
+    def _newest(self) -> int:
+        """When the log took its last entry, in unix seconds; 0 when it has none."""
+        size = self._tree.size
+        return entries.read(self._tree.entry(size - 1), f"entry {size - 1}").logged_at if size else 0
 
     # --- writing
 
@@ -202,10 +250,11 @@ class Publisher:
         log = signers["log"][0]
         note = sign_note(Checkpoint(plan.policy.log.origin, self._tree.size, self._tree.root, now), log.sign, log.key)
         role = metadata.new_checkpoint_role(self._next("checkpoint"), now, note)
-        snapshot = metadata.new_snapshot(self._next("snapshot"), now, plan.targets.signed.version, role.signed.version)
-        for made, by in ((role, "checkpoint"), (snapshot, "snapshot")):
-            for signer in signers[by]:
-                metadata.add_signature(made, signer)
+        for signer in signers["checkpoint"]:
+            metadata.add_signature(role, signer)
+        snapshot = metadata.new_snapshot(self._next("snapshot"), now, plan.targets, role)
+        for signer in signers["snapshot"]:
+            metadata.add_signature(snapshot, signer)
         snapshot_data = metadata.encode(snapshot)
         version = self._present.timestamp.signed.version + 1 if self._present is not None else 1
         timestamp = metadata.new_timestamp(version, now, snapshot.signed.version, snapshot_data)
@@ -239,6 +288,14 @@ class Publisher:
 def publish(directory: Path, found: Iterable[Packet], now: int) -> Published:
     """As `Publisher.publish`, once."""
     return Publisher(directory).publish(found, now)
+
+
+def _blocks(packet: Packet) -> bool:
+    return packet.kind == "directive" and not lifts(orders.read(packet.envelope, "the order"))
+
+
+def _demonstration(root: Metadata[Root]) -> bool:
+    return bool(metadata.ours(root.signed).get("demonstration"))
 
 
 def _write_once(path: Path, data: bytes) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from authority import handover
 from authority.errors import AuthorityError
 from authority.places import Places
 from blocklists import endpoints
@@ -107,9 +108,9 @@ def serve(directory: Path, listening: socket.socket, say: Callable[[str], None])
     stopped, wake = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(wake, b"."))
-    with listening:
+    with listening, handover.opened(places.directory) as handed:
         front = Child("front", {"directory": str(places.directory), "sockets": [listening.fileno()]}, [listening.fileno()])
-        keeper = Child("keeper", {"directory": str(places.directory)}, [])
+        keeper = Child("keeper", {"directory": str(places.directory), "socket": handed.fileno()}, [handed.fileno()])
         try:
             front.start()
             if not front.ready():
@@ -121,5 +122,6 @@ def serve(directory: Path, listening: socket.socket, say: Callable[[str], None])
                 front.look()
                 keeper.look()
         finally:
+            handover.closed(places.directory)
             keeper.stop()
             front.stop()
