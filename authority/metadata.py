@@ -158,11 +158,16 @@ def new_checkpoint_role(version: int, now: int, note: bytes) -> Metadata[Targets
     return Metadata(Targets(version, None, expiry(now, SNAPSHOT_DAYS), target_files({CHECKPOINT: note})))
 
 
-def new_snapshot(version: int, now: int, targets: int, checkpoint: int) -> Metadata[Snapshot]:
-    """Snapshot metadata that names the versions of targets and of the checkpoint role."""
-    return Metadata(
-        Snapshot(version, None, expiry(now, SNAPSHOT_DAYS), {"targets.json": MetaFile(targets), f"{CHECKPOINT}.json": MetaFile(checkpoint)})
-    )
+def new_snapshot(version: int, now: int, targets: Metadata[Targets], checkpoint: Metadata[Targets]) -> Metadata[Snapshot]:
+    """Snapshot metadata that names targets and the checkpoint role, as signed, with their hashes.
+
+    So the timestamp's hash is over all that one publication says: two of one version that say different things are seen to be two.
+    """
+    found = {
+        f"{name}.json": MetaFile.from_data(each.signed.version, encode(each), ["sha256"])
+        for name, each in (("targets", targets), (CHECKPOINT, checkpoint))
+    }
+    return Metadata(Snapshot(version, None, expiry(now, SNAPSHOT_DAYS), found))
 
 
 def new_timestamp(version: int, now: int, snapshot: int, data: bytes) -> Metadata[Timestamp]:
