@@ -1,7 +1,8 @@
 """The demonstration authority as a process of its own: `python -m redhand.demo`, started by the supervisor with a listening socket already open.
 
-One JSON job comes on standard input, `{"state_dir": "…", "socket": 3, "logs": "text"}`; `{"ready": true}` goes out when the feed is served. It makes
-the authority if there is none, renews what has ended, and then is what `redhand authority serve` is. Nothing that serves clients waits for it.
+One JSON job comes on standard input, `{"state_dir": "…", "socket": 3, "logs": "text"}`; `{"ready": true}` goes out when there is something to serve.
+It makes the authority if there is none, renews what has ended, and then is what `redhand authority serve` is. Nothing that serves clients waits
+for it.
 """
 
 from __future__ import annotations
@@ -39,15 +40,12 @@ def main() -> int:
         with explained(f"writing {place / 'url'}", WHY):
             replace(place / "url", f"http://{demonstration.ADDRESS}:{listening.getsockname()[1]}/".encode())
         confine.drop()  # the two who do the work confine themselves further
-        serve(place, listening, lambda _: _ready())
+        print(json.dumps({"ready": True}), flush=True)  # who asks already waits in the socket, and begins to load meanwhile
+        serve(place, listening, lambda _: None)
     except (RedHandError, OSError) as error:
         logs.say_last(f"there is no demonstration: {error}")
         return 1
     return 0
-
-
-def _ready() -> None:
-    print(json.dumps({"ready": True}), flush=True)
 
 
 if __name__ == "__main__":

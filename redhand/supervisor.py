@@ -52,7 +52,7 @@ BUILD_SLOW = 60.0
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a build that failed (a full disk, another one under way) or found damage is tried again: the first time, and at the longest."""
 
-DEMONSTRATED_WITHIN = 8.0
+DEMONSTRATED_WITHIN = 15.0
 """Seconds that the first screen waits for the demonstration's orders to be in force; everything else serves meanwhile."""
 LOOK_AGAIN = 0.02
 
