@@ -33,6 +33,8 @@ def unlogged(places: Places, tree: Tree, now: int) -> Entry | None:
 
     Raises StoreError for damage of the log.
     """
+    if not directory_of(places).is_dir():
+        return None
     counted = logged(places, tree)
     try:
         leaves = [line.leaf for line in islice(lines(places, counted), MOST)]
@@ -44,7 +46,12 @@ def unlogged(places: Places, tree: Tree, now: int) -> Entry | None:
 
 def waiting(places: Places, tree: Tree) -> int:
     """How many receipts the log does not have yet."""
-    return sum(1 for _ in lines(places, logged(places, tree)))
+    return sum(1 for _ in lines(places, logged(places, tree))) if directory_of(places).is_dir() else 0
+
+
+def positions(tree: Tree, start: int) -> list[int]:
+    """Where the log has such entries, from `start` on. Raises StoreError for damage."""
+    return [index for index, data in enumerate(tree.entries(start, tree.size), start) if data.startswith(_BEGINS)]
 
 
 def logged(places: Places, tree: Tree) -> int:

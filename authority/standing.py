@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
-from authority import receipts, tokens
+from authority import batches, receipts, tokens
 from authority.places import Places
 from blocklists.log.tree import Tree
 from blocklists.receipt import Exempt
@@ -28,7 +29,7 @@ class Standing(NamedTuple):
     taken: int = 0
     """When we took it."""
     behind: int = 0
-    """Entries of the log that it does not have yet."""
+    """Orders and reviews of the log that it does not have yet. It owes no receipt for entries that only say that receipts were taken."""
     ours: bool = True
     """Whether the state of the log that it names is one that our log had."""
     exceptions: tuple[Exempt, ...] = ()
@@ -53,9 +54,13 @@ def standings(places: Places, policy: Policy, tree: Tree) -> list[Standing]:
                 size=made.checkpoint.size,
                 since=made.at,
                 taken=kept.at,
-                behind=max(0, tree.size - made.checkpoint.size),
                 ours=receipts.names_our_log(made, tree),
                 exceptions=made.exceptions,
             )
         found.append(standing)
-    return found
+    sizes = [each.size for each in found if each.number and each.size < tree.size]
+    taken = batches.positions(tree, min(sizes)) if sizes else []
+    return [
+        each._replace(behind=tree.size - each.size - (len(taken) - bisect_left(taken, each.size))) if each.number and each.size < tree.size else each
+        for each in found
+    ]

@@ -134,7 +134,7 @@ def _operator(found: dict[str, Any]) -> Iterator[str]:
     if not found["number"]:
         yield f"{who}: no receipt yet"
         return
-    behind = f"{found['behind']} entries behind" if found["behind"] else "up to date"
+    behind = f"{found['behind']} orders behind" if found["behind"] else "up to date"
     yield f"{who}: log size {found['size']} in force since {_when(found['since'])}, {behind}; receipt {found['number']}"
     if not found["ours"]:
         yield "             it names a state that this log NEVER had: somebody shows it another one; find out who signed that"

@@ -122,6 +122,34 @@ def test_the_status_says_who_has_what_in_force_and_what_not(feed: Feed) -> None:
     assert [each.model_dump() for each in heard.exceptions] == exceptions
 
 
+def test_receipts_that_are_logged_make_nobody_late(tmp_path: Path) -> None:
+    """Or the receipt for a log that grew by receipts alone would call for the next one, without end."""
+    cast, directory = Cast(), tmp_path / "authority"
+    publisher = found(cast, directory)
+    operators = [registered(cast, directory, f"operator-{number}") for number in (1, 2)]
+    publisher.publish([signed(cast, directory, order("XX-1"))], NOW)
+    places = Places(directory)
+
+    def behind() -> list[int]:
+        assert publisher.present is not None
+        return [each.behind for each in standing.standings(places, publisher.present.policy, Tree(places.log))]
+
+    def take(operator: Operator) -> None:
+        assert publisher.present is not None
+        book = Book(places)
+        book.take(operator.receipt(Tree(places.log)), operator.name, publisher.present.policy, lambda: Tree(places.log), NOW)
+        book.close()
+        publisher.publish([], NOW)
+
+    take(operators[0])
+    take(operators[1])
+    assert (Tree(places.log).size, behind()) == (3, [0, 0])
+    publisher.publish([signed(cast, directory, order("XX-2", "two.site.test"))], NOW)
+    assert behind() == [1, 1]
+    take(operators[1])
+    assert (Tree(places.log).size, behind()) == (5, [1, 0])
+
+
 def test_what_is_no_receipt_of_the_sender_is_refused(feed: Feed) -> None:
     operator = newcomer(feed, "operator-7")
     tree = tree_of(feed)
