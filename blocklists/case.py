@@ -28,13 +28,16 @@ class Order:
 
     index: int
     logged_at: int
-    digest: str
+    sha256: bytes
+    """Of its payload."""
     starts: int
     expires: int
     emergency: bool
     """Whether it ends after 72 hours: no reviewer has confirmed it."""
     document: bytes
-    """Canonical JSON without the targets, deflated: tens of thousands of orders are alike in most of their words."""
+    """Canonical JSON without the targets, deflated."""
+    words: bytes
+    """Which it was deflated by: tens of thousands of orders are alike in most of their words."""
     named: tuple[bytes, ...]
     """Its targets: `=` and a key for an exact name, `.` and a key for a subtree."""
     refused: Mapping[bytes, str]
@@ -43,12 +46,17 @@ class Order:
     """Why it is held, if it is."""
 
     @property
+    def digest(self) -> str:
+        return "sha256:" + self.sha256.hex()
+
+    @property
     def ends(self) -> int:
         return min(self.expires, self.starts + orders.EMERGENCY_SECONDS) if self.emergency else self.expires
 
     def basis(self, identity: str, starts: int, ends: int, demonstration: bool) -> Basis:
         """What it puts in force for one stretch of time."""
-        document = json.loads(zlib.decompress(self.document))
+        inflating = zlib.decompressobj(zdict=self.words)
+        document = json.loads(inflating.decompress(self.document))
         document |= {"source": SOURCE, "layer": LAYER, "verified": True, "digest": self.digest, "index": self.index}
         if demonstration:
             document["demonstration"] = True
@@ -56,8 +64,8 @@ class Order:
         return Basis("directive", MODE, identity, starts, ends, LAYER, document, listed)
 
 
-def make_order(directive: Directive, payload: bytes, index: int, logged_at: int, guards: Guards) -> Order:
-    """A block or an amendment as it is kept; each of its targets is judged on its own."""
+def make_order(directive: Directive, payload: bytes, index: int, logged_at: int, guards: Guards, words: bytes = b"") -> Order:
+    """A block or an amendment as it is kept; each of its targets is judged on its own. `words`: those of another order; without, its own are."""
     document = json.loads(payload)
     del document["targets"]
     named: dict[bytes, None] = {}
@@ -68,14 +76,18 @@ def make_order(directive: Directive, payload: bytes, index: int, logged_at: int,
         named[name] = None
         if why := guards.refusal(key, target.match):
             refused[name] = f"{target.fqdn} {why}"
+    text = orders.canonical(document)
+    words = words or text
+    deflating = zlib.compressobj(1, zdict=words)
     return Order(
         index=index,
         logged_at=logged_at,
-        digest="sha256:" + sha256(payload).hexdigest(),
+        sha256=sha256(payload).digest(),
         starts=directive.starts,
         expires=int(directive.expires_at.timestamp()) if directive.expires_at else NEVER,
         emergency=directive.emergency is not None,
-        document=zlib.compress(orders.canonical(document), 1),
+        document=deflating.compress(text) + deflating.flush(),
+        words=words,
         named=tuple(named),
         refused=refused or _NONE,
     )

@@ -104,6 +104,8 @@ class Docket:
         self.cases: dict[str, Case] = {}
         self._guards = Guards(own_names, data.protected, data.suffixes)
         self._rate = Rate()
+        self._words = b""
+        """Of the first order: by which all are kept short."""
         self._time = 0
         self._nonces: set[bytes] = set()
         self._naming = Naming()
@@ -234,7 +236,8 @@ class Docket:
         days = signed.category(category).max_days
         if order.effective_at and order.expires_at and (order.expires_at - order.effective_at).total_seconds() > days * 86_400:
             raise Refused("payload.duration", f"it lasts longer than the {days} days of {category}; shorten it, and renew it when it was reviewed")
-        new = make_order(order, payload, index, at, self._guards)
+        new = make_order(order, payload, index, at, self._guards, self._words)
+        self._words = new.words
         for refusal in new.refused.values():
             self._skip(index, "guard.refused", refusal, order.id)
         fresh = self._naming.fresh(new, at)

@@ -47,9 +47,15 @@ class Lazy:
         """Its bytes. Raises StoreError when they are not those that were written."""
         if not self._verified:
             with self._lock:
-                _compare(self._mapped, self._digest, self._path)
+                _compare(self._mapped, self._digest, self._path, self._release)
                 self._verified = True
         return self._mapped
+
+    def _release(self) -> None:
+        """Gives the pages back that were read: the system keeps them while it has room, and a process that has the lines besides not twice."""
+        mapping = self._mapped.obj
+        if isinstance(mapping, mmap.mmap):
+            mapping.madvise(mmap.MADV_DONTNEED)
 
 
 class Files:

@@ -82,7 +82,8 @@ class OrderLines:
             of_others = set(changed)
             left = [line for line in self._lines if line.reference not in of_others]
             come = [line for identity in changed for line in self._of(state, identity)]
-            self._lines = sorted(left + come, key=attrgetter("place"))
+            # All are directives of one layer, and those of one id come sorted: its text alone is their place, and costs no copy of each basis.
+            self._lines = sorted(left + come, key=attrgetter("reference"))
             return
         for identity in changed:
             first = bisect_left(self._lines, identity, key=attrgetter("reference"))

@@ -21,7 +21,8 @@ class _Window:
         return self._sum
 
     def count(self, at: int, amount: int) -> None:
-        self._counted.append((at, amount))
+        earlier = self._counted.pop()[1] if self._counted and self._counted[-1][0] == at else 0
+        self._counted.append((at, earlier + amount))
         self._sum += amount
 
 

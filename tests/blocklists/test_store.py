@@ -221,6 +221,25 @@ def test_a_version_let_go_gives_back_its_mappings_without_the_collector(house: H
         gc.enable()
 
 
+def test_entries_that_were_verified_are_not_kept_in_memory(house: House) -> None:
+    """Who makes versions has the lines besides, and tens of megabytes must not be there twice."""
+    house.write("own", "".join(f"n{number}.example\n" for number in range(20_000)))
+    house.build()
+    version = store.open_current(house.state)
+    entries = version.directory / store.ENTRIES
+
+    def resident() -> int:
+        _, _, rest = Path("/proc/self/smaps").read_text().partition(f"{entries}\n")
+        return int(rest.partition("Rss:")[2].split()[0])
+
+    assert entries.stat().st_size > 300_000
+    version.verify()
+    assert resident() == 0
+    lines = list(version.lines())
+    assert sum(map(len, lines)) == entries.stat().st_size
+    assert resident() > 300, "and can be read again"
+
+
 def test_a_follower_notices_with_one_look(house: House) -> None:
     follower = Follower(house.state)
     assert follower.changed()
