@@ -17,7 +17,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -211,33 +211,43 @@ def _abandoned(path: Path) -> bool:
 
 
 def prune(state_dir: Path, current: int, keep: int, pinned: Iterable[int]) -> None:
-    """Keeps the current version, pinned ones, those that living readers have in force, and `keep` others. By who holds the lock for publishing.
+    """Keeps the current version, pinned ones, those that living readers have in force, `keep` others, and the last of each of `keep` earlier days.
 
-    Of these, what says the same as a later one goes first, then the oldest: a source that fails now and then makes a version each time, and must not
-    push out every one that an operator could go back to. Raises StoreError.
+    Of the others, what says the same as a later one goes first, then the oldest: a source that fails now and then makes a version each time, and must
+    not push out every one that an operator could go back to. Nor must orders, each of which makes one: therefore the days, which are those (UTC) on
+    which anything came in force. By who holds the lock for publishing. Raises StoreError.
     """
     held = {current, *readers.live(state_dir).values(), *pinned}
     others = [serial for serial in store.serials(state_dir) if serial not in held]
-    surplus = len(others) - keep
-    if surplus <= 0:
+    if len(others) <= keep:
         return
-    repeated = _repeated(state_dir, others, current)
-    goes = [*repeated, *(serial for serial in others if serial not in repeated)][:surplus]
+    known = {serial: _known(state_dir, serial) for serial in (*others, current)}
+    lasts = {day: serial for serial, (identity, day) in known.items() if identity and day < known[current][1]}
+    stays = {lasts[day] for day in sorted(lasts)[-keep:]}
+    repeated = _repeated(known)
+    goes = [serial for serial in (*repeated, *(serial for serial in others if serial not in repeated)) if serial not in stays]
     with durable.explained(f"removing old versions in {state_dir}"):
-        for serial in goes:
+        for serial in goes[: max(0, len(goes) - keep)]:
             _remove(store.versions_dir(state_dir), serial)
 
 
-def _repeated(state_dir: Path, serials: list[int], current: int) -> list[int]:
-    """Those of the serials, oldest first, whose entries are those of a later one or of the current; damaged ones too, which help nobody."""
-    seen: set[str] = set()
+def _known(state_dir: Path, serial: int) -> tuple[str, int]:
+    """A version's identity, and the day since 1970 on which it came in force; an empty one of a damaged version."""
+    try:
+        manifest = store.read_manifest(state_dir, serial)
+    except StoreError:
+        return "", 0
+    return manifest["identity"], manifest["machine"]["built_at"] // 86_400
+
+
+def _repeated(known: Mapping[int, tuple[str, int]]) -> list[int]:
+    """Those of these versions, oldest first, whose entries are those of a later one; damaged ones too, which help nobody. The last is the current."""
+    current, *others = sorted(known, reverse=True)
+    seen = {known[current][0]}
     found = []
-    for serial in (current, *reversed(serials)):
-        try:
-            identity = store.read_manifest(state_dir, serial)["identity"]
-        except StoreError:
-            identity = ""
-        if serial != current and (not identity or identity in seen):
+    for serial in others:
+        identity = known[serial][0]
+        if not identity or identity in seen:
             found.append(serial)
         seen.add(identity)
     return found[::-1]

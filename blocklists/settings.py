@@ -54,7 +54,12 @@ class BlocklistSettings(Section):
     max_bad_share: float = Field(
         default=0.05, ge=0, le=1, description="share of bad records (0 to 1) above which a source is refused whole; a single one is just skipped"
     )
-    keep_versions: int = Field(default=10, ge=2, le=1000, description="how many old versions stay on disk for rollback and diff")
+    keep_versions: int = Field(
+        default=10,
+        ge=2,
+        le=1000,
+        description="old versions that stay on disk for rollback and diff; besides them, of as many earlier days, each one's last",
+    )
 
 
 def _feed_url(value: str) -> str:
@@ -88,9 +93,7 @@ class FeedSettings(Section):
         if DEMONSTRATION in self.urls and len(self.urls) > 1:
             raise ValueError(f"the demonstration ({DEMONSTRATION}) stands alone; leave it or the other addresses out")
         if DEMONSTRATION in self.urls and (given := [name for name in ("root", "token_file", "operator", "receipt_key") if getattr(self, name)]):
-            raise ValueError(
-                f"names the demonstration ({DEMONSTRATION}), which brings its own {', '.join(given)}; remove that, or name a real feed"
-            )
+            raise ValueError(f"names the demonstration ({DEMONSTRATION}), which brings its own {', '.join(given)}; remove that, or name a real feed")
         if self.urls and DEMONSTRATION not in self.urls and not self.root:
             raise ValueError("names a feed and no root file, with which trust begins; get root.json from the authority, check it, and set root")
         return self

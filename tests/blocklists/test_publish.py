@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
-from blocklists import store
+import pytest
+
+from blocklists import store, succession
 from tests.blocklists.lists import House
 
 
@@ -39,3 +43,18 @@ def test_versions_that_differ_go_oldest_first_and_damaged_ones_before_them(tmp_p
         house.write("own", f"n{number}.example\n")
         house.build()
         assert store.serials(house.state) == kept
+
+
+def test_however_often_the_list_changes_one_can_go_back_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four changes a day: the latest three stay, and the last of each of the three days before today, though one of them is said again later."""
+    house = House(tmp_path, keep_versions=3)
+    house.source("own", "domains")
+    noon = int(time.time()) // 86_400 * 86_400 + 43_200
+    number = 0
+    for day in range(5):
+        for hour in range(4):
+            monkeypatch.setattr(succession, "time", SimpleNamespace(time=lambda now=noon + day * 86_400 + hour * 3600: now))
+            number += 1
+            house.write("own", "again.example\n" if number in (12, 18) else f"n{number}.example\n")
+            assert house.build().serial == number
+    assert store.serials(house.state) == [8, 12, 16, 17, 18, 19, 20]
