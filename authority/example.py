@@ -34,7 +34,7 @@ categories:      # grounds for blocking
     texts:               # what visitors are told
       fr: Ce site provoque à des actes de terrorisme ou en fait publiquement l'apologie.
       en: This site provokes acts of terrorism or publicly apologises for them.
-    clocks: {owner_hours: 24, operator_hours: 24, review_hours: 2208, restore_hours: 24}
+    clocks: {owner_hours: 24, operator_hours: 24, review_hours: 2208, grace_hours: 336, restore_hours: 24}
 
 withdraw_threshold: 1    # officers, or the reviewer, who must sign a withdrawal
 limits:                  # names newly blocked; operators hold what goes beyond, until a person releases it

@@ -10,6 +10,7 @@ and never how a later entry is judged.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -35,6 +36,8 @@ RULES = 1
 _Read = TypeVar("_Read")
 _LAST = 1 << 48
 """Later than any log position."""
+SHOWN = 500
+"""Of what is skipped, how many of the latest are named: who keeps the log may fill it, and every version and reader has what is named here."""
 
 
 class Data(NamedTuple):
@@ -69,7 +72,8 @@ class Orders:
     docket: Docket
     as_of: int
     skipped: list[dict[str, Any]]
-    """`index`, `rule`, `why`, and where known `id`, in log order; a target that the guards refuse has a row of its own."""
+    """`index`, `rule`, `why`, and where known `id`, in log order, the latest SHOWN; a target that the guards refuse has a row of its own."""
+    skipped_in_all: int
     held: list[dict[str, Any]]
     """`index`, `id`, `why`, in the order of ids and then of the log."""
     withdrawn: list[str]
@@ -109,7 +113,8 @@ class Docket:
         self._time = 0
         self._nonces: set[bytes] = set()
         self._naming = Naming()
-        self._skipped: list[dict[str, Any]] = []
+        self._skipped: deque[dict[str, Any]] = deque(maxlen=SHOWN)
+        self._skipped_in_all = 0
         self._changed: set[str] = set()
         self._as_of = 0
         self._ending: list[tuple[int, str]] = []
@@ -136,7 +141,7 @@ class Docket:
                 return Verdict(leaf)
             known, signed = quorum(entry.envelope, self.data.policy, index, known)
             if entry.envelope.kind == REVIEW:
-                identity = self._review(entry.envelope.payload, signed, entry.logged_at)
+                identity = self._review(entry.envelope.payload, signed, at)
                 return Verdict(leaf, tuple(known.items()), id=identity)
             order = _legible("payload.form", orders.read, entry.envelope.payload)
             identity = order.id
@@ -200,6 +205,7 @@ class Docket:
             self,
             as_of,
             skipped=list(self._skipped),
+            skipped_in_all=self._skipped_in_all,
             held=[row for case in odd for row in case.held()],
             withdrawn=[case.id for case in odd if case.is_withdrawn(as_of)],
             suspended=[case.id for case in odd if case.is_suspended(as_of) and not case.is_withdrawn(as_of)],
@@ -236,6 +242,9 @@ class Docket:
         days = signed.category(category).max_days
         if order.effective_at and order.expires_at and (order.expires_at - order.effective_at).total_seconds() > days * 86_400:
             raise Refused("payload.duration", f"it lasts longer than the {days} days of {category}; shorten it, and renew it when it was reviewed")
+        grace = signed.category(category).clocks.grace_hours
+        if order.review_due and order.expires_at and (order.expires_at - order.review_due).total_seconds() > grace * 3600:
+            raise Refused("payload.review", f"it ends more than {grace} hours after its review is due; shorten it, and renew it when it was reviewed")
         new = make_order(order, payload, index, at, self._guards, self._words)
         self._words = new.words
         for refusal in new.refused.values():
@@ -293,6 +302,7 @@ class Docket:
 
     def _skip(self, index: int, rule: str, why: str, identity: str) -> None:
         self._skipped.append({"index": index, "rule": rule, "why": why} | ({"id": identity} if identity else {}))
+        self._skipped_in_all += 1
 
 
 def _legible(rule: str, read: Callable[[bytes], _Read], data: bytes) -> _Read:

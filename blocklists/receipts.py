@@ -163,7 +163,8 @@ def write(outbox: Outbox, operator: str, signer: Signer, state: InForce, has_ord
 
 
 def exceptions_of(facts: Mapping[str, Any]) -> tuple[Exempt, ...]:
-    """What the log orders and is not in force here, and why; what does not fit is counted, with a digest over all."""
+    """What the log orders and is not in force here, and why; what does not fit is counted, with a digest over all that the version names."""
+    unnamed = sum(facts.get(f"{name}_in_all", len(facts[name])) - len(facts[name]) for name in ("skipped", "held"))
     found = [_exempt(row.get("id") or f"entry-{row['index']}", _kind(row["rule"]), f"{row['rule']}: {row['why']}") for row in facts["skipped"]]
     found += [_exempt(row["id"], "held", row["why"]) for row in facts["held"]]
     found += [_exempt(each["id"], "suspended", f"{each['by']}: {each['reason']}") for each in _suspended(facts["decisions"])]
@@ -173,10 +174,13 @@ def exceptions_of(facts: Mapping[str, Any]) -> tuple[Exempt, ...]:
     for _, each in rows:
         octets += len(each.model_dump_json().encode())
         if octets > MAX_OCTETS or len(kept) >= MAX_EXCEPTIONS - 1:
-            whole = receipt.digest(strict.write({"exceptions": [each.model_dump(mode="json") for _, each in rows]}))
-            return (*kept, _exempt(MORE, each.what, f"{len(rows) - len(kept)} more of {len(rows)}, all of them {whole}"))
+            break
         kept.append(each)
-    return tuple(kept)
+    if len(kept) == len(rows) and not unnamed:
+        return tuple(kept)
+    whole = receipt.digest(strict.write({"exceptions": [each.model_dump(mode="json") for _, each in rows]}))
+    what = rows[min(len(kept), len(rows) - 1)][1].what
+    return (*kept, _exempt(MORE, what, f"{len(rows) - len(kept) + unnamed} more of {len(rows) + unnamed}, those named {whole}"))
 
 
 def _kind(rule: str) -> str:

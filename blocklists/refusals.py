@@ -12,6 +12,7 @@ RULES = {
     "payload.form": "what was signed is not in its one form, or a field is missing or impossible",
     "payload.category": "the policy has no such category at its log position",
     "payload.duration": "it would last longer than its category may",
+    "payload.review": "it would last longer after its review is due than its category allows",
     "replay.origin": "it was signed for another log",
     "replay.nonce": "its nonce was used before: it is a copy, or made with a bad source of randomness",
     "replay.id": "its id blocks already, and an id blocks once",

@@ -69,6 +69,8 @@ class Clocks(Part):
     owner_hours: Annotated[int, Field(ge=0, le=8784)] = 24
     operator_hours: Annotated[int, Field(ge=0, le=8784)] = 24
     review_hours: Annotated[int, Field(ge=1, le=87_840)] = 24 * 92
+    grace_hours: Annotated[int, Field(ge=0, le=8784)] = 24 * 14
+    """By how much an order may outlast the day on which its review is due: one that nobody reviewed ends by itself."""
     restore_hours: Annotated[int, Field(ge=0, le=8784)] = 24
 
 

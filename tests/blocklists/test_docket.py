@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocklists import directive, names
-from blocklists.docket import Data, Docket, Verdict
+from blocklists.docket import SHOWN, Data, Docket, Verdict
 from blocklists.log.entry import Entry, read
 from blocklists.refusals import RULES
 from blocklists.sources import Basis
@@ -73,6 +73,8 @@ ROWS = [
     Row("a category that is not", [logged(block(category="spying"))], ["payload.category"]),
     Row("longer than the category lasts", [logged(block(expires_at=when(366.01)))], ["payload.duration"]),
     Row("as long as the category lasts", [logged(block(expires_at=when(366)))], [""], "site.example"),
+    Row("longer than a grace after its review", [logged(block(review_due=when(50), expires_at=when(64.01)))], ["payload.review"]),
+    Row("as long as the grace after its review", [logged(block(review_due=when(50), expires_at=when(64)))], [""], "site.example"),
     Row("a key compromised before", [logged(A)], ["signature.compromised"], policy={"compromised": [compromised("n2", 0)]}),
     Row("a key compromised later", [logged(A)], [""], ".site.example", {"compromised": [compromised("n2", 1)]}),
     Row("enough without the compromised key", [logged(A, ("n1", "n2", "n3"))], [""], ".site.example", {"compromised": [compromised("n2", 0)]}),
@@ -137,6 +139,12 @@ ROWS = [
     Row("one that the reviewer confirmed", [logged(EMERGENCY), logged(reviewed(EMERGENCY), ("r1",), 2)], ["", ""], ".site.example"),
     Row("one that officers confirmed", [logged(EMERGENCY), logged(reviewed(EMERGENCY), ("n1", "n2"), 2)], ["", "signature.reviewer"]),
     Row("one confirmed too late", [logged(EMERGENCY), logged(reviewed(EMERGENCY), ("r1",), 3)], ["", "order.over"]),
+    Row(
+        "one confirmed too late, and dated back",
+        [logged(EMERGENCY), logged(block("XX-2", "late.example"), day=4), logged(reviewed(EMERGENCY), ("r1",), 2)],
+        ["", "", "order.over"],
+        "late.example",
+    ),
     Row("one that a review only speaks of", [logged(EMERGENCY), logged(reviewed(EMERGENCY, "recommend_withdrawal"), ("r1",), 2)], ["", ""]),
     Row("a review of what is not an emergency", [logged(A), logged(reviewed(A), ("r1",))], ["", "order.over"], ".site.example"),
     Row("a review of another digest", [logged(A), logged(reviewed(A, follows=digest(SOUTH)), ("r1",))], ["", "replay.follows"], ".site.example"),
@@ -203,6 +211,15 @@ def test_a_second_docket_given_the_verdicts_says_the_same(row: Row) -> None:
     states = [each.state(START) for each in (one, two)]
     assert states[0].bases == states[1].bases
     assert states[0].skipped == states[1].skipped
+
+
+def test_a_log_that_is_filled_with_what_is_none_fills_no_version() -> None:
+    found = docket()
+    for index in range(SHOWN + 7):
+        found.take(index, b"{}")
+    state = found.state(START)
+    assert [row["index"] for row in state.skipped] == list(range(7, SHOWN + 7))
+    assert state.skipped_in_all == SHOWN + 7
 
 
 def test_a_basis_says_which_order_where_in_the_log() -> None:

@@ -56,7 +56,7 @@ def epoch(begins: int = 0, **fields: Any) -> dict[str, Any]:
         for name in names
     }
     officers["r1"] = {"role": "reviewer", "person": "person r1", "key": public("r1")}
-    clocks = {"owner_hours": 24, "operator_hours": 24, "review_hours": 2208, "restore_hours": 24}
+    clocks = {"owner_hours": 24, "operator_hours": 24, "review_hours": 2208, "grace_hours": 336, "restore_hours": 24}
     texts = {"en": "An example."}
     return {
         "begins": begins,
