@@ -58,17 +58,19 @@ def add(state_dir: Path, decision: Decision) -> int:
 
 def read(state_dir: Path) -> list[Decision]:
     """All decisions so far, in order. Raises StoreError naming a file that is not what was written, and DiskError."""
-    directory = state_dir / DIRECTORY
-    found = []
-    for number in numbered.numbers(directory):
-        path = numbered.path_of(directory, number)
-        try:
-            found.append(_valid(strict.read(path.read_bytes(), str(path), MAX_OCTETS), str(path)))
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read ({error.strerror}); mend its owner or mode") from None
-        except BadDocument as error:
-            raise StoreError(f"{error}; put the file back from a backup, or decide again and remove it") from None
-    return found
+    return [read_one(state_dir, number) for number in numbered.numbers(state_dir / DIRECTORY)]
+
+
+def read_one(state_dir: Path, number: int) -> Decision:
+    """One decision. Raises StoreError when its file is not what was written."""
+    path = numbered.path_of(state_dir / DIRECTORY, number)
+    try:
+        with path.open("rb") as file:
+            return _valid(strict.read(file.read(MAX_OCTETS + 1), str(path), MAX_OCTETS), str(path))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); mend its owner or mode") from None
+    except BadDocument as error:
+        raise StoreError(f"{error}; put the file back from a backup, or decide again and remove it") from None
 
 
 def _valid(document: dict[str, Any], what: str) -> Decision:

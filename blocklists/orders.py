@@ -111,7 +111,7 @@ class OrderLines:
             raise StoreError(f"{self._place.alarms[0]}; the orders follow once that is done")
         as_of = state.as_of
         before = carried(previous)
-        lifts = Lifts.of(before).withdraw(state.withdrawn)
+        lifts = Lifts.of(before).without(_lapsed(before["orders"], facts)).withdraw(state.withdrawn)
         orders = standing(self._lines, lifts, as_of)
         pinned, self._alarms = pin_of(self._state_dir, previous)
         waiting = 0
@@ -151,6 +151,16 @@ def due(state_dir: Path) -> bool:
         return bool(manifest["waiting"]) and store.read_pin(state_dir) is None
     except StoreError:
         return False
+
+
+def _lapsed(before: dict[str, Any] | None, facts: dict[str, Any]) -> frozenset[str]:
+    """Ids withdrawn by an earlier policy, and not by this one, which says that who withdrew them was a thief: they stand again, for everybody alike.
+
+    Under one policy what was withdrawn stays so, whatever a feed has heard of; and so does what a transcription or a file by hand withdrew.
+    """
+    if before is None or before.get("policy") == facts.get("policy"):
+        return frozenset()
+    return frozenset(before.get("withdrawn", ())).difference(facts.get("withdrawn", ()))
 
 
 def _settled(facts: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -39,6 +39,10 @@ class Lifts:
         """With these withdrawn."""
         return replace(self, withdrawn=self.withdrawn.union(identifiers))
 
+    def without(self, identifiers: Iterable[str]) -> Lifts:
+        """With these withdrawals taken back."""
+        return replace(self, withdrawn=self.withdrawn.difference(identifiers))
+
     def suspend(self, identifier: str, starts: int, ends: int) -> Lifts:
         """With this stretch suspended."""
         return replace(self, suspended={**self.suspended, identifier: [*self.suspended.get(identifier, ()), (starts, ends)]})

@@ -9,13 +9,15 @@ found wrong is an alarm and changes nothing. Entries are judged by the docket; n
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from blocklists.agreed import Timekeeper
-from blocklists.docket import RULES, Orders
+from blocklists.docket import RULES, SHOWN, Orders
 from blocklists.errors import BadDocument, BadName, ConfigurationError, StoreError
 from blocklists.feed import judging, metadata
 from blocklists.feed.faults import Distrusted, Fault, Forked, Lagging, Refused, RolledBack
@@ -25,6 +27,7 @@ from blocklists.feed.judging import ByHand, Judge
 from blocklists.feed.metadata import Announced
 from blocklists.feed.mirrored import MirroredLog, Progress, forked
 from blocklists.feed.trusted import MARK, ROOT, Believed, Trusted, understand
+from blocklists.finding import when
 from blocklists.log.tree import Tree
 from blocklists.names import clip
 from blocklists.trust import lint
@@ -32,7 +35,11 @@ from blocklists.trust.policy import check_follows
 
 LOCK_SECONDS = 30.0
 """How long another process that looks at the feed is waited for."""
-SHOWN = 5
+TURN_SECONDS = 120.0
+"""How long one mirror of several may take in all: one that answers each request just in time must not keep the others' news from us."""
+AHEAD_SECONDS = 86_400
+"""By how much the log's clock may be ahead of ours: a rate over logged time means nothing to who may date what it signs as it likes."""
+TOLD = 5
 """Orders that an alarm names."""
 
 NEWEST, STALE, REFUSED = 0, 3, 4
@@ -94,11 +101,17 @@ class Sync:
         """What a person must know of what is believed, whatever a look comes to."""
 
     def look(self, hinted: str = "") -> Outcome:
-        """Asks the mirrors, `hinted` first, and puts in force what verifies. Raises StoreError and Busy; what was in force stays."""
-        with self._trusted.locked(LOCK_SECONDS):
-            tree = self._open()
+        """Asks the mirrors, `hinted` first, and puts in force what verifies. Raises StoreError and Busy; what was in force stays.
+
+        While mirrors are waited for, another process may `settle`: what an operator decides waits for none of them.
+        """
+        with self._trusted.fetching(LOCK_SECONDS):
+            with self._trusted.locked(LOCK_SECONDS):
+                tree = self._open()
             outcome = Outcome()
+            several = len(self._job.settings.urls) > 1
             for url in self._in_turn(hinted):
+                self._client.until = time.monotonic() + TURN_SECONDS if several else math.inf
                 try:
                     outcome.news = self._accept(url, tree)
                 except Fault as fault:
@@ -109,13 +122,19 @@ class Sync:
                     outcome.url = url
                     break
             if outcome.news or self._stamp != self._now_stamped():
-                self._settle(tree)
+                with self._trusted.locked(LOCK_SECONDS):
+                    self._settle(tree)
             return outcome
 
     def settle(self) -> None:
         """Puts in force what is believed already, and what was decided or lifted by hand. Raises StoreError and Busy."""
         with self._trusted.locked(LOCK_SECONDS):
             self._settle(self._open())
+
+    @property
+    def dockets(self) -> int:
+        """How many times all orders were judged from the first entry on: what that leaves in memory is large, and stays."""
+        return self._judge.made
 
     def stirred(self) -> bool:
         """Whether another process has believed more, or somebody decided or lifted something by hand: a few stat calls."""
@@ -148,12 +167,13 @@ class Sync:
         new = understand(found.targets, found.demonstration, self.believed)
         self._check_whose(url, found, new)
         if self.believed is None or new.digest() != self.believed.digest() or found.offline_changed:
-            self._check_offline(found, new, tree)
+            self._check_offline(found, new)
         log = MirroredLog(url, self._client, new.checkpoint)
         self._check_log(url, found, log, tree)
         log.bring(tree, self._progress)
         mark = json.dumps({"demonstration": new.demonstration, "origin": found.origin}).encode()
-        self._trusted.commit(self._trusted.differing({**found.targets, **found.files, MARK: mark, ROOT: self._bootstrap}))
+        with self._trusted.locked(LOCK_SECONDS):
+            self._trusted.commit(self._trusted.differing({**found.targets, **found.files, MARK: mark, ROOT: self._bootstrap}))
         before, self.believed = self.believed, new
         return before is None or new.checkpoint.size > before.checkpoint.size or new.digest() != before.digest()
 
@@ -170,11 +190,12 @@ class Sync:
         if found.origin != origin:
             raise Refused(f"{url}: its root is for the log {clip(found.origin)}, and its policy for {clip(origin)}", _TELL)
 
-    def _check_offline(self, found: Announced, new: Believed, tree: Tree) -> None:
+    def _check_offline(self, found: Announced, new: Believed) -> None:
         """What was signed offline can be judged by, and does not rewrite the past. Raises BadDocument."""
         lint.check(*found.offline, new.policy)
         if self.believed is not None:
-            check_follows(new.policy, self.believed.policy, tree.size)
+            # Our copy may have more entries, of a fetch that was cut short: nothing was judged by those yet.
+            check_follows(new.policy, self.believed.policy, self.believed.checkpoint.size)
         try:
             judging.make(new, self._job.own_names)
         except (BadName, ValueError) as error:
@@ -183,6 +204,11 @@ class Sync:
     def _check_log(self, url: str, found: Announced, log: MirroredLog, tree: Tree) -> None:
         """The checkpoint continues our copy, and both continue what was pinned offline."""
         size = log.checkpoint.size
+        if log.checkpoint.time > max(self._clock.now(), int(time.time())) + AHEAD_SECONDS:  # whichever of our clocks is right
+            raise Refused(
+                f"{url} gives a log that says it was signed at {when(log.checkpoint.time)}, more than a day from now",
+                "see that this machine's clock is right; if it is, " + _TELL,
+            )
         if self.believed is not None and size < (before := self.believed.checkpoint.size):
             raise RolledBack(f"{url} gives a log of {size} entries, and one of {before} was signed before", _TELL)
         if size <= tree.size and tree.root_at(size) != log.checkpoint.root:
@@ -251,7 +277,10 @@ def _facts(believed: Believed, state: Orders, by_hand: ByHand) -> dict[str, Any]
         "as_of": state.as_of,
         "rules": RULES,
         "skipped": state.skipped,
-        "held": state.held,
+        "skipped_in_all": state.skipped_in_all,
+        "held": state.held[:SHOWN],
+        "held_in_all": len(state.held),
+        "withdrawn": state.withdrawn,
         "decisions": by_hand.decisions,
         "lifted": by_hand.lifted,
         "demonstration": believed.demonstration,
@@ -261,20 +290,20 @@ def _facts(believed: Believed, state: Orders, by_hand: ByHand) -> dict[str, Any]
 def _alarms(state: Orders, by_hand: ByHand) -> dict[str, tuple[str, str]]:
     found = {}
     if state.skipped:
-        shown = "; ".join(f"entry {row['index']}{' of ' + row['id'] if row.get('id') else ''}: {row['rule']}" for row in state.skipped[-SHOWN:])
+        shown = "; ".join(f"entry {row['index']}{' of ' + row['id'] if row.get('id') else ''}: {row['rule']}" for row in state.skipped[-TOLD:])
         found["feed entries skipped"] = (
-            f"{len(state.skipped)} entries or names of the log are not in force, by rules that hold for everybody; the latest: {shown}",
+            f"{state.skipped_in_all} entries or names of the log are not in force, by rules that hold for everybody; the latest: {shown}",
             "the authority must mend and log them again; the rules are in the operator's guide",
         )
     if state.held:
-        shown = "; ".join(f"{row['id']}: {row['why']}" for row in state.held[:SHOWN])
+        shown = "; ".join(f"{row['id']}: {row['why']}" for row in state.held[:TOLD])
         found["feed orders held"] = (
             f"{len(state.held)} orders wait for a person here: {shown}",
             "ask the authority whether they are meant, then: redhand decide release ID",
         )
     if by_hand.refused:
         found["feed files refused"] = (
-            f"{len(by_hand.refused)} files put here by hand have no effect: {'; '.join(by_hand.refused[:SHOWN])}",
+            f"{len(by_hand.refused)} files put here by hand have no effect: {'; '.join(by_hand.refused[:TOLD])}",
             "mend or remove them",
         )
     return found

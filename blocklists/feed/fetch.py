@@ -6,6 +6,7 @@ drip. (Looking up the server's name comes before and has the system's own limits
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import ssl
@@ -71,6 +72,8 @@ class Client:
         self._silent = silent
         self._open: dict[tuple[str, str, int], _Cuttable] = {}
         self._known: dict[str, tuple[str, bytes]] = {}
+        self.until = math.inf
+        """When, by the monotonic clock, requests end that have not ended by then, and none begins any more."""
         self._tls = ssl.create_default_context()
 
     def get(self, url: str, most: int, *, start: int = 0, authorized: bool = False, seconds: float = SECONDS) -> bytes:
@@ -90,6 +93,9 @@ class Client:
         if known is not None:
             headers["If-None-Match"] = known[0]
         connection = self._connection(url)
+        seconds = min(seconds, self.until - time.monotonic())
+        if seconds <= 0:
+            raise Away(f"{url} was not asked for: what came before took all the time this server may take", _REACH)
         ends = time.monotonic() + seconds
         with _translated(url, seconds, ends), _deadline(connection, ends):
             response = _answer(connection, url, headers, ends)
@@ -220,7 +226,7 @@ def _translated(url: str, seconds: float, ends: float) -> Iterator[None]:
         raise
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         if time.monotonic() >= ends:
-            raise Away(f"{url} did not come whole within {seconds:g} s", _REACH) from None
+            raise Away(f"{url} did not come whole within {seconds:.3g} s", _REACH) from None
         reason = str(error) if not isinstance(error, HTTPException) else repr(error)
         raise Away(f"{url} cannot be fetched ({clip(reason)})", _REACH) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import time
@@ -148,6 +149,7 @@ def _begun(job: FeedJob, publish: Publish, told: Told) -> Sync:
 def attempt(following: Sync, told: Told, hinted: str | None) -> float:
     """One look, or with None one settling of what is here; seconds after which to try again when our own disk failed, else 0."""
     outcome, disk = None, {}
+    dockets = following.dockets
     try:
         if hinted is None:
             following.settle()
@@ -161,6 +163,10 @@ def attempt(following: Sync, told: Told, hinted: str | None) -> float:
         disk["feed disk"] = (error.what, error.remedy + "; it is tried again by itself")
     except StoreError as error:
         disk["feed state"] = (str(error), "it is tried again by itself")
+    if following.dockets != dockets:
+        # Hundreds of thousands of objects that stay: no later collection may go through them while an order or a withdrawal waits.
+        gc.collect()
+        gc.freeze()
     told.looked(outcome, following, disk)
     return RETRY_SECONDS if disk else 0.0
 

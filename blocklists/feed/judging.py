@@ -6,23 +6,26 @@ state_dir/decisions/<number>.json    the operator's own: {"at", "by", "id", "rea
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from blocklists import decisions, numbered
 from blocklists.docket import Data, Docket, Verdict
-from blocklists.errors import BadDocument
+from blocklists.errors import BadDocument, StoreError
 from blocklists.feed.mirrored import Progress
 from blocklists.feed.trusted import Believed
 from blocklists.feed.verdicts import Verdicts
 from blocklists.guards import read_suffixes
 from blocklists.log.tree import Tree
+from blocklists.names import visible
 from blocklists.trust import envelope
 
-LIFTS, DECISIONS = "lifts", "decisions"
+LIFTS, DECISIONS = "lifts", decisions.DIRECTORY
+WAITS = "order.unknown"
+"""The rule by which a lift waits for the log to bring its order; it is judged again then."""
 PIN = "pin"
 TOLD_EVERY = 500
 """Entries between two words of progress."""
@@ -55,6 +58,8 @@ class Judge:
         self._docket: Docket | None = None
         self._judges_by = ""
         self._verdicts: Verdicts | None = None
+        self.made = 0
+        """How many dockets there were so far."""
         self._lifted: dict[str, Verdict] = {}
         """What the docket said of an envelope, by the digest of each that it was given."""
 
@@ -66,6 +71,7 @@ class Judge:
             self._docket, self._judges_by = make(believed, self._own_names), judges_by
             self._verdicts = Verdicts(tree.directory)
             self._lifted = {}
+            self.made += 1
         found, kept = self._docket, self._verdicts
         try:
             for index, data in enumerate(tree.entries(found.size, end), found.size):
@@ -82,26 +88,25 @@ class Judge:
         found = ByHand(stamp(state_dir))
         for path in sorted((state_dir / LIFTS).glob("*.json")):
             try:
-                data = path.read_bytes()
+                with path.open("rb") as file:
+                    data = file.read(envelope.MAX_OCTETS + 1)
                 digest = sha256(data).hexdigest()
-                if digest not in self._lifted:
-                    self._lifted[digest] = held.lift(envelope.read(data, path.name))
+                known = self._lifted.get(digest)
+                if known is None or (known.rule == WAITS and known.id in held.cases):
+                    self._lifted[digest] = held.lift(envelope.read(data, visible(path.name)))
             except (OSError, BadDocument) as error:
-                found.refused.append(f"{path.name}: {error}")
+                found.refused.append(f"{visible(path.name)}: {error}")
                 continue
             verdict = self._lifted[digest]
-            waits = verdict.rule == "order.unknown"  # for the log to bring its order, and then takes effect by itself
-            if verdict.rule and not waits:
-                found.refused.append(f"{path.name}: {verdict.why}")
-            elif not waits or verdict.id in held.cases:
+            if not verdict.rule:
                 found.lifted.append(digest)
-        numbered = [path for path in (state_dir / DECISIONS).glob("*.json") if path.stem.isdecimal()]
-        for path in sorted(numbered, key=lambda path: int(path.stem)):
+            elif verdict.rule != WAITS:
+                found.refused.append(f"{visible(path.name)}: {verdict.why}")
+        for number in numbered.numbers(state_dir / DECISIONS):
             try:
-                decision = json.loads(path.read_bytes())
-                found.decisions.append({"at": int(decision["at"]), **{name: str(decision[name]) for name in ("by", "id", "reason", "what")}})
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                found.refused.append(f"{DECISIONS}/{path.name} is no decision ({error!r})")
+                found.decisions.append(decisions.read_one(state_dir, number).document())
+            except StoreError as error:
+                found.refused.append(str(error))
         held.decide(found.decisions)
         return found
 

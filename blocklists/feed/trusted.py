@@ -3,7 +3,8 @@
     state_dir/trust/policy.json · protected.json · suffixes.dat · checkpoint · metadata/ · root.json (where trust began) · lock · journal
 
 They change together or not at all: what is new goes into `journal`, one file put there by a rename; only then are the files themselves replaced. Who
-is killed in between completes it at the next start. One process at a time changes them: who holds `lock`.
+is killed in between completes it at the next start. One process at a time changes them: who holds `lock`, which is never held while a server is
+waited for. One process at a time asks servers, and adds to the copy of the log: who holds `fetching`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import base64
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from blocklists import durable
 from blocklists.errors import BadDocument, Busy, StoreError
-from blocklists.feed.metadata import CHECKPOINT, POLICY, PROTECTED, SUFFIXES
+from blocklists.feed.metadata import CHECKPOINT, DIRECTORY, POLICY, PROTECTED, SUFFIXES
 from blocklists.log.note import Checkpoint, verify_note
 from blocklists.trust import policy, strict
 from blocklists.trust.policy import Policy
@@ -31,6 +33,7 @@ ROOT = "root.json"
 MARK = "authority"
 """Whose: `{"demonstration": bool, "origin": text}`."""
 _LOOK_SECONDS = 0.02
+_METADATA = re.compile(rf"{DIRECTORY}/(?:root_history/)?[A-Za-z0-9_-][A-Za-z0-9._%-]*\.json")
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,17 @@ class Trusted:
     def __init__(self, state_dir: Path) -> None:
         self.directory = state_dir / "trust"
 
+    def locked(self, wait_seconds: float = 0.0) -> AbstractContextManager[None]:
+        """The one process that changes what is believed. Raises Busy when another does for longer than `wait_seconds`, and DiskError."""
+        return self._alone("lock", wait_seconds)
+
+    def fetching(self, wait_seconds: float = 0.0) -> AbstractContextManager[None]:
+        """The one process that asks servers, and adds to the copy of the log. Raises as `locked`; taken before it."""
+        return self._alone("fetching", wait_seconds)
+
     @contextmanager
-    def locked(self, wait_seconds: float = 0.0) -> Iterator[None]:
-        """The one process that changes it and the copy of the log. Raises Busy when another does for longer than `wait_seconds`, and DiskError."""
-        path = self.directory / "lock"
+    def _alone(self, name: str, wait_seconds: float) -> Iterator[None]:
+        path = self.directory / name
         with durable.explained(f"preparing {self.directory}"):
             self.directory.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -94,7 +104,7 @@ class Trusted:
                     break
                 except BlockingIOError:
                     if time.monotonic() >= deadline:
-                        raise Busy(f"{path} is held: another process fetches the feed; wait for it, or stop it") from None
+                        raise Busy(f"{path} is held: another process follows the feed; wait for it, or stop it") from None
                 time.sleep(_LOOK_SECONDS)
             yield
         finally:
@@ -147,16 +157,25 @@ class Trusted:
     def spread(self) -> None:
         """Puts what was committed in its places. Raises DiskError, and is completed the next time."""
         journal = self.directory / JOURNAL
-        try:
-            files = json.loads(journal.read_bytes())
-        except FileNotFoundError:
-            return
-        except ValueError:  # not ours: ours is whole or not there
-            files = {}
+        with durable.explained(f"reading {journal}"):
+            try:
+                files = _in_journal(journal.read_bytes())
+            except FileNotFoundError:
+                return
         with durable.explained(f"writing in {self.directory}", "it is completed by itself"):
             for name, data in files.items():
                 path = self.directory / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                durable.replace(path, base64.b64decode(data))
+                durable.replace(path, data)
             journal.unlink()
             durable.sync_directory(self.directory)
+
+
+def _in_journal(data: bytes) -> dict[str, bytes]:
+    """Content by path, of a journal of ours; nothing of another file: ours is whole or not there, and names nothing outside its directory."""
+    try:
+        found = {str(name): base64.b64decode(content, validate=True) for name, content in json.loads(data).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+    known = (CHECKPOINT, POLICY, PROTECTED, SUFFIXES, MARK, ROOT)
+    return found if all(name in known or _METADATA.fullmatch(name) for name in found) else {}

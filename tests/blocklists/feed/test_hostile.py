@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from blocklists.feed import fetch
+from blocklists import store, sync
+from blocklists.feed import fetch, mirrored
+from blocklists.log.entry import Entry
 from blocklists.log.note import Checkpoint, sign_note
 from blocklists.sync import REFUSED, STALE
 from tests.blocklists.feed.authority import DAY, Authority, order, tampered, withdrawal
@@ -465,6 +467,76 @@ def test_an_entry_dated_after_the_checkpoint(authority: Authority, settled: Oper
     authority.entries, authority.leaves = later.entries, later.leaves
     with news(authority):
         check_recovers(settled)
+
+
+def test_a_new_epoch_whose_entries_came_only_in_part_before(
+    authority: Authority, mirror: Mirror, settled: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries of the new epoch stand in our copy already, and nothing was judged by them: the policy does not rewrite the past."""
+    monkeypatch.setattr(mirrored, "PIECE_ENTRIES", 256)
+    document = json.loads(authority.policy.encode())
+    document["epochs"].append({**document["epochs"][0], "begins": len(authority.entries), "withdraw_threshold": 2})
+    authority.policy = type(authority.policy).model_validate(document)
+    authority.sign_offline()
+    authority.append(*(Entry(int(time.time()), None, f"sha256:{number:064x}", 1).encode() for number in range(300)))
+    mirror.fault = only("log/tile/entries/001", cut)
+    with news(authority):
+        check_stands(settled, "away", STALE)
+    assert settled.progress[-1][1] == 256
+    mirror.fault = None
+    check_recovers(settled)
+
+
+def test_a_withdrawal_by_a_stolen_key(tmp_path: Path, authority: Authority, settled: Operator) -> None:
+    """Once the authority says so, the order stands again, and alike for who was there when it was withdrawn and for who comes later."""
+    authority.log(withdrawal(FIRST), ["n1"])
+    authority.publish()
+    settled.look()
+    assert settled.blocked() == set()
+    document = json.loads(authority.policy.encode())
+    document["compromised"] = [{"keyid": office.key("n1").keyid, "since": 1}]
+    authority.policy = type(authority.policy).model_validate(document)
+    authority.sign_offline()
+    authority.publish()
+    settled.restart()
+    settled.look()
+    newcomer = Operator(tmp_path / "newcomer", authority.root_json(), *settled.job.settings.urls)
+    newcomer.look()
+    assert settled.blocked() == newcomer.blocked() == {".site.example"}
+    assert len({store.open_current(each.state_dir).identity for each in (settled, newcomer)}) == 1
+    newcomer.close()
+
+
+def test_a_checkpoint_dated_ahead(authority: Authority, settled: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds the online keys could have the rate's clock run on for years, and hold back all that is ordered honestly later."""
+    authority.publish(time.time() + 2 * DAY)
+    check_stands(settled, "refused", REFUSED)
+    with news(authority):
+        check_recovers(settled)
+    authority.publish(time.time() + 2 * DAY)
+    assert settled.fault() == "refused"
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + 2 * DAY)
+    assert settled.look().faults == {}, "it was our clock, two days behind"
+
+
+def test_a_mirror_that_takes_its_time_has_its_turn(
+    authority: Authority, mirrors: Mirrors, mirror: Mirror, settled: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is within its deadline, all together are not: the next mirror is asked."""
+    monkeypatch.setattr(sync, "TURN_SECONDS", 1.0)
+    good = mirrors(authority)
+    settled.point(mirror.url, good.url)
+
+    def slow(_: Handler, __: bytes) -> bool:
+        time.sleep(0.4)
+        return False
+
+    mirror.fault = slow
+    with news(authority):
+        outcome = settled.look(mirror.url)
+    assert (outcome.url, {fault.kind for fault in outcome.faults.values()}) == (good.url, {"away"})
+    assert settled.blocked() == {".site.example", "next.test"}
 
 
 def test_a_demonstration_is_refused_for_anything_else(tmp_path: Path, mirrors: Mirrors, authority: Authority) -> None:

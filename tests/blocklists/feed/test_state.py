@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import shutil
+import threading
+import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from blocklists import durable
+from blocklists import decisions, durable, lifts, store
 from blocklists.errors import Busy, DiskError, StoreError
+from blocklists.feed.follow import Told, attempt
 from blocklists.feed.trusted import Trusted
 from blocklists.log.tree import Tree
 from blocklists.trust.keys import PublicKey
 from tests.blocklists.feed.authority import Authority, order, withdrawal
-from tests.blocklists.feed.mirror import Mirror
+from tests.blocklists.feed.mirror import Handler, Mirror
 from tests.blocklists.feed.operator import Operator
 from tests.blocklists.trust import office
 
@@ -92,6 +97,97 @@ def test_two_processes_follow_one_feed(authority: Authority, settled: Operator) 
     with Trusted(settled.state_dir).locked(), pytest.raises(Busy), Trusted(settled.state_dir).locked():
         pass
     other.close()
+
+
+def test_a_decision_waits_for_no_mirror(authority: Authority, mirror: Mirror, settled: Operator) -> None:
+    """Another process holds on to a mirror that lets it wait; what the operator suspends is out of force all the same."""
+    authority.log(order("XX-2", "next.test"))
+    authority.publish()
+    asked, go_on = threading.Event(), threading.Event()
+
+    def waits(handler: Handler, _: bytes) -> bool:
+        if "log/tile/entries" in handler.path:
+            asked.set()
+            go_on.wait(60)
+        return False
+
+    mirror.fault = waits
+    looking = threading.Thread(target=settled.look)
+    looking.start()
+    try:
+        assert asked.wait(60)
+        other = Operator(settled.place, authority.root_json(), *settled.job.settings.urls)
+        decisions.add(settled.state_dir, decisions.make("suspend", "XX-1", "A. Duty", "court order 17/26", 1))
+        other.sync.settle()
+        assert settled.blocked() == set()
+    finally:
+        go_on.set()
+        looking.join()
+    assert settled.blocked() == {"next.test"}
+    other.close()
+
+
+def test_a_lift_that_came_before_its_order_is_judged_when_that_comes(authority: Authority, settled: Operator) -> None:
+    late = order("XX-2", "next.test")
+    by = {name: office.sign(withdrawal(late), name).encode() for name in ("n1", "s1")}
+    for data in by.values():
+        lifts.lift(settled.state_dir, data, int(time.time()), 10)
+    settled.sync.settle()
+    assert settled.sync.alarms == {}
+    authority.log(late)
+    authority.publish()
+    settled.look()
+    assert settled.blocked() == {".site.example"}
+    what, _ = settled.sync.alarms["feed files refused"]
+    assert what.startswith("1 files")
+    assert "0 did" in what
+    facts = store.open_current(settled.state_dir).manifest["orders"]
+    assert facts["lifted"] == [sha256(by["n1"]).hexdigest()]
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b"null", b'{"at":1e999}', b"\xff" * 100_000, b'{"at":1,"by":"A","id":"XX-1","reason":"b","what":"forget"}']
+)
+def test_files_that_are_no_lift_and_no_decision(content: bytes, settled: Operator) -> None:
+    """Somebody put them there: they are said, without steering a terminal, and the decision beside them counts."""
+    for path in ("lifts/odd\x1b[2J.json", "decisions/1.json"):
+        (settled.state_dir / path).parent.mkdir()
+        (settled.state_dir / path).write_bytes(content)
+    decisions.add(settled.state_dir, decisions.make("suspend", "XX-1", "A. Duty", "court order 17/26", 1))
+    settled.sync.settle()
+    assert settled.blocked() == set()
+    what, _ = settled.sync.alarms["feed files refused"]
+    assert what.startswith("2 files")
+    assert what.isprintable()
+    assert len(what) < 1000
+
+
+def test_what_stays_in_memory_is_not_gone_through_again(authority: Authority, settled: Operator) -> None:
+    for number in range(200):
+        authority.log(order(f"XX-a{number}", f"n{number}.test"))
+    authority.publish()
+    settled.restart()
+    gc.unfreeze()
+    try:
+        assert attempt(settled.sync, Told((), lambda _: True), "") == 0
+        frozen = gc.get_freeze_count()
+        assert frozen > len(gc.get_objects())
+        assert attempt(settled.sync, Told((), lambda _: True), "") == 0
+        assert gc.get_freeze_count() <= frozen
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.parametrize("content", [b"[]", b"\xff", b'{"policy.json":5}', b'{"policy.json":"?"}', b'{"../../evil":"eA=="}', b"[" * 100_000])
+def test_a_journal_that_is_not_ours(content: bytes, authority: Authority, settled: Operator) -> None:
+    """A disk, or somebody who may write there, put it in its place: nothing of it is done, and the feed goes on."""
+    (settled.state_dir / "trust" / "journal").write_bytes(content)
+    settled.restart()
+    authority.log(order("XX-2", "next.test"))
+    authority.publish()
+    assert settled.look().faults == {}
+    assert settled.blocked() == {".site.example", "next.test"}
+    assert not list(settled.place.rglob("evil"))
 
 
 def test_signatures_are_verified_once(authority: Authority, settled: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
