@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,21 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, Any]], tuple[str, ...], str]] = 
         "longer than the 30 days of fraud",
     ),
 }
+
+
+def test_the_timestamp_stands_for_all_that_one_publication_says(cast: Cast, tmp_path: Path) -> None:
+    """By hashes all the way down: two histories under the same version numbers have two timestamps, and whoever sees both knows."""
+    here = tmp_path / "authority"
+    publisher = found(cast, here, NOW)
+    for number in range(2):
+        publisher.publish([signed(cast, here, order(f"XX-{number}", f"n{number}.site.test"))], NOW + number)
+        timestamp = json.loads((here / "public/metadata/timestamp.json").read_bytes())["signed"]["meta"]["snapshot.json"]
+        snapshot = (here / f"public/metadata/{timestamp['version']}.snapshot.json").read_bytes()
+        assert timestamp["hashes"] == {"sha256": sha256(snapshot).hexdigest()}
+        named = json.loads(snapshot)["signed"]["meta"]
+        assert named.keys() == {"targets.json", "checkpoint.json"}
+        for name, each in named.items():
+            assert each["hashes"] == {"sha256": sha256((here / f"public/metadata/{each['version']}.{name}").read_bytes()).hexdigest()}
 
 
 @pytest.mark.parametrize("case", REFUSED)
