@@ -68,6 +68,8 @@ class Finding(NamedTuple):
         found = [
             "That anybody enforced it: operators decide and guard their own names, and say what they do in their receipts.",
             "That the log gave everybody the same history: compare its root with what others hold (redhand watch). Its dates are its own word.",
+            f"That this policy is the newest: one signed since may say that a key above was stolen, and what it signed then counts no more. Compare "
+            f"{self.policy} with SHA-256 of the policy.json that the authority publishes now.",
         ]
         if self.in_force is None:
             found.insert(0, f"That {self.name} was in force at {when(self.at)}: another entry may withdraw or suspend it; that takes --full.")

@@ -59,6 +59,7 @@ def test_without_the_log_it_shows_signatures_and_inclusion_and_says_what_it_does
     assert found.entries[0].signers == ("n1 (person n1)", "n2 (person n2)")
     assert not any("In force" in line for line in found.proved())
     assert "in force" in found.not_proved()[0]
+    assert any("policy is the newest" in line and found.policy in line for line in found.not_proved()), "an older one may not know a stolen key"
 
 
 def test_an_order_with_too_few_signatures_is_shown_to_have_no_effect(state_dir: Path, authority: Authority) -> None:
