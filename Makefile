@@ -1,7 +1,8 @@
 # make run     a working resolver and landing page, from a fresh checkout
 # make test    all tests, with branch coverage      make lint    style, types, import rules
-# make bench   the comparison with other resolvers  make soak    an hour at half of peak: memory and the slowest answer; SOAK=120 for two minutes
-#                                                   make clean   remove what make made, state and all
+# make bench   the comparison with other resolvers  make clean   remove what make made, state and all
+# make soak    an hour at half of peak: memory and the slowest answer; then 3,600 looks at a feed, each killed at a random instant: the old list or the
+#              new, whole. SOAK=120 for two minutes and 120 looks
 
 # The first that runs and is new enough: a name on the path may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -28,8 +29,12 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.runtime
 	$(BIN)/python -m bench $(BENCH)
 
-soak: $(VENV)/.runtime
-	$(BIN)/python -m bench.soak --seconds $(or $(SOAK),3600)
+soak: SOAK ?= 3600
+soak: $(VENV)/.dev
+	@failed=0; \
+	$(BIN)/python -m bench.soak --seconds $(SOAK) || failed=1; \
+	REDHAND_KILLS=$(SOAK) $(BIN)/python -m pytest tests/blocklists/feed/test_killed.py --no-cov --quiet --capture=no || failed=1; \
+	exit $$failed
 
 clean:
 	rm -rf $(VENV) var build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -83,7 +83,7 @@ def test_a_look_that_is_killed_leaves_the_old_list_or_the_new(authority: Authori
         assert how == "ended 0"
         lasts = (lasts + took) / 2
         assert operator.blocked() == after, number
-    print(ended)
+    print(f"{ROUNDS} looks at the feed, {ended['killed']} of them killed: {ended['old']} left the old list, {ended['new']} the new one, whole")
     assert ended["old"] > ROUNDS / 20
     assert ended["new"] > ROUNDS / 20
 
@@ -111,4 +111,4 @@ def test_a_first_look_that_is_killed_goes_on_where_it_was(authority: Authority, 
         fetched = sum("tile/entries" in path for path, _ in mirror.requests)
         assert fetched == {0: 3, 256: 2, 512: 1, 700: 0}[size]
         assert newcomer.blocked() == whole
-    print(kept)
+    print(f"{FIRST_LOOKS} first looks killed, and gone on with from {sorted(kept)} of 700 entries")
