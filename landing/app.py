@@ -26,6 +26,8 @@ from blocklists.alarms import Alarms
 from blocklists.errors import REBUILD, DiskError, RedHandError
 from blocklists.follower import Follower
 from blocklists.index import Rule
+from blocklists.inotify import Arrivals
+from blocklists.news import News
 from landing import host, language, verdict
 from landing.alias import Aliases
 from landing.host import BadHost, Host
@@ -36,7 +38,7 @@ HEALTH = b"/.well-known/redhand/health"
 """Answered on the landing's own addresses and on localhost only: under any other Host the path belongs to the blocked site."""
 
 LOOK_SECONDS = 0.25
-"""How often the store is asked, by one stat, whether another version is current."""
+"""How often the store is asked, by one stat, whether another version is current, though nothing was heard of one: not every file system tells."""
 
 RETRY_SECONDS = 1.0
 """Pause after a version that could not be opened: reading a large one whole costs too much to try it as often as one looks."""
@@ -74,26 +76,28 @@ class Site:
     async def follow(self) -> None:
         """Puts each new current version in force, for ever. A version that cannot be opened leaves the last one in force."""
         failed = ""
-        while True:
-            pause = LOOK_SECONDS
-            try:
-                if await asyncio.to_thread(self._follower.changed):
-                    version = await asyncio.to_thread(self._load)
-                    await self._publish(version)  # before a visitor can see it, so that who waits for the list everywhere need not look twice
-                    self.put_in_force(version)
-                failed = ""
-                self._alarms.clear("list unreadable")
-            except (RedHandError, OSError) as error:
-                if str(error) != failed:
-                    _log.warning("the landing page keeps the version it has: %s", error)
-                    failed = str(error)
-                    self._alarms.sound("list unreadable", f"the landing page keeps the version it has: {error}", REBUILD)
-                pause = RETRY_SECONDS
-            if not await self._publish(self._version):
-                pause = RETRY_SECONDS
-            self._time.watch(self._alarms)
-            self._alarms.retell()
-            await asyncio.sleep(pause)
+        with contextlib.closing(News(await asyncio.to_thread(Arrivals, self._state_dir))) as news:
+            while True:
+                news.forget()
+                pause = LOOK_SECONDS
+                try:
+                    if await asyncio.to_thread(self._follower.changed):
+                        version = await asyncio.to_thread(self._load)
+                        await self._publish(version)  # before a visitor can see it, so that who waits for the list everywhere need not look twice
+                        self.put_in_force(version)
+                    failed = ""
+                    self._alarms.clear("list unreadable")
+                except (RedHandError, OSError) as error:
+                    if str(error) != failed:
+                        _log.warning("the landing page keeps the version it has: %s", error)
+                        failed = str(error)
+                        self._alarms.sound("list unreadable", f"the landing page keeps the version it has: {error}", REBUILD)
+                    pause = RETRY_SECONDS
+                if not await self._publish(self._version):
+                    pause = RETRY_SECONDS
+                self._time.watch(self._alarms)
+                self._alarms.retell()
+                await news.wait(pause)
 
     def _load(self) -> store.Version:
         version = self._follower.load()

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from blocklists.alarms import Alarms
 from blocklists.errors import REBUILD, DiskError, RedHandError
 from blocklists.follower import Follower
 from blocklists.inotify import Arrivals
+from blocklists.news import News
 from blocklists.store import Version
 
 LOOK_SECONDS = 0.2
@@ -54,8 +55,6 @@ class Following:
         self._asked: float | None = None
         self._unread = False
         self._looked = asyncio.Event()
-        self._news = asyncio.Event()
-        """Set when another version became current."""
         self._stands_in(version)
 
     async def first_look(self, seconds: float) -> None:
@@ -65,26 +64,12 @@ class Following:
 
     async def follow(self) -> None:
         """For ever: puts each new version in force as soon as it is current, and writes down which one is."""
-        loop = asyncio.get_running_loop()
-        arrivals: Arrivals = await self._ask(Arrivals, self._state_dir)
-        if arrivals.descriptor >= 0:
-            loop.add_reader(arrivals.descriptor, self._hear, arrivals)
-        try:
+        with closing(News(await self._ask(Arrivals, self._state_dir))) as news:
             while True:
-                self._news.clear()
+                news.forget()
                 await self.look()
                 self._looked.set()
-                with suppress(TimeoutError):
-                    pause = RETRY_SECONDS if self._unread or self._published != self._serial else LOOK_SECONDS
-                    await asyncio.wait_for(self._news.wait(), pause)
-        finally:
-            if arrivals.descriptor >= 0:
-                loop.remove_reader(arrivals.descriptor)
-                arrivals.close()
-
-    def _hear(self, arrivals: Arrivals) -> None:
-        if "current" in arrivals.names():
-            self._news.set()
+                await news.wait(RETRY_SECONDS if self._unread or self._published != self._serial else LOOK_SECONDS)
 
     async def look(self) -> None:
         """One look, and what follows from it."""

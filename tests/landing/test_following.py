@@ -1,0 +1,38 @@
+"""A new version is heard of by the landing page, too: it does not wait until it looks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from blocklists import readers
+from blocklists.alarms import Alarms
+from landing import app
+from landing.app import READER, Site
+from landing.settings import LandingSettings
+from tests.landing.samples import order, put_in_force
+from tests.tools import wait_for
+
+
+def test_a_new_version_is_heard_of_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "LOOK_SECONDS", 60.0)
+    put_in_force(tmp_path, order("blocked.example"))
+
+    async def run() -> None:
+        site = Site(LandingSettings(), tmp_path, Alarms(lambda _: None))
+        task = asyncio.create_task(site.follow())
+        await asyncio.to_thread(wait_for, lambda: readers.live(tmp_path) == {READER: 1}, "the first version in force", 20)
+        for serial in (2, 3):
+            await asyncio.to_thread(put_in_force, tmp_path, order("blocked.example", f"n{serial}.example"))
+            await asyncio.to_thread(wait_for, lambda serial=serial: readers.live(tmp_path) == {READER: serial}, f"version {serial} in force", 20)
+        before = len(os.listdir("/proc/self/fd"))
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert len(os.listdir("/proc/self/fd")) == before - 1, "nothing is listened to any more"
+
+    asyncio.run(run())
