@@ -37,7 +37,7 @@ from resolver.caches import Kept
 from resolver.clients import Clients
 from resolver.engine import Engine
 from resolver.following import Following
-from resolver.gentle import step_back
+from resolver.gentle import AWAITED, step_back
 from resolver.groups import Front, Group
 from resolver.listening import Listening
 from resolver.packetcache import Clock
@@ -68,7 +68,6 @@ ACCEPTED_SECONDS = 0.02
 """After which a connection that was accepted last is known as one."""
 HEARD_OUT_SECONDS = 0.25
 """How long after its last question a stopping worker hears a connection out: one that is closed on a client's question has lost it."""
-NICEST = 19
 FILES = 16384
 """Descriptors there is room for from the start; the kernel's table of that many takes 130 KiB."""
 SWITCH_INTERVAL = 0.0005
@@ -110,7 +109,7 @@ class Worker:
         self.on = {"adopt": self.listening.adopt, "release": self.listening.release, **self._reporter.actions(kept, self._clock)}
         """What does what the supervisor says, by its "do"; the descriptors that come with a message are then the callee's to close."""
         self._following = Following(follower, self.name, version, self.switch, self._beside, self.alarms)
-        self._slow = ThreadPoolExecutor(1, "beside-the-loop", step_back)
+        self._slow = ThreadPoolExecutor(1, "beside-the-loop", step_back, (AWAITED,))
 
     async def _beside(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Runs what is slow in the one thread beside the loop."""
