@@ -81,4 +81,4 @@ def write_packet(path: Path, packet: Packet) -> None:
     """Puts a packet into a file. Raises DiskError."""
     with explained(f"writing the packet {path}", STILL):
         replace(path, packet.encode())
-        path.chmod(0o644)
+        path.chmod(path.stat().st_mode | 0o200)

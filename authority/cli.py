@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from authority import ceremony as ceremonies
@@ -26,7 +31,6 @@ app.command(epilog="Example: redhand authority serve /srv/authority --listen 127
 app.add_typer(serving.operator_app, name="operator")
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The authority's directory.", show_default=False)]
-Passphrase = Annotated[str | None, typer.Option("--passphrase", envvar="REDHAND_PASSPHRASE", hidden=True)]
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(
@@ -44,8 +48,9 @@ def _now() -> int:
     return int(time.time())
 
 
-def _passphrase(given: str | None, file: Path | None, prompt: str, twice: bool = False) -> bytes:
-    """The passphrase from the file, the environment, or whoever sits there. Raises AuthorityError for an empty one."""
+def _passphrase(file: Path | None, prompt: str, twice: bool = False) -> bytes:
+    """The passphrase from the file, the environment, or whoever sits there; no argument, which every process could read. Raises AuthorityError."""
+    given = os.environ.get("REDHAND_PASSPHRASE")
     if file is not None:
         given = read(file, "the passphrase").decode("utf-8", "replace").split("\n")[0]
     elif given is None:
@@ -58,7 +63,7 @@ def _passphrase(given: str | None, file: Path | None, prompt: str, twice: bool =
 def _write(path: Path, data: bytes) -> None:
     with explained(f"writing {path}", STILL):
         replace(path, data)
-        path.chmod(0o644)
+        path.chmod(path.stat().st_mode | 0o200)  # who may read it is for the umask to say
 
 
 def _said(packet: Packet, path: Path) -> None:
@@ -74,7 +79,6 @@ def key(
     pkcs11: Annotated[
         str | None, typer.Option("--pkcs11", metavar="URI", help="The key is on this token; only its public half is written.", show_default=False)
     ] = None,
-    passphrase: Passphrase = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Make a private key in an encrypted file, and the file OUT.pub.json that introduces its public half."""
@@ -88,7 +92,7 @@ def key(
     else:
         signer = keys.generate()
         held = keys.holder(signer.key, person)
-        keys.write_private(out, signer, _passphrase(passphrase, passphrase_file, f"Passphrase for {out}", twice=True))
+        keys.write_private(out, signer, _passphrase(passphrase_file, f"Passphrase for {out}", twice=True))
         typer.echo(f"{out}: private key, encrypted; keep it, and never pass it on")
     _write(public, held.encode())
     typer.echo(f"{public}: public key {signer.key.keyid} of {held.person}; pass it to whoever holds the ceremony")
@@ -149,30 +153,33 @@ def sign(
     yes_typed: Annotated[
         str | None, typer.Option("--yes-typed", metavar="TEXT", help="What would be typed, for scripts.", show_default=False)
     ] = None,
-    passphrase: Passphrase = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Show all of what a packet says, run the guards, and sign it once the name is typed."""
     packet = packets.load(file)
-    typer.echo(shown.text(packet))
-    typer.echo("")
+    text = shown.text(packet)
+    if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines - 4:
+        click.echo_via_pager(text + "\n")
+    else:
+        typer.echo(text)
+    typer.echo(f"\nThis is: {shown.summary(packet)}")
     wanted = shown.typed(packet)
     given = yes_typed if yes_typed is not None else str(typer.prompt(f"To sign this, type {wanted}"))
     if given.strip() != wanted:
         raise AuthorityError(f"{given.strip()!r} was typed, and {wanted!r} stands there: nothing is signed")
-    signed = packets.sign_packet(packet, _signer(key, passphrase, passphrase_file))
+    signed = packets.sign_packet(packet, _signer(key, passphrase_file))
     _write(file, signed.encode())
     _said(signed, file)
 
 
-def _signer(where: str, passphrase: str | None, file: Path | None) -> Signer:
+def _signer(where: str, file: Path | None) -> Signer:
     if where.startswith(hardware.SCHEME):
         hardware.parse(where)
-        return hardware.KeyOnToken(where, _passphrase(passphrase, file, "PIN of the token"))
+        return hardware.KeyOnToken(where, _passphrase(file, "PIN of the token"))
     if not keys.is_encrypted(Path(where)):
         typer.echo(f"{where} is not encrypted: whoever reads that file can sign as well; only a demonstration's key may be so", err=True)
         return keys.read_private(Path(where), None)
-    return keys.read_private(Path(where), _passphrase(passphrase, file, f"Passphrase of {where}"))
+    return keys.read_private(Path(where), _passphrase(file, f"Passphrase of {where}"))
 
 
 @app.command(epilog="Example: redhand authority publish /srv/authority order.packet.json")
@@ -191,14 +198,28 @@ def publish(
 
 
 @app.command(epilog="Example: redhand authority refresh /srv/authority")
-def refresh(directory: Directory, as_json: AsJSON = False) -> None:
+def refresh(
+    directory: Directory,
+    as_json: AsJSON = False,
+    today: Annotated[
+        datetime | None,
+        typer.Option("--today", formats=["%Y-%m-%d"], help="The day it is (UTC), when nothing was signed for a month.", show_default=False),
+    ] = None,
+) -> None:
     """Sign checkpoint, snapshot and timestamp afresh, before they expire. The server does so by itself."""
-    _publish(directory, [], as_json)
+    if today is None:
+        return _publish(directory, [], as_json)
+    if f"{datetime.now(UTC):%Y-%m-%d}" != f"{today:%Y-%m-%d}":
+        raise AuthorityError(f"this machine's clock says {datetime.now(UTC):%Y-%m-%d}, and you say {today:%Y-%m-%d}; set the clock")
+    return _show(Publisher(directory).publish([], _now(), sure=True), as_json)
 
 
 def _publish(directory: Path, found: list[Packet], as_json: bool) -> None:
     Places(directory).require()
-    done = handover.hand_over(directory, found, _say) or _published_here(directory, found)
+    _show(handover.hand_over(directory, found, _say) or _published_here(directory, found), as_json)
+
+
+def _show(done: Published, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(done), indent=1))
         return

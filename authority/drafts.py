@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tuf.api.metadata import Metadata, Root
 
@@ -23,6 +24,9 @@ from blocklists.trust import policy
 from blocklists.trust.envelope import DIRECTIVE
 from blocklists.trust.keys import PublicKey
 from blocklists.trust.policy import Compromised, LogKey, Operator, Policy
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 OFFLINE = ("root", "targets")
 ROLES = (*OFFLINE, *online.ROLES)
@@ -71,6 +75,19 @@ class _Begun:
         return self.targets(now, {**self.files, "policy.json": made.encode()})
 
 
+def _alone(draft: Callable[Concatenate[Path, P], R]) -> Callable[Concatenate[Path, P], R]:
+    """Runs it under the authority's lock: a publication meanwhile would forget the keys that a draft has made and not yet named."""
+
+    @wraps(draft)
+    def locked(directory: Path, /, *arguments: P.args, **named: P.kwargs) -> R:
+        places = Places(directory)
+        places.require()
+        with places.locked():
+            return draft(directory, *arguments, **named)
+
+    return locked
+
+
 def draft_order(directory: Path, document: Mapping[str, Any]) -> Packet:
     """The packet for an order or a reviewer's decision in a document whose scalars are texts. Raises AuthorityError, BadDocument."""
     places = Places(directory)
@@ -86,6 +103,7 @@ def draft_order(directory: Path, document: Mapping[str, Any]) -> Packet:
     return Packet(kind, made, present.files)
 
 
+@_alone
 def draft_policy(directory: Path, spec: Ceremony, now: int, begins: int | None = None) -> Packet:
     """The targets packet for the ceremony's file as it was edited, with today's public-suffix data; it waits in packets/ too.
 
@@ -117,6 +135,7 @@ def draft_policy(directory: Path, spec: Ceremony, now: int, begins: int | None =
     return begun.targets(now, {"policy.json": made.encode(), "protected.json": spec.protected_names(), "suffixes.dat": suffix_data()})
 
 
+@_alone
 def rotate(directory: Path, role: str, now: int, holders: Sequence[Holder] = (), threshold: int | None = None) -> list[Packet]:
     """The packets that give a role new keys; they wait in packets/ too. Online roles get a new key here; root and targets get `holders`.
 
@@ -154,6 +173,7 @@ def rotate(directory: Path, role: str, now: int, holders: Sequence[Holder] = (),
     return packets
 
 
+@_alone
 def revoke(directory: Path, who: str, since: int, now: int) -> Packet:
     """The targets packet that says an officer's or reviewer's key counts for nothing from log position `since` on; it waits in packets/ too.
 
@@ -175,6 +195,7 @@ def revoke(directory: Path, who: str, since: int, now: int) -> Packet:
     return begun.policy_packet(now, _changed(before, compromised=tuple(dict.fromkeys(lines))))
 
 
+@_alone
 def draft_operators(directory: Path, operators: Callable[[Mapping[str, Operator]], Mapping[str, Operator]], now: int) -> Packet:
     """The targets packet for the policy with other `operators`; it waits in packets/ too. Raises AuthorityError."""
     begun = _Begun(directory)

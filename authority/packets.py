@@ -25,7 +25,7 @@ from authority.errors import AuthorityError
 from authority.keys import Signer
 from authority.places import read as read_file
 from blocklists.errors import BadDocument
-from blocklists.names import clip
+from blocklists.names import clip, visible
 from blocklists.trust import envelope, lint, policy
 from blocklists.trust.envelope import Envelope
 
@@ -135,6 +135,9 @@ def check(packet: Packet, what: str) -> None:
     if packet.kind == "root":
         if len(packet.roots) > 1:
             raise AuthorityError(f"{what} follows several roots; draft it again")
+        origin = metadata.ours(packet.tuf.signed).get("origin")
+        if not isinstance(origin, str) or not origin or visible(origin, 200) != origin:
+            raise AuthorityError(f"{what} does not name its log in plain letters ({clip(str(origin))}); do not sign it, and ask who made it")
         return
     if set(packet.files) != set(metadata.FIXED):
         held = ", ".join(sorted(packet.files)) or "none"

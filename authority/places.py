@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from blocklists.durable import explained
 
 STILL = "what is published stays as it was"
 """What holds after a disk refused a change here."""
+PATIENCE_SECONDS = 5.0
 
 
 class Places:
@@ -40,17 +42,26 @@ class Places:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Raises AuthorityError when another process changes the directory."""
+        """Waits for another process that changes the directory. Raises AuthorityError when that lasts longer than PATIENCE_SECONDS."""
         with explained("taking the authority's lock", STILL):
             descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AuthorityError(f"{self.directory} is being changed by another process; wait for it, or let the server do it") from None
+            ends = time.monotonic() + PATIENCE_SECONDS
+            while not _lock(descriptor):
+                if time.monotonic() >= ends:
+                    raise AuthorityError(f"{self.directory} is being changed by another process; wait for it, or let the server do it")
+                time.sleep(0.02)
             yield
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read(path: Path, what: str) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,13 @@ from blocklists.log import entry as entries
 from blocklists.log.entry import Entry
 from blocklists.log.note import Checkpoint, sign_note
 from blocklists.log.tree import Tree
+from blocklists.trust import envelope
+from blocklists.trust.envelope import Envelope
 
 CLOCKS_APART = 300
 """Seconds by which this machine's clock may be behind what was signed last."""
+LONG_SECONDS = 30 * 86_400
+"""After so long without a signature a person must say that the clock is right: a log that was once dated ahead takes nothing until that day comes."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,18 @@ class Publisher:
         self._present: Repository | None = None
         self._seen = (b"", b"")
 
-    def publish(self, found: Iterable[Packet], now: int) -> Published:
+    def publish(self, found: Iterable[Packet], now: int, *, sure: bool = False) -> Published:
         """Publishes the packets, or without any signs what is there afresh; with them the receipts that the log lacks. `now` in unix seconds.
+
+        `sure`: a person says that the clock is right, though nothing was signed for LONG_SECONDS.
 
         Raises AuthorityError, before anything is changed, for a packet that lacks signatures or does not fit what is published; DiskError.
         """
         with self.places.locked():
             self._look()
             self._check_log()
+            if not sure:
+                self._check_clock(now)
             return self._publish(packets.merged(found), now)
 
     def unread(self, found: Sequence[Packet] | None = None) -> int:
@@ -173,6 +182,15 @@ class Publisher:
             self._tree.size, self._present.timestamp.signed.version, plan.root.signed.version, plan.targets.signed.version, tuple(logged)
         )
 
+    def _check_clock(self, now: int) -> None:
+        last = self._present.checkpoint.time if self._present is not None else now
+        if now > last + LONG_SECONDS:
+            today, then = (datetime.fromtimestamp(each, UTC).date().isoformat() for each in (now, last))
+            raise AuthorityError(
+                f"this machine's clock says {today}, and nothing was signed since {then}; set the clock, or, if that is right, say so with:"
+                f" redhand authority refresh {self.places.directory} --today {today}"
+            )
+
     def _time(self, now: int) -> int:
         """`now`, or the last checkpoint's time while the clock is a little behind it. Raises AuthorityError when it is far behind."""
         last = self._present.checkpoint.time if self._present is not None else 0
@@ -202,7 +220,7 @@ class Publisher:
                 for result in orders.guard(packet.envelope, plan.files):
                     if result.refusal:
                         raise AuthorityError(f"{result.name}: {result.refusal}")
-                entry = Entry(now, packet.envelope)
+                entry = Entry(now, _counting(packet.envelope, plan))
                 verdict = judge.take(entry)
                 logged.append(Logged(verdict.id, self._tree.size + len(fresh), digest, verdict.held))
                 fresh.append(entry.encode())
@@ -292,6 +310,12 @@ def publish(directory: Path, found: Iterable[Packet], now: int) -> Published:
 
 def _blocks(packet: Packet) -> bool:
     return packet.kind == "directive" and not lifts(orders.read(packet.envelope, "the order"))
+
+
+def _counting(found: Envelope, plan: Plan) -> Envelope:
+    """With those signatures alone that are good and an office's: what a stranger has put beside them takes no room from these."""
+    good = envelope.signers(found, plan.policy.epochs[-1].keys)
+    return found._replace(signatures=tuple(each for each in found.signatures if each[0] in good)) if good else found
 
 
 def _demonstration(root: Metadata[Root]) -> bool:

@@ -14,7 +14,10 @@ import yaml
 from authority import metadata, orders, packets
 from authority.ceremony import suffix_data
 from authority.packets import Packet
+from blocklists.directive import Directive
 
+_UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+"""Categories of characters that are written as their number: controls, marks of direction, what has no form, and ends of lines."""
 SHOWN_SUFFIX_LINES = 12
 """Of the public-suffix data, which has ten thousand rules: its own first lines say which version it is."""
 
@@ -31,12 +34,31 @@ def typed(packet: Packet) -> str:
 def text(packet: Packet) -> str:
     """All of it, line by line."""
     lines = {"root": _root, "targets": _targets, "directive": _order, "review": _order}[packet.kind](packet)
-    return _visible("\n".join([*lines, "", *signatures(packet)]))
+    return "\n".join([*map(_visible, lines), "", *signatures(packet)])
 
 
-def _visible(shown: str) -> str:
-    """Without characters that show as nothing, or turn the direction of writing: nobody signs what they were not shown."""
-    return "".join(each if each == "\n" or unicodedata.category(each)[0] != "C" else f"\\u{ord(each):04x}" for each in shown)
+def summary(packet: Packet) -> str:
+    """What stands last on the screen, however much has scrolled off it: what it is, and how much of it there is."""
+    if packet.kind == "root":
+        return f"root version {packet.tuf.signed.version}"
+    if packet.kind == "targets":
+        names = orders.protected_names(packet.files["protected.json"])
+        return f"policy and data, targets version {packet.tuf.signed.version}, {len(names)} protected names"
+    found = orders.read(packet.envelope, "the order")
+    if not isinstance(found, Directive):
+        return f"review of {found.id}: {found.decision}"
+    if not found.targets:
+        return f"{found.action} {found.id}"
+    wide = [target.fqdn for target in found.targets if target.match == "subtree"]
+    if len(found.targets) == 1:
+        return f"{found.action} {found.id}: {found.targets[0].fqdn}{' and everything under it' if wide else ''}"
+    under = f", {len(wide)} of them with everything under it: {', '.join(wide[:10])}{', …' if len(wide) > 10 else ''}" if wide else ""
+    return f"{found.action} {found.id}: {len(found.targets)} names{under}"
+
+
+def _visible(line: str) -> str:
+    """A line without characters that end it, show as nothing, or turn the direction of writing: nobody signs what they were not shown."""
+    return "".join(f"\\u{ord(each):04x}" if unicodedata.category(each) in _UNSEEN else each for each in line)
 
 
 def signatures(packet: Packet) -> Iterator[str]:
@@ -45,8 +67,8 @@ def signatures(packet: Packet) -> Iterator[str]:
         wanted = " (not needed; with it, clients change over without a gap)" if need.wanted else ""
         state = "complete" if not need.missing else f"{need.missing} missing"
         yield f"Signatures of {need.whose}: {len(need.signed)} of {need.threshold}, {state}{wanted}"
-        yield from (f"  signed    {name}" for name in need.signed)
-        yield from (f"  may sign  {name}" for name in need.able)
+        yield from (_visible(f"  signed    {name}") for name in need.signed)
+        yield from (_visible(f"  may sign  {name}") for name in need.able)
 
 
 def _yaml(document: Any) -> Iterator[str]:
@@ -82,7 +104,7 @@ def _root(packet: Packet) -> Iterator[str]:
         for keyid in role.keyids:
             yield f"    {keyid}  {metadata.people(root).get(keyid, 'online, without a person')}"
     for before in packet.roots:
-        yield f"  It follows version {before.signed.version}, in which:"
+        yield f"  It follows version {before.signed.version}, in which (if this is the true one: compare it with your own copy):"
         for name, role in before.signed.roles.items():
             if set(role.keyids) == set(root.roles[name].keyids) and role.threshold == root.roles[name].threshold:
                 yield f"    {name}: as here"

@@ -71,16 +71,18 @@ def issue(places: Places, operator: str, now: int) -> str:
     if not _ID.fullmatch(operator):
         raise AuthorityError(f"{clip(operator)!r} is no operator's id; write up to 64 of a-z, 0-9, dot, - and _, such as operator-1")
     text = secrets.token_urlsafe(32)
-    _write(places, {**read(path_of(places)), operator: Token(sha256(text.encode()).hexdigest(), now)})
+    with places.locked():
+        _write(places, {**read(path_of(places)), operator: Token(sha256(text.encode()).hexdigest(), now)})
     return text
 
 
 def withdraw(places: Places, operator: str) -> bool:
     """Takes an operator's token away; whether it had one. A server that runs knows within a second."""
-    found = read(path_of(places))
-    if found.pop(operator, None) is None:
-        return False
-    _write(places, found)
+    with places.locked():
+        found = read(path_of(places))
+        if found.pop(operator, None) is None:
+            return False
+        _write(places, found)
     return True
 
 

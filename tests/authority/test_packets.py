@@ -73,7 +73,7 @@ def test_policy_names_and_data_are_shown(made: dict[str, Packet]) -> None:
 
 def test_a_root_shows_what_it_changes(made: dict[str, Packet]) -> None:
     text = shown.text(made["root"])
-    assert "It follows version 1, in which:\n    root: as here\n" in text
+    assert "It follows version 1, in which (if this is the true one: compare it with your own copy):\n    root: as here\n" in text
     assert "targets: 2 of 3: targets-1, targets-2, targets-3" in text
     assert "Signatures of root role of root version 1: 1 of 2, 1 missing" in text, "the same people twice are asked once"
     assert text.count("Signatures of") == 1

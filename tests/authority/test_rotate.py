@@ -154,7 +154,7 @@ def test_an_expired_packet_is_not_published(cast: Cast, tmp_path: Path) -> None:
     publisher = found(cast, here)
     packet = cast.sign(drafts.rotate(here, "targets", NOW)[0], "targets-1", "targets-2")
     with pytest.raises(AuthorityError, match="the targets packet expired on 2027-"):
-        publisher.publish([packet], NOW + 366 * 86_400)
+        publisher.publish([packet], NOW + 366 * 86_400, sure=True)
 
 
 # --- the policy
