@@ -115,7 +115,7 @@ def _renew(place: Path, now: int) -> None:
             drafted |= {packet.kind: packet for packet in rotate(place, role, now)}
     found = [_signed(place, packet, *_HOLDERS[kind]) for kind, packet in drafted.items()]
     if found or publisher.is_due(now):
-        publisher.publish(found, now)
+        publisher.publish(found, now, sure=True)
     ends = dict(_standing(place))
     late: list[dict[str, Any]] = []
     for document in samples(now):
@@ -123,7 +123,7 @@ def _renew(place: Path, now: int) -> None:
         if end is not None and end < now + RENEWED_DAYS * DAY:
             late.append({**document, "action": "amend"} if end else document)
     if late:
-        publisher.publish([_order(place, document, now) for document in late], now)
+        publisher.publish([_order(place, document, now) for document in late], now, sure=True)
 
 
 def _standing(place: Path) -> Iterator[tuple[str, int | None]]:
