@@ -125,7 +125,10 @@ def follow(job: FeedJob, tell: Tell = tell) -> None:
     seed = random.Random()  # noqa: S311 - nobody must not guess it
     hinted = ""
     while True:
+        before = following.believed
         pause = attempt(following, told, hinted) or job.settings.poll_seconds * seed.uniform(1 - JITTER, 1 + JITTER)
+        if following.believed is not before:
+            hints.was_true()
         due = time.monotonic() + pause
         while not (hinted := hints.wait(min(STIRRED_SECONDS, max(0.0, due - time.monotonic())))) and time.monotonic() < due:
             told.alarms.retell()

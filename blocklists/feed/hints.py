@@ -1,7 +1,7 @@
 """Push hints: a mirror's server-sent events, of which any means "look now", and none is believed.
 
 A hint carries nothing into the list: the look that it causes verifies everything as a poll does. Lost, doubled, out of order or forged, it costs at
-most one look, and looks that hints cause are never less than a second apart, however many come. One thread a mirror; it reads slowly enough that a
+most one look, and looks that hints cause in vain are never less than a second apart, however many come. One thread a mirror; it reads slowly enough that a
 flood meets a full pipe, not our memory or processor.
 """
 
@@ -16,7 +16,7 @@ from blocklists.errors import FeedError
 from blocklists.feed.fetch import Client
 
 APART_SECONDS = 1.0
-"""Between two looks that hints cause."""
+"""Between a look that a hint caused in vain and the next that one causes."""
 QUIET_SECONDS = 90.0
 """Without a word, not even a comment, the connection is taken for dead: hubs send one every 15 s or so (the HTML standard, section 9.2.7)."""
 FIRST_SECONDS, LONGEST_SECONDS = 1.0, 60.0
@@ -49,7 +49,10 @@ class Hints:
             self._came.notify()
 
     def wait(self, seconds: float) -> str:
-        """Who hinted; empty when nobody did within these seconds. Two calls that return a mirror do so APART_SECONDS from each other."""
+        """Who hinted; empty when nobody did within these seconds.
+
+        Two calls that return a mirror do so APART_SECONDS from each other, unless `was_true` was said in between.
+        """
         ends = time.monotonic() + seconds
         with self._came:
             while True:
@@ -61,6 +64,11 @@ class Hints:
                 if now >= ends:
                     return ""
                 self._came.wait(max(0.0, (min(ends, due) if self._hinted else ends) - now))
+
+    def was_true(self) -> None:
+        """The look that the last hint caused found something newly signed, which nobody forges: the next hint waits for nothing."""
+        with self._came:
+            self._last = 0.0
 
     def _keep(self, url: str) -> None:
         pause = FIRST_SECONDS

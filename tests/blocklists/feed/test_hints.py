@@ -61,6 +61,17 @@ def test_hints_doubled_forged_and_out_of_order_cause_a_look_a_second_at_most(mir
     assert 2 <= looks <= 4
 
 
+def test_a_hint_after_one_that_was_true_waits_for_nothing(mirror: Mirror) -> None:
+    found = listening(mirror)
+    mirror.hint()
+    assert found.wait(5) == mirror.url
+    found.was_true()
+    began = time.monotonic()
+    mirror.hint()
+    assert found.wait(5) == mirror.url
+    assert time.monotonic() - began < hints.APART_SECONDS
+
+
 def test_a_flood_costs_little(mirror: Mirror) -> None:
     """A hub that sends as fast as it can meets a reader that does not."""
     found = listening(mirror)
