@@ -1,8 +1,8 @@
 """Push hints: a mirror's server-sent events, of which any means "look now", and none is believed.
 
 A hint carries nothing into the list: the look that it causes verifies everything as a poll does. Lost, doubled, out of order or forged, it costs at
-most one look, and looks that hints cause in vain are never less than a second apart, however many come. One thread a mirror; it reads slowly enough that a
-flood meets a full pipe, not our memory or processor.
+most one look, and looks that hints cause in vain are never less than a second apart, however many come. One thread a mirror; it reads slowly enough
+that a flood meets a full pipe, not our memory or processor.
 """
 
 from __future__ import annotations
