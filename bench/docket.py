@@ -121,7 +121,7 @@ def _order(number: int, names: int) -> dict[str, Any]:
         },
         "issued_at": "2026-02-28T09:00:00Z",
         "effective_at": "2026-03-01T00:00:00Z",
-        "review_due": "2026-06-01T00:00:00Z",
+        "review_due": "2027-02-14T00:00:00Z",
         "expires_at": "2027-02-28T00:00:00Z",
         "redress": {"url": "https://authority.example/appeal", "deadline_days": 60, "court": "Court of the example", "text": TEXTS},
         "territorial_scope": "FR",
