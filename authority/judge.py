@@ -30,8 +30,7 @@ class Judge:
     def __init__(self, files: Mapping[str, bytes], demonstration: bool, before: Judge | None = None) -> None:
         self._files = dict(files)
         self._demonstration = demonstration
-        suffixes = orders.suffixes(files["suffixes.dat"])
-        self._docket = Docket(Data(policy.load(files["policy.json"]), orders.protected_names(files["protected.json"]), suffixes, demonstration))
+        self._docket = Docket(_data(files, demonstration))
         self._verdicts: list[Verdict] = []
         self._known = before._verdicts if before is not None else []
         self._index: dict[str, int] = {}
@@ -39,9 +38,14 @@ class Judge:
         self.time = 0
         """When the log took its last entry, in unix seconds."""
 
-    def follows(self, files: Mapping[str, bytes], demonstration: bool) -> bool:
-        """Whether it judges by these files."""
-        return self._files == files and self._demonstration == demonstration
+    def follow(self, files: Mapping[str, bytes], demonstration: bool) -> bool:
+        """Judges by these files from now on, if all it has judged comes out the same by them; whether it does. Else another judge is due."""
+        if self._files == files and self._demonstration == demonstration:
+            return True
+        if not self._docket.renew(_data(files, demonstration)):
+            return False
+        self._files, self._demonstration = dict(files), demonstration
+        return True
 
     @property
     def size(self) -> int:
@@ -99,6 +103,12 @@ class Judge:
             payload = json.loads(entry.envelope.payload)
             if payload.get("action") in ("block", "amend") and not verdict.rule:
                 self._newest[payload["id"]] = digest
+
+
+def _data(files: Mapping[str, bytes], demonstration: bool) -> Data:
+    return Data(
+        policy.load(files["policy.json"]), orders.protected_names(files["protected.json"]), orders.suffixes(files["suffixes.dat"]), demonstration
+    )
 
 
 def _payload(data: bytes) -> bytes:

@@ -239,7 +239,7 @@ class Publisher:
 
     def _whole(self, files: Mapping[str, bytes], root: Metadata[Root]) -> Judge:
         """The judge of the whole log by these files, as far as it has read."""
-        if self._judge is None or not self._judge.follows(files, _demonstration(root)):
+        if self._judge is None or not self._judge.follow(files, _demonstration(root)):
             self._judge = Judge(files, _demonstration(root), self._judge)
         return self._judge
 

@@ -28,7 +28,7 @@ from blocklists.rate import Rate
 from blocklists.refusals import Refused
 from blocklists.sources import Basis
 from blocklists.trust.envelope import DIRECTIVE, REVIEW, Envelope
-from blocklists.trust.policy import Policy
+from blocklists.trust.policy import Policy, check_follows
 from blocklists.trust.quorum import Quorum, quorum
 
 RULES = 1
@@ -124,6 +124,28 @@ class Docket:
         self._decided: dict[str, dict[str, tuple[int, str]]] = {}
         self._waiting: dict[str, list[Envelope]] = {}
         """Lifts of ids that the log has not brought yet."""
+        self._by_hand = False
+        """Whether anything was carried in by hand."""
+
+    def renew(self, data: Data) -> bool:
+        """Judges what comes by `data` from now on, if all that it has judged comes out the same by it; whether it does. Else a new docket is due.
+
+        A new operator, an epoch that begins later, a key compromised later: nobody who waits for a withdrawal waits until a million names are read.
+        """
+        old = self.data
+        if (data.protected, data.suffixes, data.demonstration) != (old.protected, old.suffixes, old.demonstration):
+            return False
+        try:
+            check_follows(data.policy, old.policy, self.size)
+        except BadDocument:
+            return False
+        stolen = [each for each in data.policy.compromised if each not in old.policy.compromised]
+        if any(each.since < self.size for each in stolen):
+            return False
+        if self._by_hand and (stolen or data.policy.epochs[-1] != old.policy.epochs[-1]):
+            return False  # what is carried in by hand is judged by the newest epoch
+        self.data = data
+        return True
 
     def take(self, index: int, data: bytes, verdict: Verdict | None = None) -> Verdict:
         """Judges the next entry; `verdict` is what a docket over the same log said of it before. Raises ValueError when it is not the next."""
@@ -159,6 +181,7 @@ class Docket:
 
     def lift(self, envelope: Envelope) -> Verdict:
         """Applies a withdrawal or suspension from any channel, by the policy's newest epoch; one whose id is `order.unknown` yet waits for it."""
+        self._by_hand = True
         leaf = sha256(envelope.encode()).digest()
         identity, known = "", dict[str, bool]()
         try:

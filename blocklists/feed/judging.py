@@ -33,8 +33,11 @@ TOLD_EVERY = 500
 
 def make(believed: Believed, own_names: tuple[str, ...]) -> Docket:
     """An empty docket that judges by what is believed. Raises BadName, and UnicodeDecodeError, for data that no docket can judge by."""
-    suffixes = read_suffixes(believed.suffixes.decode("utf-8"))
-    return Docket(Data(believed.policy, believed.protected, suffixes, believed.demonstration), own_names)
+    return Docket(_data(believed), own_names)
+
+
+def _data(believed: Believed) -> Data:
+    return Data(believed.policy, believed.protected, read_suffixes(believed.suffixes.decode("utf-8")), believed.demonstration)
 
 
 @dataclass
@@ -67,6 +70,8 @@ class Judge:
         """The docket over all of the believed log. Raises StoreError for damage."""
         end = believed.checkpoint.size
         judges_by = f"{believed.digest()} {believed.demonstration}"
+        if self._docket is not None and judges_by != self._judges_by and self._docket.size <= end and self._docket.renew(_data(believed)):
+            self._judges_by = judges_by
         if self._docket is None or self._verdicts is None or judges_by != self._judges_by or self._docket.size > end:
             self._docket, self._judges_by = make(believed, self._own_names), judges_by
             self._verdicts = Verdicts(tree.directory)

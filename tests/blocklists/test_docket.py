@@ -520,3 +520,45 @@ def test_the_words_for_what_was_skipped_can_be_shown_on_a_terminal(hostile: byte
     verdict = docket().take(0, hostile)
     assert verdict.rule
     assert verdict.why.isprintable()
+
+
+# Another policy over the same log
+
+RENEWALS = [
+    ("an operator more", {"operators": {"isp-1": {"name": "An operator", "key": office.public("isp-1")}}}, True),
+    ("an epoch from the next entry on", {"epochs": (epoch(), epoch(2, withdraw_threshold=3))}, True),
+    ("a key compromised from the next entry on", {"compromised": [compromised("n1", 2)]}, True),
+    ("a key compromised before", {"compromised": [compromised("n1", 1)]}, False),
+    ("another past", {"epochs": (epoch(), epoch(1, withdraw_threshold=3))}, False),
+]
+
+
+@pytest.mark.parametrize(("change", "same"), [row[1:] for row in RENEWALS], ids=[row[0] for row in RENEWALS])
+def test_a_new_policy_is_followed_without_reading_the_log_anew_if_it_leaves_the_past_alone(change: dict[str, Any], same: bool) -> None:
+    log = [logged(A), logged(block("XX-2", "other.example"))]
+    coming = [logged(block("XX-3", "third.example")), logged(follow("withdraw", A), ("n1", "n2")), logged(follow("withdraw", block("XX-2")), ("n3",))]
+    kept, fresh = docket(), docket(**change)
+    for index, data in enumerate(log):
+        kept.take(index, data)
+        fresh.take(index, data)
+    assert kept.renew(fresh.data) is same
+    if not same:
+        kept = docket(**change)  # what a refusal calls for; and it left the old one as it was
+        for index, data in enumerate(log):
+            kept.take(index, data)
+    for index, data in enumerate(coming, len(log)):
+        assert kept.take(index, data) == fresh.take(index, data)
+    assert (listed(kept, 5), kept.state(START).skipped) == (listed(fresh, 5), fresh.state(START).skipped)
+
+
+def test_other_data_and_lifts_by_hand_that_a_new_epoch_would_judge_call_for_a_new_docket() -> None:
+    kept = docket()
+    kept.take(0, logged(A))
+    assert not kept.renew(kept.data._replace(protected=("site.example",)))
+    assert not kept.renew(kept.data._replace(demonstration=True))
+    assert kept.lift(sign(follow("withdraw", A), "n1")).rule == ""
+    operators = {"isp-1": {"name": "An operator", "key": office.public("isp-1")}}
+    assert kept.renew(docket(operators=operators).data)
+    # By this epoch one officer could not have withdrawn it.
+    assert not kept.renew(docket(operators=operators, epochs=(epoch(), epoch(1, withdraw_threshold=2))).data)
+    assert not kept.renew(docket(operators=operators, compromised=[compromised("n1", 1)]).data)
