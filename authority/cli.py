@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pydoc
 import shutil
 import sys
 import time
@@ -12,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from authority import ceremony as ceremonies
@@ -159,7 +159,7 @@ def sign(
     packet = packets.load(file)
     text = shown.text(packet)
     if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines - 4:
-        click.echo_via_pager(text + "\n")
+        pydoc.pager(text + "\n")
     else:
         typer.echo(text)
     typer.echo(f"\nThis is: {shown.summary(packet)}")
