@@ -34,6 +34,8 @@ from blocklists.log.tree import Tree
 from blocklists.trust import envelope
 from blocklists.trust.envelope import Envelope
 
+FEW = 16
+"""Entries that are sooner judged than the whole log is looked through."""
 CLOCKS_APART = 300
 """Seconds by which this machine's clock may be behind what was signed last."""
 LONG_SECONDS = 30 * 86_400
@@ -201,9 +203,9 @@ class Publisher:
     def _judged(self, given: Sequence[Packet], plan: Plan, now: int) -> tuple[list[Logged], list[bytes]]:
         """Places of the orders in the log, and the entries to be added for them."""
         judge = self._whole(plan.files, plan.root)
-        if any(_blocks(packet) for packet in given):
+        if any(_blocks(packet) for packet in given) or (given and self._tree.size - judge.size <= FEW):
             judge.catch_up(self._tree)
-        elif given and judge.size < self._tree.size:  # what lifts waits for nothing, not even for the log to be read
+        elif given:  # what lifts waits for nothing, not even for the log to be read
             judge = Judge(plan.files, _demonstration(plan.root))
             read = [orders.read(packet.envelope, "the order") for packet in given]
             judge.catch_up_on(self._tree, [order.id for order in read], [order.nonce for order in read if order.nonce])

@@ -284,18 +284,24 @@ def _rounds(north: Office, running: House, relay: Relay, clients: Clients, round
             logged, current = put_in_place(state / "log" / "size"), put_in_place(state / "current")
             files = [at for at, what, _ in noted if what == "answered" and at <= logged + 0.004]
             octets[kind].append(sum(each for _, what, each in noted if what != "hint"))
-            if hints and files:
-                times = (began, published, max(published, hints[0]), files[-1], logged, current, done)
-                for part, before, after in zip(PARTS, times, times[1:], strict=False):
-                    parts[kind][part].append(max(0.0, after - before))
+            hinted = max(published, hints[0]) if hints else published
+            times = (began, published, hinted, files[-1] if files else hinted, logged, current, done)
+            for part, before, after in zip(PARTS, times, times[1:], strict=False):
+                parts[kind][part].append(max(0.0, after - before))
     return {
         kind: {
             **{f"{name}_ms": value for name, value in percentiles(whole[kind]).items()},
+            "slowest_ms": [_shown(parts[kind], at) for at in sorted(range(rounds), key=lambda at: -whole[kind][at])[:5]],
             "parts_ms": {part: percentiles(found) for part, found in parts[kind].items() if found},
             "octets_median": int(median(octets[kind])),
         }
         for kind in whole
     }
+
+
+def _shown(parts: dict[str, list[float]], at: int) -> dict[str, float]:
+    """The parts of one round, in milliseconds."""
+    return {part: round(found[at] * 1e3, 1) for part, found in parts.items()}
 
 
 def _without_news(relay: Relay) -> int:
