@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -50,8 +51,10 @@ def keeper(server: Server) -> psutil.Process:
     found: list[psutil.Process] = []
 
     def there() -> bool:
-        found[:] = [each for each in psutil.Process(server.process.pid).children() if "authority.keeper" in each.cmdline()]
-        return bool(found)
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that was just killed may be a zombie for a moment
+            found[:] = [each for each in psutil.Process(server.process.pid).children() if "authority.keeper" in each.cmdline()]
+            return bool(found)
+        return False
 
     wait_for(there, "the keeper runs")
     return found[0]
