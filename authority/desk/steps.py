@@ -1,0 +1,96 @@
+"""A step of a case, taken whole: timeline, state, clocks and audit line in one transaction. Nothing else changes a case's state.
+
+The caller holds a writing session (`Store.writing`), and adds in it whatever else belongs to the step: a message, an order, a referral.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from authority.desk import audit, states
+from authority.desk.errors import Conflict, NotFound
+from authority.desk.procedure import ClockRule, Procedure
+from authority.desk.roles import Actor
+from authority.desk.states import CLOSED, State
+from authority.desk.tables import Case, Clock, Counter, Event
+
+
+def take(session: Session, case: Case, step: str, actor: Actor, why: str, now: int, procedure: Procedure, **details: Any) -> Event:
+    """Takes one step at `now` (unix seconds); details are JSON, times in them unix seconds.
+
+    Raises Conflict, Forbidden or BadField, and has changed nothing then.
+    """
+    before = cast(State, case.state)
+    after = states.check(before, step, actor, why, details)
+    number = 1 + (session.scalar(select(func.max(Event.number)).where(Event.case_id == case.id)) or 0)
+    event = Event(case_id=case.id, number=number, at=now, who=actor.name, step=step, before=before, after=after, why=why.strip(), details=details)
+    session.add(event)
+    case.version += 1
+    if after != before:
+        case.state, case.state_since = after, now
+        case.closed_at = now if after in CLOSED else None
+    if step == "escalate":
+        case.urgent = True
+    if step == "declare_emergency":
+        case.emergency = True
+    elif step in ("confirm_emergency", "lapse", "abandon_draft"):
+        case.emergency = False
+    _wind(session, case, step, now, procedure, details)
+    audit.record(session, actor, f"case.{step}", f"case:{case.number}", now, why=event.why, before=before, after=after)
+    return event
+
+
+def require_version(case: Case, version: int | None) -> None:
+    """Raises Conflict when the case took a step since who asks looked at it."""
+    if version is not None and case.version != version:
+        raise Conflict(f"case {case.number} has changed since you looked at it; look again, and decide then")
+
+
+def find(session: Session, number: str) -> Case:
+    """The case with a number. Raises NotFound."""
+    case = session.scalar(select(Case).where(Case.number == number))
+    if case is None:
+        raise NotFound(f"there is no case {number[:40]}")
+    return case
+
+
+def count(session: Session, series: str) -> int:
+    """The next number of a series, from 1, given once."""
+    counter = session.get(Counter, series)
+    if counter is None:
+        counter = Counter(name=series, value=0)
+        session.add(counter)
+    counter.value += 1
+    session.flush()
+    return counter.value
+
+
+def _wind(session: Session, case: Case, step: str, now: int, procedure: Procedure, details: dict[str, Any]) -> None:
+    """Stops and starts the clocks that the step stops and starts."""
+    running = list(session.scalars(select(Clock).where(Clock.case_id == case.id, Clock.ended_at.is_(None))))
+    for clock in running:
+        rule = procedure.clocks.get(clock.name)
+        if case.state in CLOSED or rule is None or step in rule.ends or step in rule.begins:
+            clock.ended_at = now
+    if case.state not in CLOSED:
+        for name, rule in procedure.clocks.items():
+            if step in rule.begins and _runs(rule, case, details):
+                until = details.get(rule.until) if rule.until else None
+                due = int(until) if until is not None else now + round(procedure.hours(name, case.category) * 3600)
+                session.add(Clock(case_id=case.id, name=name, began_at=now, due_at=due))
+    session.flush()
+    case.due_at = session.scalar(select(func.min(Clock.due_at)).where(Clock.case_id == case.id, Clock.ended_at.is_(None)))
+
+
+def _runs(rule: ClockRule, case: Case, details: dict[str, Any]) -> bool:
+    match rule.only:
+        case "emergency":
+            return case.emergency
+        case "urgent":
+            return case.urgent
+        case "gone":
+            return details.get("found") == "gone"
+    return True
