@@ -26,6 +26,8 @@ _COUNTED = re.compile(r"(\d{1,16}) (\d{1,16})\n")
 _log = logging.getLogger("authority")
 _BEGINS = b'{"logged_at":'
 """How the canonical form of such an entry begins, and no other's."""
+_SIGNED = b'{"envelope":'
+"""How that of an order or a review begins."""
 
 
 def unlogged(places: Places, tree: Tree, now: int) -> Entry | None:
@@ -50,8 +52,11 @@ def waiting(places: Places, tree: Tree) -> int:
 
 
 def positions(tree: Tree, start: int) -> list[int]:
-    """Where the log has such entries, from `start` on. Raises StoreError for damage."""
-    return [index for index, data in enumerate(tree.entries(start, tree.size), start) if data.startswith(_BEGINS)]
+    """Where the log has entries that nobody signed (receipts, heads of the audit log), from `start` on: for those an operator owes no receipt.
+
+    Raises StoreError for damage.
+    """
+    return [index for index, data in enumerate(tree.entries(start, tree.size), start) if not data.startswith(_SIGNED)]
 
 
 def logged(places: Places, tree: Tree) -> int:

@@ -179,7 +179,8 @@ class RemovalRequest(Part):
 class GuardResult(Part):
     """What a guard said before the order was signed."""
 
-    guard: Literal["protected_name", "public_suffix", "popularity", "shared_hosting"]
+    guard: Literal["protected_name", "public_suffix", "popularity", "shared_hosting", "other_names", "resolution"]
+    """other_names: how many more names the order catches; resolution: whether its names exist."""
     result: Line
     tool: Line
     data_version: Line
@@ -197,6 +198,8 @@ class Redress(Part):
 class Nondisclosure(Part):
     until: Instant
     basis: Line
+    judge: Line | None = None
+    """The court's decision that orders it; without one, the reviewer signs the order too."""
 
 
 class Emergency(Part):

@@ -31,7 +31,7 @@ from blocklists.trust.envelope import DIRECTIVE, REVIEW, Envelope
 from blocklists.trust.policy import Policy, check_follows
 from blocklists.trust.quorum import Quorum, quorum
 
-RULES = 1
+RULES = 2
 """Version of the rules in this module: another number, another list from the same log."""
 _Read = TypeVar("_Read")
 _LAST = 1 << 48

@@ -85,7 +85,8 @@ def _entry() -> dict[str, Any]:
     at = {"type": "integer", "minimum": 0, "maximum": (1 << 33) - 1, "description": "Unix seconds."}
     signed = {"envelope": _envelope((envelope.DIRECTIVE, envelope.REVIEW)), "logged_at": at}
     taken = {"logged_at": at, "receipts": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}, "taken": {"type": "integer", "minimum": 1}}
-    shapes = [{"type": "object", "properties": shape, "required": sorted(shape), "additionalProperties": False} for shape in (signed, taken)]
+    audit = {"audit": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}, "lines": {"type": "integer", "minimum": 1}, "logged_at": at}
+    shapes = [{"type": "object", "properties": shape, "required": sorted(shape), "additionalProperties": False} for shape in (signed, taken, audit)]
     return _titled("entry", "One entry of the log", {"oneOf": shapes})
 
 

@@ -92,6 +92,6 @@ class Actor:
 CLOCK = Actor("clock")
 """What the passing of time does."""
 LOG = Actor("log")
-"""What operators' receipts in the authority's book do."""
+"""What operators' receipts in the authority's book do, and what stands in the log though the desk was not told."""
 SETUP = Actor("setup")
 """What is done at the command line of the server before there are people."""

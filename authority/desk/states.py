@@ -53,12 +53,18 @@ class Step(NamedTuple):
 
 STEPS: dict[str, Step] = {
     # A referral comes, and somebody looks.
-    "refer": Step(OPEN | ORDERED | CLOSED, None, ("case.open", "public"), ("referral",)),
-    "escalate": Step(OPEN, None, ("case.work", "public"), ("threat",)),
-    "assess": Step(_from("received"), "assessed", ("case.decide",), ("category", "finding")),
-    "dismiss": Step(_from("received", "assessed"), "dismissed", ("case.decide",)),
+    "refer": Step(OPEN | ORDERED, None, ("case.open", "public"), ("referral",)),
+    "assess": Step(_from("received", "assessed"), "assessed", ("case.decide",), ("category", "finding")),
+    "set_names": Step((OPEN | ORDERED) - _from("drafted", "signing"), None, ("case.work",), ("names",)),
+    "dismiss": Step(OPEN - _from("signing"), "dismissed", ("case.decide",)),
+    # A threat to life: the police are told, or somebody finds that it is none.
+    "escalate": Step(OPEN | ORDERED, None, ("case.work", "public"), ("threat",)),
+    "alert": Step(OPEN | ORDERED, None, ("case.work",), ("told",)),
+    "stand_down": Step(OPEN | ORDERED, None, ("case.decide",)),
     # Who could take the content away is asked first, or it is said why not.
-    "request_removal": Step(_from("assessed", "requested", "unanswered"), "requested", ("case.work",), ("recipient", "kind", "deadline")),
+    "request_removal": Step(_from("assessed", "requested", "unanswered"), "requested", ("case.work",), ("recipient", "kind", "deadline", "message")),
+    "request_sent": Step(OPEN | CLOSED, None, ("clock",), ("message", "deadline")),
+    "request_failed": Step(OPEN | CLOSED, None, ("clock",), ("message",)),
     "record_refusal": Step(_from("requested"), "unanswered", ("case.work",)),
     "deadline_passed": Step(_from("requested"), "unanswered", ("clock",)),
     "owner_unidentifiable": Step(_from("assessed", "requested", "unanswered"), "unidentifiable", ("case.decide",)),
@@ -66,35 +72,40 @@ STEPS: dict[str, Step] = {
     "record_removed": Step(_BEFORE_ORDER - _from("signing"), "removed", ("case.work",)),
     # The order is drafted, guarded, signed elsewhere, published.
     "draft": Step(_from("unanswered", "unidentifiable", "emergency", "drafted", "signing"), "drafted", ("case.work",), ("order",)),
+    "override_guard": Step(_from("drafted") | ORDERED, None, ("case.decide",), ("guard", "name")),
     "open_signing": Step(_from("drafted"), "signing", ("case.decide",), ("order",)),
     "add_signature": Step(_from("signing", "in_force", "suspended"), None, ("case.sign",), ("order", "office")),
-    "abandon_draft": Step(_from("drafted", "signing"), "assessed", ("case.decide",)),
-    "publish": Step(_from("signing"), "in_force", ("case.publish",), ("order", "index")),
+    "abandon_draft": Step(_from("emergency", "drafted", "signing"), "assessed", ("case.decide",)),
+    "publish": Step(_from("signing"), "in_force", ("case.publish", "log"), ("order", "index", "enforce_by", "expires_at")),
+    # The log has an order that was dropped here, or was published past the desk: operators carry it out, so that it must be known, and be lifted.
+    "published_elsewhere": Step(_ALL, "in_force", ("log",), ("order", "index", "enforce_by", "expires_at")),
     # While it is in force.
-    "confirm_emergency": Step(ORDERED, None, ("review.decide",), ("index",)),
+    "enforced": Step(ORDERED, None, ("log",), ("index",)),
+    "confirm_emergency": Step(ORDERED, None, ("review.decide", "log"), ("index",)),
     "recheck": Step(ORDERED, None, ("case.work",), ("found",)),
     "draft_follower": Step(ORDERED, None, ("case.work", "review.decide"), ("order", "action")),
-    "renew": Step(ORDERED, "in_force", ("case.publish",), ("order", "index")),
-    "amend": Step(ORDERED, None, ("case.publish",), ("order", "index")),
-    "suspend": Step(_from("in_force"), "suspended", ("case.publish",), ("order", "index")),
-    "resume": Step(_from("suspended"), "in_force", ("clock", "case.publish")),
-    "withdraw": Step(ORDERED, "withdrawn", ("case.publish",), ("order", "index")),
+    "abandon_follower": Step(_ORDERED_OR_ENDED, None, ("case.decide", "review.decide"), ("order",)),
+    "renew": Step(ORDERED, None, ("case.publish", "log"), ("order", "index", "enforce_by", "expires_at")),
+    "amend": Step(ORDERED, None, ("case.publish", "log"), ("order", "index", "enforce_by", "expires_at")),
+    "suspend": Step(_from("in_force"), "suspended", ("case.publish", "log"), ("order", "index", "ends_at")),
+    "resume": Step(_from("suspended"), "in_force", ("clock",)),
+    "withdraw": Step(ORDERED, "withdrawn", ("case.publish", "log"), ("order", "index")),
     "expire": Step(ORDERED, "expired", ("clock",)),
     "lapse": Step(ORDERED, "lapsed", ("clock",)),
     "restored": Step(ENDING, "restored", ("log", "case.decide")),
     # Those who may object, and those who check.
     "file_appeal": Step(_ORDERED_OR_ENDED, None, ("case.work", "public"), ("appeal",)),
-    "decide_appeal": Step(_ORDERED_OR_ENDED, None, ("case.decide",), ("appeal", "decision")),
-    "annul": Step(ORDERED, None, ("case.decide", "review.decide"), ("court", "decided_at")),
-    "recommend_withdrawal": Step(ORDERED, None, ("review.decide",)),
-    "answer_recommendation": Step(_ORDERED_OR_ENDED, None, ("case.decide",), ("answer",)),
-    # Who must be told, and what else is worth remembering.
-    "notify_owner": Step(_ORDERED_OR_ENDED, None, ("case.work", "clock"), ("occasion",)),
-    "owner_not_notified": Step(_ORDERED_OR_ENDED, None, ("case.work",), ("occasion",)),
-    "enforced": Step(ORDERED, None, ("log",), ("operator",)),
-    "override_guard": Step(_from("drafted"), None, ("case.decide",), ("guard", "name")),
+    "decide_appeal": Step(_ALL, None, ("case.decide",), ("appeal", "decision")),
+    "annul": Step(_ORDERED_OR_ENDED, None, ("case.decide", "review.decide"), ("court", "decided_at")),
+    "recommend_withdrawal": Step(_BEFORE_ORDER | ORDERED, None, ("review.decide", "log"), ("recommendation",)),
+    "answer_recommendation": Step(_ALL, None, ("case.decide",), ("recommendation", "answer")),
+    "refer_to_court": Step(_ALL, None, ("review.decide",), ("court",)),
+    # Whom it concerns is told, or it is said why not.
+    "notify_owner": Step(_ORDERED_OR_ENDED, None, ("case.work", "clock"), ("occasion", "message")),
+    "owner_not_notified": Step(_ORDERED_OR_ENDED, None, ("case.work", "clock"), ("occasion",)),
+    # What else is worth remembering.
     "assign": Step(_ALL, None, ("case.decide",), ("officer",)),
-    "note": Step(_ALL, None, ("case.work", "case.decide", "review.decide")),
+    "note": Step(_ALL, None, ("case.work", "case.decide", "review.decide", "log")),
     "reopen": Step(CLOSED, "assessed", ("case.decide",)),
 }
 

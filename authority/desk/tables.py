@@ -202,6 +202,43 @@ class Referral(Base):
     """The sender's own key of what it sent, so that sending again makes no second one."""
 
 
+class Import(Base):
+    """One file of referrals, read line by line; where it stands survives a crash."""
+
+    __tablename__ = "import_file"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the file: the same file again is the same import."""
+    label: Mapped[str] = mapped_column(String(255))
+    made_at: Mapped[int] = mapped_column(Seconds)
+    made_by: Mapped[str] = mapped_column(String(80))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    octets: Mapped[int] = mapped_column(BigInteger)
+    at_octet: Mapped[int] = mapped_column(BigInteger, default=0)
+    """How far it was read."""
+    at_line: Mapped[int] = mapped_column(default=0)
+    taken: Mapped[int] = mapped_column(default=0)
+    """Lines that opened a case."""
+    joined: Mapped[int] = mapped_column(default=0)
+    """Lines that joined one."""
+    again: Mapped[int] = mapped_column(default=0)
+    """Lines taken before, by the sender's own key."""
+    bad: Mapped[int] = mapped_column(default=0)
+    ended_at: Mapped[int | None] = mapped_column(Seconds, index=True)
+
+
+class ImportFault(Base):
+    """A line that was not taken, and why."""
+
+    __tablename__ = "import_fault"
+    __table_args__ = (Index("import_fault_of", "import_id", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("import_file.id"))
+    line: Mapped[int]
+    value: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+
+
 class Event(Base):
     """One step in a case's timeline. Never changed."""
 
@@ -228,11 +265,15 @@ class Clock(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"))
     name: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(64), default="")
+    """Which appeal or recommendation it runs for; empty for clocks of the case itself."""
     began_at: Mapped[int] = mapped_column(Seconds)
     due_at: Mapped[int] = mapped_column(Seconds)
     ended_at: Mapped[int | None] = mapped_column(Seconds)
     notified_at: Mapped[int | None] = mapped_column(Seconds)
     """When people were told that it is overdue."""
+    warned_at: Mapped[int | None] = mapped_column(Seconds)
+    """When people were told that it will soon be due."""
 
 
 class Message(Base):
@@ -244,6 +285,8 @@ class Message(Base):
     case_id: Mapped[int | None] = mapped_column(ForeignKey("desk_case.id"), index=True)
     kind: Mapped[str] = mapped_column(String(32))
     """removal_request, owner_block, owner_lift, overdue, threat, …"""
+    channel: Mapped[str] = mapped_column(String(8), default="mail")
+    """mail; or hook: the body is JSON for the program that `desk.hook` names."""
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)
@@ -253,6 +296,8 @@ class Message(Base):
     sent_at: Mapped[int | None] = mapped_column(Seconds)
     again_at: Mapped[int] = mapped_column(Seconds, default=0)
     tries: Mapped[int] = mapped_column(default=0)
+    failed_at: Mapped[int | None] = mapped_column(Seconds)
+    """When it was given up: the mail server refuses it for good."""
     proof: Mapped[str] = mapped_column(Text, default="")
     """What the mail server answered, or the file it became; after a failure, why."""
 
@@ -266,6 +311,8 @@ class Order(Base):
     order_id: Mapped[str] = mapped_column(String(64), index=True)
     action: Mapped[str] = mapped_column(String(16))
     """block, amend, withdraw, suspend, review."""
+    what: Mapped[str] = mapped_column(String(16))
+    """What it does to the case: block, amend, renew, withdraw, suspend, confirm, recommend."""
     digest: Mapped[str] = mapped_column(String(71), unique=True)
     """sha256:… of the payload, as the log and later orders name it."""
     packet: Mapped[bytes]
@@ -384,5 +431,8 @@ class Anchor(Base):
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """Of the audit log's last line."""
     hash: Mapped[str] = mapped_column(String(64))
-    log_index: Mapped[int] = mapped_column(BigInteger)
+    salt: Mapped[str] = mapped_column(String(32))
+    """Random: what the log has is a digest over it too, so that nobody who reads the log can try out what the lines say."""
+    log_index: Mapped[int | None] = mapped_column(BigInteger)
+    """None until it was found there."""
     at: Mapped[int] = mapped_column(Seconds)

@@ -79,6 +79,7 @@ def test_nothing_else_is_published() -> None:
         ("acknowledgement.json", {"type": "acknowledgement", "version": 1, "log": "a.example/1", "receipt": "sha256:" + "0" * 64, "at": 1}),
         ("entry.json", json.loads(logged(FULL))),
         ("entry.json", {"logged_at": 1, "receipts": "sha256:" + "0" * 64, "taken": 1}),
+        ("entry.json", {"audit": "sha256:" + "0" * 64, "lines": 1, "logged_at": 1}),
     ],
 )
 def test_what_the_models_write_satisfies_the_schema(name: str, document: Any) -> None:

@@ -26,6 +26,12 @@ TIMES = st.integers(0, 2**33 - 1)
 ENTRIES = st.tuples(TIMES, ENVELOPES).map(lambda fields: Entry(*fields)) | st.tuples(
     TIMES, st.none(), st.binary(min_size=32, max_size=32).map(lambda digest: f"sha256:{digest.hex()}"), st.integers(1, 2**53 - 1)
 ).map(lambda fields: Entry(*fields))
+ENTRIES |= st.builds(
+    lambda at, digest, lines: Entry(at, audit=f"sha256:{digest.hex()}", lines=lines),
+    TIMES,
+    st.binary(min_size=32, max_size=32),
+    st.integers(1, 2**53 - 1),
+)
 
 
 @given(ENTRIES)
@@ -37,7 +43,7 @@ def test_what_was_written_reads_back(made: Entry) -> None:
 def test_any_bytes_are_exactly_an_entry_or_refused(made: Entry, data: st.DataObject) -> None:
     octets = bytearray(made.encode())
     pieces = st.binary(max_size=3) | st.sampled_from(
-        [b'"', b",", b"{", b"}", b"0", b"-1", b"1e3", b"null", b"true", b" ", b"\\u0041", b'"taken":1,', b"="]
+        [b'"', b",", b"{", b"}", b"0", b"-1", b"1e3", b"null", b"true", b" ", b"\\u0041", b'"taken":1,', b'"lines":1,', b"audit", b"="]
     )
     for _ in range(data.draw(st.integers(0, 3))):
         start = data.draw(st.integers(0, len(octets)))
@@ -52,7 +58,8 @@ def test_any_bytes_are_exactly_an_entry_or_refused(made: Entry, data: st.DataObj
     assert refusal.startswith("entry 7 ")
 
 
-def test_the_form_of_both_kinds() -> None:
+def test_the_form_of_each_kind() -> None:
+    assert Entry(5, audit=DIGEST, lines=12).encode() == b'{"audit":"%b","lines":12,"logged_at":5}' % DIGEST.encode()
     assert Entry(5, None, DIGEST, 12).encode() == b'{"logged_at":5,"receipts":"%b","taken":12}' % DIGEST.encode()
     assert list(json.loads(Entry(5, SIGNED).encode())) == ["envelope", "logged_at"]
 
@@ -72,6 +79,8 @@ def test_the_form_of_both_kinds() -> None:
         {"receipts": DIGEST[:-1]},
         {"receipts": DIGEST + "\n"},
         {"receipts": None},
+        {"lines": 12},
+        {"audit": DIGEST, "lines": 12},
         {"more": 1},
         {"envelope": SIGNED.document()},
         {"envelope": None},
