@@ -105,6 +105,11 @@ STEPS: dict[str, Step] = {
     "owner_not_notified": Step(_ORDERED_OR_ENDED, None, ("case.work", "clock"), ("occasion",)),
     # What else is worth remembering.
     "assign": Step(_ALL, None, ("case.decide",), ("officer",)),
+    "add_evidence": Step(_ALL, None, ("evidence.add",), ("evidence",)),
+    "hold_evidence": Step(_ALL, None, ("evidence.delete",), ("evidence",)),
+    "extend_evidence": Step(_ALL, None, ("evidence.delete",), ("evidence", "until")),
+    "release_evidence": Step(_ALL, None, ("evidence.delete",), ("evidence",)),
+    "shred_evidence": Step(_ALL, None, ("evidence.delete",), ("evidence",)),
     "note": Step(_ALL, None, ("case.work", "case.decide", "review.decide", "log")),
     "reopen": Step(CLOSED, "assessed", ("case.decide",)),
 }

@@ -11,6 +11,13 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 Seconds = BigInteger
+Name = String(256).with_variant(String(256, collation="C"), "postgresql")
+"""Names are compared octet by octet, so that a range of an index holds all that begin alike."""
+
+
+def backwards(name: str) -> str:
+    """`www.site.test` as `test.site.www.`."""
+    return "".join(f"{label}." for label in reversed(name.split(".")))
 
 
 class Base(DeclarativeBase):
@@ -132,6 +139,8 @@ class Case(Base):
     __tablename__ = "desk_case"
     __table_args__ = (
         Index("case_queue", "state", "urgent", "due_at"),
+        Index("case_mine", "officer_id", "closed_at", "urgent", "due_at"),
+        Index("case_running", "closed_at", "urgent", "due_at"),
         Index("case_due", "due_at"),
         Index("case_opened", "opened_at"),
     )
@@ -145,7 +154,7 @@ class Case(Base):
     state_since: Mapped[int] = mapped_column(Seconds)
     opened_at: Mapped[int] = mapped_column(Seconds)
     closed_at: Mapped[int | None] = mapped_column(Seconds)
-    officer_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    officer_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     urgent: Mapped[bool] = mapped_column(default=False)
     """An imminent threat to life."""
     emergency: Mapped[bool] = mapped_column(default=False)
@@ -172,9 +181,11 @@ class CaseName(Base):
     __table_args__ = (UniqueConstraint("case_id", "name", "match"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"))
-    name: Mapped[str] = mapped_column(String(255), index=True)
+    name: Mapped[str] = mapped_column(Name, index=True)
     """A-labels, lower case, without the last dot."""
     match: Mapped[str] = mapped_column(String(8), default="exact")
+    backwards: Mapped[str] = mapped_column(Name, default=lambda context: backwards(context.get_current_parameters()["name"]), index=True)
+    """Its labels from the last to the first, each with a dot: all names under one follow one another."""
 
 
 class Referral(Base):
@@ -370,16 +381,14 @@ class Evidence(Base):
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"), index=True)
     address: Mapped[str] = mapped_column(String(64), index=True)
     """SHA-256 of the encrypted octets: the object's name in the store."""
-    digest: Mapped[str] = mapped_column(String(64))
-    """SHA-256 of the octets themselves; cleared when it is shredded."""
     size: Mapped[int] = mapped_column(BigInteger)
+    """Octets before encryption."""
     media_type: Mapped[str] = mapped_column(String(100))
     label: Mapped[str] = mapped_column(String(255))
-    salt: Mapped[str] = mapped_column(String(64))
     commitment: Mapped[str] = mapped_column(String(71))
-    """sha256:… over salt and octets: what a directive carries."""
+    """sha256:… over a secret salt and the octets: what a directive carries."""
     wrapped: Mapped[bytes | None]
-    """Its key, wrapped; None once shredded: then nobody reads it again."""
+    """Its key, the salt and the octets' own SHA-256, wrapped; None once shredded: then nobody reads it, or proves what it was, again."""
     stored_at: Mapped[int] = mapped_column(Seconds)
     stored_by: Mapped[str] = mapped_column(String(80))
     retain_until: Mapped[int] = mapped_column(Seconds)
@@ -387,6 +396,8 @@ class Evidence(Base):
     """Why it may not be deleted, by law; empty: no hold."""
     shredded_at: Mapped[int | None] = mapped_column(Seconds)
     proposal_id: Mapped[int | None] = mapped_column(ForeignKey("proposal.id"))
+    removed_at: Mapped[int | None] = mapped_column(Seconds)
+    """When the encrypted octets of what was shredded were gone from the store too."""
 
 
 class Enforcement(Base):
