@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from authority.desk.errors import BadField
-from authority.desk.states import CLOSED, STEPS
+from authority.desk.states import STEPS, State
 from blocklists import formats
 
 Hours = Annotated[float, Field(gt=0, le=87_840)]
@@ -27,16 +27,33 @@ class ClockRule(Part):
     """How long something may take: from one step to another."""
 
     begins: tuple[str, ...]
-    """Steps that start it; when it runs already, they start it anew."""
+    """Steps that start it."""
     ends: tuple[str, ...] = ()
-    """Steps that stop it; the end of the case stops every clock."""
-    hours: Hours
-    until: Literal["", "deadline", "enforce_by", "expires_at"] = ""
+    """Steps that stop it; the end of the case stops every clock that does not outlive it."""
+    hours: Hours | None = None
+    """None: it runs only in categories that say how long."""
+    until: Literal["", "deadline", "enforce_by", "review_due", "expires_at", "lapses_at", "ends_at", "until"] = ""
     """The detail of the step that says when it is due, instead of `hours`."""
-    only: Literal["", "emergency", "urgent", "gone"] = ""
-    """It runs only in such cases."""
+    since: Literal["step", "referral"] = "step"
+    """What the hours are counted from: the step that starts it, or the case's first referral."""
+    anew: bool = True
+    """Whether a step that starts it, while it runs, starts it anew; otherwise it runs on."""
+    each: Literal["", "appeal", "recommendation", "message"] = ""
+    """The detail that tells apart several of it that run at once: each appeal has its own."""
+    only: Literal["", "emergency", "urgent", "dated"] = ""
+    """It runs only in such cases; dated: only if the detail that `until` names is there."""
+    states: tuple[State, ...] = ()
+    """It starts only in these; none: in any."""
+    when: dict[str, str] = Field(default_factory=dict)
+    """Details that the step that starts it must have."""
+    ends_when: dict[str, str] = Field(default_factory=dict)
+    """Details of a step that stops it: one that says otherwise does not."""
+    outlives: bool = False
+    """It runs on when the case has ended: somebody still waits for an answer."""
     tell: Literal["clerk", "officer", "reviewer", "administrator"] = "officer"
     """Whom it tells when it is overdue, beside the case's own officer."""
+    warn: Annotated[float, Field(ge=0, le=87_840)] = 0
+    """So many hours before it is due it tells them that it will be; as many as it has: at once. 0: never."""
     takes: str = ""
     """The step that its end takes by itself, such as deadline_passed."""
 
@@ -45,6 +62,10 @@ class ClockRule(Part):
         for step in (*self.begins, *self.ends, *([self.takes] if self.takes else [])):
             if step not in STEPS:
                 raise ValueError(f"{step!r} is no step of a case; see docs/case.md")
+        if self.takes and "clock" not in STEPS[self.takes].doers:
+            raise ValueError(f"takes: no clock may take the step {self.takes}; see docs/case.md")
+        if self.only == "dated" and not self.until:
+            raise ValueError("only: dated needs until, the detail that has the date")
         return self
 
 
@@ -83,8 +104,16 @@ class Procedure(Part):
     catches_most: Annotated[int, Field(ge=1)] = 20
     """Other known names that a subtree may catch before a guard objects."""
 
-    def hours(self, clock: str, category: str) -> float:
-        """How long a clock runs in a category."""
+    @model_validator(mode="after")
+    def _categories_name_clocks(self) -> Procedure:
+        for name, category in self.categories.items():
+            for clock in category.clocks:
+                if clock not in self.clocks:
+                    raise ValueError(f"categories.{name}.clocks: there is no clock {clock!r}; there are {', '.join(self.clocks)}")
+        return self
+
+    def hours(self, clock: str, category: str) -> float | None:
+        """How long a clock runs in a category; None when it does not run there."""
         found = self.categories.get(category)
         return found.clocks.get(clock, self.clocks[clock].hours) if found else self.clocks[clock].hours
 
@@ -108,45 +137,77 @@ def load(text: str) -> Procedure:
 
 
 DEFAULT = """\
-# How long each step of a case may take, and what else the house has decided. A change takes two persons.
-# begins, ends: steps of a case (docs/case.md). hours: how long. until: the detail of the step that says when it is due instead.
-# tell: who hears of it when it is overdue. takes: the step that the clock itself takes when it has run out.
+# How long each step of a case may take, and what else the house has decided. A change takes two persons. docs/case.md explains every field.
+# begins, ends: steps of a case. hours: how long; without, the clock runs only in categories that say. until: the detail that says when it is due.
+# tell: who hears of it when it is overdue. warn: so many hours before. takes: the step that it takes by itself when it has run out.
 
 clocks:
+  # Before an order.
   assess:      # a referral is looked at
-    {begins: [refer], ends: [assess, dismiss], hours: 24, tell: clerk}
-  threat:      # an imminent threat to life
-    {begins: [escalate], ends: [request_removal, declare_emergency, publish], hours: 1, only: urgent}
+    {begins: [refer], ends: [assess, dismiss], hours: 24, anew: false, states: [received], tell: clerk}
+  threat:      # an imminent threat to life: who can save it is told, or an emergency declared
+    {begins: [escalate], ends: [alert, stand_down, declare_emergency], hours: 1, anew: false}
+  request:     # the host or publisher is asked, or it is said why not
+    {begins: [assess, abandon_draft, reopen, request_failed], hours: 24, anew: false, states: [assessed, requested],
+     ends: [request_removal, owner_unidentifiable, declare_emergency, record_refusal, deadline_passed]}
+  send:        # a removal request leaves the house
+    {begins: [request_removal], ends: [request_sent, request_failed], hours: 1, each: message}
   owner:       # the host or publisher removes, or is silent
-    {begins: [request_removal], ends: [record_removed, record_refusal, owner_unidentifiable], hours: 24, until: deadline, takes: deadline_passed}
+    {begins: [request_sent], ends: [record_refusal, owner_unidentifiable, declare_emergency], hours: 24, until: deadline, states: [requested],
+     takes: deadline_passed}
+  removal:     # from the referral until the content is gone, or ordered to be blocked
+    {begins: [assess], ends: [publish, published_elsewhere], since: referral, anew: false}
   draft:       # the order is written and signed once nothing else is left
-    {begins: [deadline_passed, record_refusal, owner_unidentifiable, declare_emergency], ends: [publish, abandon_draft], hours: 48}
+    {begins: [deadline_passed, record_refusal, owner_unidentifiable], ends: [publish, published_elsewhere, abandon_draft, request_removal],
+     hours: 48, anew: false}
+  act:         # the same in an emergency
+    {begins: [declare_emergency], ends: [publish, published_elsewhere, abandon_draft], hours: 2}
+  # While an order stands.
   operators:   # every operator carries it out
-    {begins: [publish], ends: [], hours: 24, until: enforce_by, tell: officer}
-  recheck:     # the content is looked at again, each quarter
-    {begins: [publish, recheck, renew], ends: [withdraw, expire, lapse], hours: 2208}
-  renewal:     # before the order ends: renew it, or let it end
-    {begins: [publish, renew], ends: [withdraw, expire, lapse], hours: 8784, until: expires_at, takes: expire}
+    {begins: [publish, published_elsewhere, renew, amend], ends: [enforced, withdraw, expire, lapse], hours: 24, until: enforce_by}
+  owner_block: # whom it concerns is told of the block, or it is said why not
+    {begins: [publish, published_elsewhere], ends: [notify_owner, owner_not_notified], ends_when: {occasion: block}, hours: 24, outlives: true}
+  disclose:    # they may be told now
+    {begins: [owner_not_notified], ends: [notify_owner], hours: 24, until: until, only: dated, outlives: true}
   confirm:     # the reviewer confirms an emergency
-    {begins: [publish], ends: [confirm_emergency, withdraw], hours: 72, only: emergency, tell: reviewer, takes: lapse}
+    {begins: [publish, published_elsewhere], ends: [confirm_emergency, withdraw, expire], hours: 72, until: lapses_at, only: emergency,
+     tell: reviewer, warn: 72, takes: lapse}
+  recheck:     # the content is looked at again, each quarter
+    {begins: [publish, published_elsewhere, recheck, renew], ends: [withdraw, expire, lapse], hours: 2208, until: review_due, warn: 168}
+  gone:        # the content is gone: the order is withdrawn without delay
+    {begins: [recheck], ends: [recheck, withdraw, expire, lapse], hours: 24, when: {found: gone}}
+  renewal:     # before the order ends: renew it, or let it end
+    {begins: [publish, published_elsewhere, renew, amend], ends: [withdraw, lapse], hours: 8784, until: expires_at, warn: 336, takes: expire}
   suspension:  # 72 hours, then it goes on unless it is withdrawn
-    {begins: [suspend], ends: [withdraw, resume], hours: 72, takes: resume}
-  annulment:   # a court has annulled it
-    {begins: [annul], ends: [withdraw, expire, lapse], hours: 1}
-  gone:        # the content is gone: operators are told without delay
-    {begins: [recheck], ends: [withdraw, expire, lapse], hours: 24, only: gone}
+    {begins: [suspend], ends: [withdraw, expire, lapse], hours: 72, until: ends_at, warn: 24, takes: resume}
+  # Those who object, and those who check.
+  appeal:      # an appeal is decided
+    {begins: [file_appeal], ends: [decide_appeal], hours: 1440, each: appeal, outlives: true, warn: 168}
+  lift:        # an appeal was right: the order is withdrawn
+    {begins: [decide_appeal], ends: [withdraw, expire, lapse], hours: 24, anew: false, states: [in_force, suspended], when: {decision: lifted}}
+  mend:        # an appeal was right in part: the order is amended
+    {begins: [decide_appeal], ends: [amend, withdraw, expire, lapse], hours: 48, anew: false, states: [in_force, suspended],
+     when: {decision: amended}}
+  reviewer:    # a recommendation is answered
+    {begins: [recommend_withdrawal], ends: [answer_recommendation], hours: 72, each: recommendation, outlives: true, warn: 72}
+  follow:      # a recommendation is followed
+    {begins: [answer_recommendation], ends: [withdraw, expire, lapse], hours: 24, anew: false, states: [in_force, suspended],
+     when: {answer: followed}}
+  annulment:   # a court has annulled the order
+    {begins: [annul], ends: [withdraw, expire, lapse], hours: 1, anew: false, states: [in_force, suspended], warn: 1}
+  # After it.
   restore:     # every operator restores
     {begins: [withdraw, expire, lapse], ends: [restored], hours: 24}
-  appeal:      # an appeal is decided
-    {begins: [file_appeal], ends: [decide_appeal], hours: 1440}
-  reviewer:    # a recommendation is answered
-    {begins: [recommend_withdrawal], ends: [answer_recommendation], hours: 72}
+  owner_lift:  # whom it concerns is told that it is lifted, or it is said why not
+    {begins: [withdraw, expire, lapse], ends: [notify_owner, owner_not_notified], ends_when: {occasion: lift}, hours: 24, outlives: true}
 
+# hours of a category override a clock's. The names are those of the signed policy.
 categories:
-  terrorism:
-    {clocks: {}, retain_days: 183}
+  terrorism:             # the French rules of 2015
+    {retain_days: 183}
+  terrorist-content:     # Regulation (EU) 2021/784: one hour; and the two hours that the G7 asked for in 2017
+    {clocks: {owner: 1, removal: 2}, retain_days: 183}
+  child-abuse:           # nobody may keep it, whatever for
+    {forbids_content: true, retain_days: 183}
 """
-"""The procedure that a new desk begins with: the French rules of 2015. `hours` of a category override a clock's: TCO's 1 h, the G7's 2 h."""
-
-FINAL = CLOSED
-"""States in which every clock stops."""
+"""The procedure that a new desk begins with: the French rules of 2015, and beside them TCO's hour and the G7's two."""

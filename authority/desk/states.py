@@ -63,8 +63,8 @@ STEPS: dict[str, Step] = {
     "stand_down": Step(OPEN | ORDERED, None, ("case.decide",)),
     # Who could take the content away is asked first, or it is said why not.
     "request_removal": Step(_from("assessed", "requested", "unanswered"), "requested", ("case.work",), ("recipient", "kind", "deadline", "message")),
-    "request_sent": Step(OPEN | CLOSED, None, ("clock",), ("message", "deadline")),
-    "request_failed": Step(OPEN | CLOSED, None, ("clock",), ("message",)),
+    "request_sent": Step(_ALL, None, ("clock",), ("message", "deadline")),
+    "request_failed": Step(_ALL, None, ("clock",), ("message",)),
     "record_refusal": Step(_from("requested"), "unanswered", ("case.work",)),
     "deadline_passed": Step(_from("requested"), "unanswered", ("clock",)),
     "owner_unidentifiable": Step(_from("assessed", "requested", "unanswered"), "unidentifiable", ("case.decide",)),

@@ -14,7 +14,7 @@ from authority.desk import audit, states
 from authority.desk.errors import Conflict, NotFound
 from authority.desk.procedure import ClockRule, Procedure
 from authority.desk.roles import Actor
-from authority.desk.states import CLOSED, State
+from authority.desk.states import CLOSED, ENDING, State
 from authority.desk.tables import Case, Clock, Counter, Event
 
 
@@ -36,8 +36,10 @@ def take(session: Session, case: Case, step: str, actor: Actor, why: str, now: i
         case.urgent = True
     if step == "declare_emergency":
         case.emergency = True
-    elif step in ("confirm_emergency", "lapse", "abandon_draft"):
+    elif step in ("confirm_emergency", "abandon_draft") or after in ENDING | CLOSED:
         case.emergency = False
+    if step == "stand_down":
+        case.urgent = False
     _wind(session, case, step, now, procedure, details)
     audit.record(session, actor, f"case.{step}", f"case:{case.number}", now, why=event.why, before=before, after=after)
     return event
@@ -68,29 +70,53 @@ def count(session: Session, series: str) -> int:
     return counter.value
 
 
-def _wind(session: Session, case: Case, step: str, now: int, procedure: Procedure, details: dict[str, Any]) -> None:
-    """Stops and starts the clocks that the step stops and starts."""
-    running = list(session.scalars(select(Clock).where(Clock.case_id == case.id, Clock.ended_at.is_(None))))
-    for clock in running:
-        rule = procedure.clocks.get(clock.name)
-        if case.state in CLOSED or rule is None or step in rule.ends or step in rule.begins:
-            clock.ended_at = now
-    if case.state not in CLOSED:
-        for name, rule in procedure.clocks.items():
-            if step in rule.begins and _runs(rule, case, details):
-                until = details.get(rule.until) if rule.until else None
-                due = int(until) if until is not None else now + round(procedure.hours(name, case.category) * 3600)
-                session.add(Clock(case_id=case.id, name=name, began_at=now, due_at=due))
+def due(session: Session, case: Case) -> None:
+    """Brings the case's `due_at` up to date with its clocks."""
     session.flush()
     case.due_at = session.scalar(select(func.min(Clock.due_at)).where(Clock.case_id == case.id, Clock.ended_at.is_(None)))
 
 
-def _runs(rule: ClockRule, case: Case, details: dict[str, Any]) -> bool:
-    match rule.only:
-        case "emergency":
-            return case.emergency
-        case "urgent":
-            return case.urgent
-        case "gone":
-            return details.get("found") == "gone"
-    return True
+def _wind(session: Session, case: Case, step: str, now: int, procedure: Procedure, details: dict[str, Any]) -> None:
+    """Stops and starts the clocks that the step stops and starts."""
+    closed = case.state in CLOSED
+    running = list(session.scalars(select(Clock).where(Clock.case_id == case.id, Clock.ended_at.is_(None)).order_by(Clock.id)))
+    for clock in running:
+        rule = procedure.clocks.get(clock.name)
+        if rule is None or (closed and not rule.outlives) or (step in rule.ends and _stops(rule, clock, details)):
+            clock.ended_at = now
+    for name, rule in procedure.clocks.items():
+        hours = procedure.hours(name, case.category)
+        if step not in rule.begins or hours is None or (closed and not rule.outlives) or not _starts(rule, case, details):
+            continue
+        subject = _subject(rule, details)
+        same = [clock for clock in running if (clock.name, clock.subject) == (name, subject) and clock.ended_at is None]
+        if same and not rule.anew:
+            continue
+        for clock in same:
+            clock.ended_at = now
+        until = details.get(rule.until) if rule.until else None
+        since = case.opened_at if rule.since == "referral" else now
+        due_at = int(until) if until is not None else since + round(hours * 3600)
+        session.add(Clock(case_id=case.id, name=name, subject=subject, began_at=now, due_at=due_at))
+    due(session, case)
+
+
+def _starts(rule: ClockRule, case: Case, details: dict[str, Any]) -> bool:
+    if rule.states and case.state not in rule.states:
+        return False
+    if (rule.only == "emergency" and not case.emergency) or (rule.only == "urgent" and not case.urgent):
+        return False
+    if rule.only == "dated" and details.get(rule.until) is None:
+        return False
+    return all(details.get(name) == value for name, value in rule.when.items())
+
+
+def _stops(rule: ClockRule, clock: Clock, details: dict[str, Any]) -> bool:
+    """A step stops only the clock of its own subject; a step that has none, as a withdrawal, stops all."""
+    if rule.each and rule.each in details and clock.subject != _subject(rule, details):
+        return False
+    return all(details[name] == value for name, value in rule.ends_when.items() if name in details)
+
+
+def _subject(rule: ClockRule, details: dict[str, Any]) -> str:
+    return str(details.get(rule.each, "")) if rule.each else ""

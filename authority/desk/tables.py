@@ -276,8 +276,8 @@ class Clock(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"))
     name: Mapped[str] = mapped_column(String(32))
-    subject: Mapped[str] = mapped_column(String(64), default="")
-    """Which appeal or recommendation it runs for; empty for clocks of the case itself."""
+    subject: Mapped[str] = mapped_column(String(120), default="")
+    """Which appeal, recommendation or message it runs for; empty for clocks of the case itself."""
     began_at: Mapped[int] = mapped_column(Seconds)
     due_at: Mapped[int] = mapped_column(Seconds)
     ended_at: Mapped[int | None] = mapped_column(Seconds)
