@@ -19,7 +19,7 @@ from tuf.api.metadata import Metadata, Root
 
 from authority import batches, metadata, online, orders, packets, repository
 from authority.errors import AuthorityError
-from authority.judge import Judge, lifts
+from authority.judge import Judge, cannot_be_held, lifts
 from authority.keys import KeyInMemory
 from authority.packets import Packet
 from authority.places import STILL, Places
@@ -34,6 +34,8 @@ from blocklists.log.tree import Tree
 from blocklists.trust import envelope
 from blocklists.trust.envelope import Envelope
 
+LOGGED = ("directive", "review")
+"""Kinds of packets that become entries."""
 FEW = 16
 """Entries that are sooner judged than the whole log is looked through."""
 CLOCKS_APART = 300
@@ -81,6 +83,8 @@ class Publisher:
         self._signers: dict[tuple[str, str], KeyInMemory] = {}
         self._present: Repository | None = None
         self._seen = (b"", b"")
+        self._full_at = -1
+        """The log's size at which some orders could have been held: looked at once, for whoever asks again waits for the log to be read."""
 
     def publish(self, found: Iterable[Packet], now: int, *, sure: bool = False) -> Published:
         """Publishes the packets, or without any signs what is there afresh; with them the receipts that the log lacks. `now` in unix seconds.
@@ -97,11 +101,22 @@ class Publisher:
             return self._publish(packets.merged(found), now)
 
     def unread(self, found: Sequence[Packet] | None = None) -> int:
-        """How many entries of the log must be judged before these packets can be (None: any): none for those that only lift, or sign anew."""
+        """How many entries of the log must be judged before these packets can be (None: any): none for those that cannot be held, or sign anew."""
         self._look()
-        if self._present is None or (found is not None and not any(_blocks(packet) for packet in found)):
+        present = self._present
+        if present is None:
             return 0
-        return self._tree.size - self._whole(self._present.files, self._present.root).size
+        left = self._tree.size - self._whole(present.files, present.root).size
+        if not left or found is None:
+            return left
+        if not any(_blocks(packet) for packet in found):
+            return 0
+        if any(packet.kind not in LOGGED for packet in found) or self._full_at == self._tree.size:
+            return left
+        if cannot_be_held(_read(found), self._tree, present.policy, self._newest()):
+            return 0
+        self._full_at = self._tree.size
+        return left
 
     def read_on(self, most: int) -> None:
         """Judges the next `most` of them. Raises StoreError for damage of the log."""
@@ -168,7 +183,7 @@ class Publisher:
         plan = Planner(self.places, self._present, self._tree, now).plan(found)
         signers = self._online(plan)
         now = self._time(now)
-        given = [packet for packet in found if packet.kind in ("directive", "review")]
+        given = [packet for packet in found if packet.kind in LOGGED]
         logged, fresh = self._judged(given, plan, now)
         try:
             self._tree.append(fresh)
@@ -202,14 +217,14 @@ class Publisher:
 
     def _judged(self, given: Sequence[Packet], plan: Plan, now: int) -> tuple[list[Logged], list[bytes]]:
         """Places of the orders in the log, and the entries to be added for them."""
-        judge = self._whole(plan.files, plan.root)
-        if any(_blocks(packet) for packet in given) or (given and self._tree.size - judge.size <= FEW):
-            judge.catch_up(self._tree)
-        elif given:  # what lifts waits for nothing, not even for the log to be read
-            judge = Judge(plan.files, _demonstration(plan.root))
-            read = [orders.read(packet.envelope, "the order") for packet in given]
-            judge.catch_up_on(self._tree, [order.id for order in read], [order.nonce for order in read if order.nonce])
         now = max(now, self._newest())
+        judge = self._whole(plan.files, plan.root)
+        read = _read(given)
+        if given and self._tree.size - judge.size > FEW and cannot_be_held(read, self._tree, plan.policy, now):
+            judge = Judge(plan.files, _demonstration(plan.root))  # what lifts waits for nothing, not even for the log to be read
+            judge.catch_up_on(self._tree, [order.id for order in read], [order.nonce for order in read if order.nonce])
+        elif given:
+            judge.catch_up(self._tree)
         logged: list[Logged] = []
         fresh: list[bytes] = []
         try:
@@ -308,6 +323,10 @@ class Publisher:
 def publish(directory: Path, found: Iterable[Packet], now: int) -> Published:
     """As `Publisher.publish`, once."""
     return Publisher(directory).publish(found, now)
+
+
+def _read(found: Iterable[Packet]) -> list[orders.Order]:
+    return [orders.read(packet.envelope, "the order") for packet in found]
 
 
 def _blocks(packet: Packet) -> bool:
