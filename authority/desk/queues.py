@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 
@@ -18,7 +18,8 @@ from authority.desk.states import STATES, State
 from authority.desk.tables import Case
 
 Queue = Literal["mine", "urgent", "overdue", "due", "new"] | State
-"""mine: those assigned to who asks, not closed; urgent: threats to life; overdue, due: by their soonest clock; new: all, newest first; or a state."""
+"""mine: those assigned to who asks; urgent: threats to life; both without what is closed and has no clock running. overdue, due: by their soonest
+clock; new: all, newest first; or a state."""
 QUEUES: tuple[Queue, ...] = ("mine", "urgent", "overdue", "due", "new", *STATES)
 LIMIT = 50
 """Cases on a page."""
@@ -86,45 +87,44 @@ def counts(session: Session, actor: Actor, now: int) -> dict[str, int]:
     def number(*where: ColumnElement[bool]) -> int:
         return session.scalar(select(func.count()).select_from(Case).where(*where)) or 0
 
-    running = Case.closed_at.is_(None)
+    # A case that is closed may have a clock that runs: an appeal outlives it.
+    running = or_(Case.due_at.is_not(None), Case.closed_at.is_(None))
     return {
         "mine": number(Case.officer_id == actor.person, running) if actor.person is not None else 0,
-        "urgent": number(running, Case.urgent.is_(True)),
-        "overdue": number(running, Case.urgent.in_((True, False)), Case.due_at < now),
-        "due": number(running, Case.urgent.in_((True, False)), Case.due_at.is_not(None)),
+        "urgent": number(Case.urgent.is_(True), running),
+        "overdue": number(Case.urgent.in_((True, False)), Case.due_at < now),
+        "due": number(Case.urgent.in_((True, False)), Case.due_at.is_not(None)),
         "new": sum(states.values()),
         **states,
     }
 
 
 def _ranges(queue: str, actor: Actor, now: int) -> list[_Range]:
-    running = Case.closed_at.is_(None)
     urgent, calm = Case.urgent.is_(True), Case.urgent.is_(False)
-    clocked, idle = Case.due_at.is_not(None), Case.due_at.is_(None)
+    clocked, idle, running = Case.due_at.is_not(None), Case.due_at.is_(None), Case.closed_at.is_(None)
     soonest = (Case.due_at, Case.id)
-
-    def both(*where: ColumnElement[bool]) -> list[_Range]:
-        return [
-            _Range((*where, urgent, clocked), soonest),
-            _Range((*where, urgent, idle), (Case.id,)),
-            _Range((*where, calm, clocked), soonest),
-            _Range((*where, calm, idle), (Case.id,)),
-        ]
-
     match queue:
+        case "mine" if actor.person is None:
+            return []
         case "mine":
-            return both(Case.officer_id == actor.person, running) if actor.person is not None else []
+            his = Case.officer_id == actor.person
+            return [
+                _Range((his, urgent, clocked), soonest),
+                _Range((his, urgent, idle, running), (Case.id,)),
+                _Range((his, calm, clocked), soonest),
+                _Range((his, calm, idle, running), (Case.id,)),
+            ]
         case "urgent":
-            return [_Range((running, urgent, clocked), soonest), _Range((running, urgent, idle), (Case.id,))]
+            return [_Range((urgent, clocked), soonest), _Range((urgent, idle, running), (Case.id,))]
         case "overdue":
-            return [_Range((running, each, Case.due_at < now), soonest) for each in (urgent, calm)]
+            return [_Range((each, Case.due_at < now), soonest) for each in (urgent, calm)]
         case "due":
-            return [_Range((running, each, clocked), soonest) for each in (urgent, calm)]
+            return [_Range((each, clocked), soonest) for each in (urgent, calm)]
         case "new":
             return [_Range((), (Case.opened_at, Case.id), True)]
     if queue not in STATES:
         raise BadField("queue", f"{queue[:40]!r} is none; take one of {', '.join(QUEUES)}")
-    return both(Case.state == queue)
+    return [_Range((Case.state == queue, each, *more), by) for each in (urgent, calm) for more, by in (((clocked,), soonest), ((idle,), (Case.id,)))]
 
 
 def _query(found: _Range, key: tuple[int, ...]) -> Select[Any]:

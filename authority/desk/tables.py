@@ -139,8 +139,8 @@ class Case(Base):
     __tablename__ = "desk_case"
     __table_args__ = (
         Index("case_queue", "state", "urgent", "due_at"),
-        Index("case_mine", "officer_id", "closed_at", "urgent", "due_at"),
-        Index("case_running", "closed_at", "urgent", "due_at"),
+        Index("case_mine", "officer_id", "urgent", "due_at", "closed_at"),
+        Index("case_clocked", "urgent", "due_at", "closed_at"),
         Index("case_due", "due_at"),
         Index("case_opened", "opened_at"),
     )
@@ -317,6 +317,7 @@ class Order(Base):
     """One directive or reviewer's decision of a case, from draft to log."""
 
     __tablename__ = "desk_order"
+    __table_args__ = (Index("order_waiting", "published_at", "ended_at"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"), index=True)
     order_id: Mapped[str] = mapped_column(String(64), index=True)
@@ -343,6 +344,7 @@ class Appeal(Base):
     """Somebody objects to an order."""
 
     __tablename__ = "appeal"
+    __table_args__ = (Index("appeal_waiting", "decided_at", "filed_at"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"), index=True)
     reference: Mapped[str] = mapped_column(String(32), unique=True)
@@ -361,6 +363,7 @@ class Recommendation(Base):
     """The reviewer recommends that an order be withdrawn."""
 
     __tablename__ = "recommendation"
+    __table_args__ = (Index("recommendation_waiting", "answered_at", "due_at"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"), index=True)
     why: Mapped[str] = mapped_column(Text)
@@ -377,6 +380,7 @@ class Evidence(Base):
     """One object of evidence: what is known of it here; its octets are in the store, encrypted under a key of its own."""
 
     __tablename__ = "evidence"
+    __table_args__ = (Index("evidence_due", "shredded_at", "retain_until"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"), index=True)
     address: Mapped[str] = mapped_column(String(64), index=True)
