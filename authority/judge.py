@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from authority import orders
 from authority.errors import AuthorityError
-from authority.sought import Sought, payload
+from authority.sought import Sought, payload, traces
 from blocklists.directive import Directive
 from blocklists.docket import Data, Docket, Verdict
 from blocklists.log import entry as entries
@@ -25,6 +25,8 @@ from blocklists.trust.policy import Policy
 
 _BUNDLE = 256
 """Entries that are read at once."""
+_NAME = b'"fqdn":"'
+"""How each target of an order begins in canonical JSON, and nothing else: within a text, its quotation marks would have backslashes."""
 
 
 def lifts(order: orders.Order) -> bool:
@@ -136,13 +138,22 @@ def _data(files: Mapping[str, bytes], demonstration: bool) -> Data:
 
 
 def _named_since(tree: Tree, since: int, most: int) -> int:
-    """How many names stand in the orders logged after `since` (unix seconds); some number above `most` when that is passed. None before an older one,
-    for the log's time never goes back.
+    """How many names stand in the orders logged after `since` (unix seconds), or a few more; some number above `most` when that is passed.
+
+    None stands before an older entry, for the log's time never goes back. Where a whole bundle is late enough, it is not decoded.
     """
     found, stop = 0, tree.size
     while stop and found <= most:
         start = (stop - 1) // _BUNDLE * _BUNDLE
-        late = [data for data in tree.entries(start, stop) if json.loads(data)["logged_at"] > since]
-        found += sum(payload(data).count(b'"fqdn":') for data in late)
-        stop = start if len(late) == stop - start else 0
+        late = list(tree.entries(start, stop))
+        if is_whole := _logged_at(late[0]) > since:
+            together = b"".join(late)
+            found += sum(together.count(trace) for trace in traces(_NAME))
+        else:
+            found += sum(payload(data).count(_NAME) for data in late if _logged_at(data) > since)
+        stop = start if is_whole else 0
     return found
+
+
+def _logged_at(data: bytes) -> int:
+    return int(json.loads(data)["logged_at"])

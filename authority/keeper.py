@@ -61,7 +61,7 @@ class Keeper:
         waiting, self._requests = self._requests, []
         for request in waiting:
             try:
-                if publisher.unread(request.packets) <= PIECE:
+                if publisher.unread(request.packets, now) <= PIECE:
                     self._publish(publisher, request, now)
                     continue
             except RedHandError as error:

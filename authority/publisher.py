@@ -33,6 +33,7 @@ from blocklists.log.note import Checkpoint, sign_note
 from blocklists.log.tree import Tree
 from blocklists.trust import envelope
 from blocklists.trust.envelope import Envelope
+from blocklists.trust.policy import Policy
 
 LOGGED = ("directive", "review")
 """Kinds of packets that become entries."""
@@ -83,6 +84,7 @@ class Publisher:
         self._signers: dict[tuple[str, str], KeyInMemory] = {}
         self._present: Repository | None = None
         self._seen = (b"", b"")
+        self._room: tuple[tuple[bytes, bytes, int, list[orders.Order]], bool] | None = None
         self._full_at = -1
         """The log's size at which some orders could have been held: looked at once, for whoever asks again waits for the log to be read."""
 
@@ -100,8 +102,11 @@ class Publisher:
                 self._check_clock(now)
             return self._publish(packets.merged(found), now)
 
-    def unread(self, found: Sequence[Packet] | None = None) -> int:
-        """How many entries of the log must be judged before these packets can be (None: any): none for those that cannot be held, or sign anew."""
+    def unread(self, found: Sequence[Packet] | None = None, now: int = 0) -> int:
+        """How many entries of the log must be judged before these packets can be (None: any): none for those that cannot be held, or sign anew.
+
+        `now`: when they are to be published, in unix seconds; without it, just after what was published last.
+        """
         self._look()
         present = self._present
         if present is None:
@@ -113,7 +118,7 @@ class Publisher:
             return 0
         if any(packet.kind not in LOGGED for packet in found) or self._full_at == self._tree.size:
             return left
-        if cannot_be_held(_read(found), self._tree, present.policy, self._newest()):
+        if self._cannot_be_held(_read(found), present.files, present.policy, max(now, self._newest())):
             return 0
         self._full_at = self._tree.size
         return left
@@ -220,7 +225,7 @@ class Publisher:
         now = max(now, self._newest())
         judge = self._whole(plan.files, plan.root)
         read = _read(given)
-        if given and self._tree.size - judge.size > FEW and cannot_be_held(read, self._tree, plan.policy, now):
+        if given and self._tree.size - judge.size > FEW and self._cannot_be_held(read, plan.files, plan.policy, now):
             judge = Judge(plan.files, _demonstration(plan.root))  # what lifts waits for nothing, not even for the log to be read
             judge.catch_up_on(self._tree, [order.id for order in read], [order.nonce for order in read if order.nonce])
         elif given:
@@ -248,6 +253,13 @@ class Publisher:
             self._forget(plan)
             raise
         return logged, fresh
+
+    def _cannot_be_held(self, read: list[orders.Order], files: Mapping[str, bytes], rules: Policy, now: int) -> bool:
+        """As the judge says; asked the same again at once, it is not counted again."""
+        asked = (self._tree.root, files["policy.json"], now, read)
+        if self._room is None or self._room[0] != asked:
+            self._room = asked, cannot_be_held(read, self._tree, rules, now)
+        return self._room[1]
 
     def _forget(self, plan: Plan) -> None:
         """Begins the judge again when it took what was not logged after all."""

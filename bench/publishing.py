@@ -1,10 +1,11 @@
 """Publishing into a long log: `python -m bench.publishing`. How long does `redhand authority publish` take when 50,000 orders are logged already?
 
 The log is appended at once, each order signed by two officers; what is measured is the command, from its start as a process to its end, and the part
-of it that depends on the log: handing the packet to the server that runs, until its answer. With the server: a withdrawal handed over while it still
-reads the log, orders and a withdrawal after that, and an order after one that was refused. Then without a server. Every outcome is checked against
-the log. Beside the seconds that passed stand those of the processor, of the server's process or of the command: they say what it costs on a machine
-that has other work, too.
+of it that depends on the log: handing the packet to the server that runs, until its answer. With the server: a withdrawal and an order handed over
+while it still reads the log, orders and a withdrawal after that, and an order after one that was refused. Then without a server. The policy's limits
+have room for every order, so that none needs the whole log; but each entry is of the last day, and all their names are counted. Every outcome is
+checked against the log. Beside the seconds that passed stand those of the processor, of the server's process or of the command: they say what it
+costs on a machine that has other work, too.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ from blocklists.trust.envelope import DIRECTIVE, Envelope
 ORDERS = 50_000
 ROUNDS = 10
 MOST_SECONDS = 1.0
-"""For handing over, once the server has read the log; for a withdrawal, also before."""
+"""For handing over, whether the server has read the log or not."""
+QUIET_LOOKS = 20
+"""Looks in a row, 0.05 s apart, at which the server's process waits for something: it has read the log."""
 ORIGIN = "orders.authority.example/bench"
 RECORD = Path(__file__).parent / "record"
 
@@ -55,7 +58,8 @@ def run(
     """Measure it and write a record; ends with status 1 when a promise is not kept. Takes a few minutes."""
     with tempfile.TemporaryDirectory(prefix="redhand-publishing-") as scratch:
         figures = _measured(Path(scratch), orders)
-    kept = all(figures[name].seconds <= MOST_SECONDS for name in ("withdrawal_while_reading", "order_median", "withdrawal", "order_after_refusal"))
+    promised = ("withdrawal_while_reading", "order_while_reading", "order_median", "withdrawal", "order_after_refusal")
+    kept = all(figures[name].seconds <= MOST_SECONDS for name in promised)
     day = datetime.now(UTC).date().isoformat()
     folder = out or RECORD / f"{day}-publish"
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +164,8 @@ def _measured(scratch: Path, orders: int) -> dict[str, _Took]:
         handover.hand_over(office.directory, [], lambda _: None)  # it is there
         keeper = next(each for each in server.children() if "authority.keeper" in each.cmdline())
         found["withdrawal_while_reading"] = _handed(office, keeper, early)
-        found["server_reads_the_log"] = _handed(office, keeper, next(more))
+        found["order_while_reading"] = _handed(office, keeper, next(more))
+        found["server_reads_the_log"] = _read(keeper)
         took = sorted(_handed(office, keeper, next(more)) for _ in range(ROUNDS))
         found |= {"order_median": took[ROUNDS // 2], "order_slowest": took[-1], "withdrawal": _handed(office, keeper, late)}
         try:
@@ -177,6 +182,15 @@ def _measured(scratch: Path, orders: int) -> dict[str, _Took]:
     if size != orders + 3 + ROUNDS + 4:
         raise BenchError(f"the log has {size} entries, and {orders} and {ROUNDS + 7} more were published; see tests/authority/test_handover.py")
     return found
+
+
+def _read(keeper: psutil.Process) -> _Took:
+    """What it takes from the start of the server's process until it has read the log."""
+    quiet = 0
+    while quiet < QUIET_LOOKS:
+        quiet = quiet + 1 if keeper.status() == psutil.STATUS_SLEEPING else 0
+        time.sleep(0.05)
+    return _Took(time.time() - keeper.create_time(), sum(keeper.cpu_times()[:2]))
 
 
 def _handed(office: _Office, keeper: psutil.Process, packet: Packet) -> _Took:
@@ -219,10 +233,11 @@ def _table(whole: dict[str, Any]) -> str:
     most = f"{MOST_SECONDS:g} s"
     rows = (
         ("a withdrawal handed over while the server still reads the log", "withdrawal_while_reading", most),
-        ("until the server has read the log, an order waiting for it", "server_reads_the_log", ""),
-        (f"an order handed over then, median of {ROUNDS}", "order_median", most),
+        ("an order then", "order_while_reading", most),
+        ("from the server's start until it has read the log", "server_reads_the_log", ""),
+        (f"an order handed over after that, median of {ROUNDS}", "order_median", most),
         ("the slowest of them", "order_slowest", ""),
-        ("a withdrawal handed over then", "withdrawal", most),
+        ("a withdrawal handed over after that", "withdrawal", most),
         ("an order after one that was refused", "order_after_refusal", most),
         ("the whole command, server running: an order", "command_order", ""),
         ("the whole command, no server: a withdrawal", "alone_withdrawal", ""),

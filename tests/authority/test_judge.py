@@ -19,7 +19,7 @@ from blocklists.trust.envelope import Envelope
 from tests.authority.cast import NOW, ORIGIN, Cast, following, found, order, signed
 
 PER_HOUR, PER_DAY = 5, 12
-ROUNDS, ENTRIES, TRIED = 4, 50, 40
+ROUNDS, ENTRIES, TRIED = 3, 50, 40
 
 
 class Dice:
@@ -117,6 +117,23 @@ def test_few_entries_say_the_same_as_all(cast: Cast, tmp_path: Path) -> None:
                 judge.catch_up(tree)
     for part in ("(replay.nonce)", "it may be held", "stands"):
         assert any(part in each for each in seen), f"the orders tried are too few: none {part}"
+
+
+def test_the_names_of_the_last_hour_and_day_are_counted_through_a_long_log(cast: Cast, tmp_path: Path) -> None:
+    per_hour, per_day, size, apart = 150, 500, 700, 30
+    present = found(cast, tmp_path / "authority", limits={"names_per_hour": per_hour, "names_per_day": per_day}).present
+    assert present is not None
+    made = [orders.drafted(order("XX-1", *names), ORIGIN, None, present.files) for names in (["a.test"], ["a.test", ".b.test"])]
+    entries = [Entry(NOW + number * apart, made[number % 2]) for number in range(size)]
+    tree = Tree(tmp_path / "log")
+    tree.append([entry.encode() for entry in entries])
+    outcomes = set()
+    for now in range(entries[-1].logged_at, entries[-1].logged_at + 2 * 86_400, 1777):
+        since = [sum(1 + number % 2 for number, entry in enumerate(entries) if entry.logged_at > now - seconds) for seconds in (3600, 86_400)]
+        expected = since[0] + 2 <= per_hour and since[1] + 2 <= per_day
+        assert cannot_be_held([orders.read(made[1], "it")], tree, present.policy, now) == expected, since
+        outcomes.add((since[0] + 2 <= per_hour, since[1] + 2 <= per_day))
+    assert outcomes == {(False, False), (True, False), (True, True)}
 
 
 def test_orders_that_there_is_room_for_wait_for_no_log_to_be_read(cast: Cast, tmp_path: Path) -> None:
