@@ -66,8 +66,10 @@ DRAIN_SECONDS = 3.0
 """How long a stopping worker still delivers answers it owes."""
 ACCEPTED_SECONDS = 0.02
 """After which a connection that was accepted last is known as one."""
-HEARD_OUT_SECONDS = 0.25
-"""How long after its last question a stopping worker hears a connection out: one that is closed on a client's question has lost it."""
+HEARD_OUT_SECONDS = 1.0
+"""How long after its last question a stopping worker hears a connection out: one that is closed on a client's question has lost it.
+
+A client that connected may take this long to ask, being far away or busy; the successor answers everybody else meanwhile."""
 FILES = 16384
 """Descriptors there is room for from the start; the kernel's table of that many takes 130 KiB."""
 SWITCH_INTERVAL = 0.0005
