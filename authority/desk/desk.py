@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from authority.desk import procedure as procedures
 from authority.desk.errors import DeskError
+from authority.desk.evidence.vault import Vault
 from authority.desk.procedure import Procedure
 from authority.desk.settings import DeskSettings
 from authority.desk.store import Store
@@ -30,6 +31,7 @@ class Desk:
     def __init__(self, settings: DeskSettings, base: Path, now: Callable[[], int] = lambda: int(time.time())) -> None:
         """`base`: where relative paths in the settings start; `now`: unix seconds. Raises DeskError."""
         self.settings = settings
+        self.base = base
         self.places = Places((base / settings.directory).absolute())
         self.directory = self.places.directory / "desk"
         self.now = now
@@ -37,6 +39,11 @@ class Desk:
             raise DeskError(f"{self.places.directory} is no directory; look at desk.directory, or make it: redhand authority init")
         self.directory.mkdir(mode=0o700, exist_ok=True)
         self.store = Store(settings.database or f"sqlite:///{self.directory / 'desk.db'}")
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Where evidence is kept, opened at the first need: a store that is away closes no other page. Raises DeskError."""
+        return Vault(self.settings.evidence, self.base, self.directory)
 
     def close(self) -> None:
         """Gives back what it holds."""

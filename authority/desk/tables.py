@@ -47,8 +47,7 @@ class Person(Base):
     made_at: Mapped[int] = mapped_column(Seconds)
     ended_at: Mapped[int | None] = mapped_column(Seconds)
     failures: Mapped[int] = mapped_column(default=0)
-    """Wrong passwords since the last right one."""
-    locked_until: Mapped[int] = mapped_column(Seconds, default=0)
+    """Wrong passwords since the last right one: its holder is told at the next sign-in. How many may be tried is held in memory (`people.limits`)."""
     grants: Mapped[list[Grant]] = relationship(lazy="selectin")
 
 
@@ -88,7 +87,26 @@ class ApiToken(Base):
     flagger: Mapped[str | None] = mapped_column(String(64))
     label: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[int] = mapped_column(Seconds)
+    ends_at: Mapped[int] = mapped_column(Seconds)
+    """Whatever happens, it is good for nothing from then on."""
     ended_at: Mapped[int | None] = mapped_column(Seconds)
+
+
+class Invitation(Base):
+    """One chance for a person to choose a password: a new person's, or one's whose password two persons agreed to forget.
+
+    Its code has two halves: who proposed was given one, who confirmed the other. Neither alone can sign in as the person.
+    """
+
+    __tablename__ = "invitation"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    first: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the first half."""
+    second: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[int] = mapped_column(Seconds)
+    ends_at: Mapped[int] = mapped_column(Seconds)
+    used_at: Mapped[int | None] = mapped_column(Seconds)
 
 
 class Proposal(Base):
