@@ -14,6 +14,7 @@ class MailSettings(Section):
 
     smtp: str = Field(default="", description="mail server, HOST:PORT; empty: each message becomes a file, to be sent by hand")
     starttls: bool = Field(default=True, description="speak to the mail server in TLS only")
+    ca_file: str = Field(default="", description="certificates (PEM) that the mail server's must lead to; empty: those this machine trusts")
     user: str = Field(default="", description="user at the mail server; empty: none")
     password_file: str = Field(default="", description="file whose first line is that user's password")
     sender: str = Field(default="desk@authority.example", description="address that messages come from, and that answers go to")
@@ -43,6 +44,9 @@ class DeskSettings(Section):
     )
     listen: str = Field(default="127.0.0.1:8450", description="address and port of the desk, plain HTTP; put TLS in front of it")
     url: str = Field(default="http://127.0.0.1:8450/", description="the desk's address as people type it; messages link to it, and cookies go by it")
+    proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"), description="addresses of what stands in front of it, whose X-Forwarded-For says where a request comes from"
+    )
     database: str = Field(default="", description="postgresql+psycopg://…; empty: SQLite, desk/desk.db in the directory")
     referrals_per_hour: Annotated[int, Field(ge=1)] = Field(default=20, description="referrals taken in an hour from one address by the public form")
     referrals_per_minute: Annotated[int, Field(ge=1)] = Field(default=120, description="referrals taken in a minute by the public form from all")

@@ -34,11 +34,12 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that changes nothing, on one state of the database."""
+        """A session that changes nothing, on one state of the database. What was read stays readable after its end."""
         with self._sessions() as session:
             if not self.is_postgresql:
                 session.connection().exec_driver_sql("BEGIN")
             yield session
+            session.expunge_all()
             session.rollback()
 
     @contextmanager

@@ -1,0 +1,118 @@
+"""Makes a page: one template, what every template may use, and the person's language.
+
+Everything is escaped; nothing is marked safe but our own markup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache, partial
+from importlib import resources
+from typing import Any, NamedTuple
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from authority.desk.roles import Action, Actor
+from authority.desk.web import language as languages
+from authority.desk.web.who import Who, desk_of, language_of
+
+
+class Place(NamedTuple):
+    """One entry of the navigation."""
+
+    path: str
+    label: str
+    actions: tuple[Action, ...]
+    """Shown to whom one of these is open; empty: to everybody who is signed in."""
+
+
+NAVIGATION = (
+    Place("/cases", "Cases", ("case.list",)),
+    Place("/review", "Review", ("review.read",)),
+    Place("/compliance", "Compliance", ("compliance.read", "compliance.own")),
+    Place("/proposals", "Proposals", ("proposal.make", "proposal.confirm")),
+    Place("/documents", "Rules and lists", ("case.list", "document.propose")),
+    Place("/people", "People", ("person.manage", "audit.read")),
+    Place("/audit", "Audit log", ("audit.read",)),
+)
+
+
+def places(actor: Actor) -> list[Place]:
+    """What the navigation shows to the actor."""
+    return [place for place in NAVIGATION if not place.actions or any(actor.may(action) for action in place.actions)]
+
+
+def page(
+    request: Request, who: Who | None, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """A whole page. In every template: who, csrf, language, languages, navigation, path, `_`, `told`, `when(seconds)`, `due(seconds)`, `span(seconds)`."""
+    language = who.language if who else language_of(request)
+    text = environment().get_template(template).render(
+        who=who,
+        csrf=who.csrf if who else "",
+        language=language,
+        languages=languages.LANGUAGES,
+        navigation=places(who.actor) if who else [],
+        path=request.url.path,
+        style=f"/style-{_style()[0]}.css",
+        _=partial(languages.translate, language),
+        told=partial(languages.told, language),
+        when=partial(when, language),
+        due=partial(due, language, desk_of(request).now()),
+        span=lambda seconds: languages.span(int(seconds), language),
+        now=desk_of(request).now(),
+        **values,
+    )  # fmt: skip
+    return HTMLResponse(text, status, {"Content-Language": language, "Vary": "Cookie, Accept-Language", **(headers or {})})
+
+
+def when(language: str, seconds: int | None) -> Markup:
+    """A moment; a dash for none."""
+    if seconds is None:
+        return Markup("\N{EN DASH}")
+    iso = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}">{}</time>').format(iso, languages.moment(seconds, language))
+
+
+def due(language: str, now: int, seconds: int | None) -> Markup:
+    """How long is left until a moment, or since when it is over; a dash for none. The moment itself is in the title."""
+    if seconds is None:
+        return Markup("\N{EN DASH}")
+    late = seconds < now
+    said = languages.translate(language, "overdue by {time}" if late else "in {time}", time=languages.span(abs(seconds - now), language))
+    near = "overdue" if late else "soon" if seconds - now < 4 * 3600 else "later"
+    iso = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time class="due {}" datetime="{}" title="{}">{}</time>').format(near, iso, languages.moment(seconds, language), said)
+
+
+def style() -> tuple[str, bytes]:
+    """The path of the one style sheet, which changes with its octets, and these."""
+    digest, octets = _style()
+    return f"/style-{digest}.css", octets
+
+
+@cache
+def _style() -> tuple[str, bytes]:
+    octets = resources.files("authority.desk.web").joinpath("static/style.css").read_bytes()
+    return hashlib.sha256(octets).hexdigest()[:12], octets
+
+
+@cache
+def environment() -> Environment:
+    """The templates. An undefined value is a fault, never an empty place."""
+    found = Environment(
+        loader=PackageLoader("authority.desk.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    found.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
+    return found
