@@ -9,6 +9,10 @@ from typing import Literal, NamedTuple
 
 from authority.desk.errors import BadField, Conflict, Forbidden
 from authority.desk.roles import Action, Actor
+from authority.desk.words import clean
+
+MOST_WHY = 20_000
+"""Characters of a reason."""
 
 State = Literal[
     "received", "assessed", "requested", "unanswered", "unidentifiable", "emergency", "drafted", "signing", "in_force", "suspended", "withdrawn",
@@ -125,7 +129,7 @@ def check(state: State, step: str, actor: Actor, why: str, details: dict[str, ob
         raise Conflict(f"{step}: the case is {state}; this step is taken from: {able}")
     if not _able(found, actor):
         raise Forbidden(f"{actor.name} may not take the step {step}; it is open to: {', '.join(found.doers)}")
-    if not why.strip():
+    if not clean(why, "why", MOST_WHY):
         raise BadField("why", f"say why ({step}); every step is explained")
     for field in found.needs:
         if details.get(field) in (None, "", []):

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from authority.desk import audit, states
+from authority.desk.desk import Desk
 from authority.desk.errors import Conflict, NotFound
 from authority.desk.procedure import ClockRule, Procedure
 from authority.desk.roles import Actor
@@ -43,6 +44,14 @@ def take(session: Session, case: Case, step: str, actor: Actor, why: str, now: i
     _wind(session, case, step, now, procedure, details)
     audit.record(session, actor, f"case.{step}", f"case:{case.number}", now, why=event.why, before=before, after=after)
     return event
+
+
+def step(session: Session, desk: Desk, actor: Actor, number: str, name: str, why: str, now: int, version: int | None = None, **details: Any) -> Case:
+    """Finds a case and takes one step of it. Raises NotFound, and as `take` and `require_version`."""
+    case = find(session, number)
+    require_version(case, version)
+    take(session, case, name, actor, why, now, desk.procedure(session), **details)
+    return case
 
 
 def require_version(case: Case, version: int | None) -> None:

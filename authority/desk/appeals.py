@@ -1,0 +1,114 @@
+"""Appeals: somebody objects to an order, is told that we have it and by when they are answered, and is answered with reasons.
+
+An appeal outlives its order: who objected to what has ended is answered all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from authority.desk import alerts, outbox, referrals, steps, texts
+from authority.desk.desk import Desk
+from authority.desk.errors import BadField, Conflict, NotFound
+from authority.desk.roles import Actor
+from authority.desk.tables import Appeal, Case, Clock, Order
+from authority.desk.wording import Kind
+from authority.desk.words import clean
+
+Standing = Literal["owner", "host", "visitor", "other"]
+STANDINGS: tuple[Standing, ...] = get_args(Standing)
+Decision = Literal["upheld", "lifted", "amended"]
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
+
+
+def find_by_order(session: Session, order_id: str) -> Case:
+    """The case of an order's public id, whether or not it is the newest there. Raises NotFound."""
+    case = session.scalar(select(Case).where(Case.order_id == order_id)) or session.scalar(
+        select(Case).join(Order, Order.case_id == Case.id).where(Order.order_id == order_id, Order.published_at.is_not(None)).limit(1)
+    )
+    if case is None:
+        raise NotFound(f"there is no order {order_id[:64]}")
+    return case
+
+
+def find(session: Session, reference: str) -> Appeal:
+    """The appeal with a reference. Raises NotFound."""
+    row = session.scalar(select(Appeal).where(Appeal.reference == reference.strip().upper()[:32]))
+    if row is None:
+        raise NotFound("there is no appeal with this reference")
+    return row
+
+
+def file(
+    session: Session,
+    desk: Desk,
+    actor: Actor,
+    number: str,
+    standing: str,
+    words: str,
+    why: str,
+    now: int,
+    *,
+    contact: str = "",
+    language: str = "en",
+    version: int | None = None,
+) -> Appeal:
+    """Takes one in, and says so to the contact, if there is one."""
+    if standing not in STANDINGS:
+        raise BadField("standing", f"{standing[:20]!r} is none; write one of {', '.join(STANDINGS)}")
+    words = clean(words, "words", 20_000)
+    if not words:
+        raise BadField("words", "say what is wrong with the order")
+    contact = outbox.address(contact, "contact") if contact.strip() else ""
+    case = steps.find(session, number)
+    row = Appeal(case_id=case.id, reference=referrals.reference(), standing=standing, contact=contact, words=words, filed_at=now)
+    steps.step(session, desk, actor, number, "file_appeal", why, now, version, appeal=row.reference, standing=standing)
+    session.add(row)
+    case.appeals += 1
+    session.flush()
+    running = select(func.max(Clock.due_at)).where(Clock.case_id == case.id, Clock.name == "appeal", Clock.subject == row.reference)
+    due = session.scalar(running) or now
+    _tell(session, desk, case, row, "appeal_filed", language, now, due=due)
+    return row
+
+
+def decide(
+    session: Session,
+    desk: Desk,
+    actor: Actor,
+    reference: str,
+    decision: str,
+    answer: str,
+    why: str,
+    now: int,
+    *,
+    language: str = "en",
+    version: int | None = None,
+) -> Appeal:
+    """`upheld`: the order stands; `lifted`: it is withdrawn, and `amended`: amended, each within a clock. `answer` is what the appellant reads."""
+    row = find(session, reference)
+    if decision not in DECISIONS:
+        raise BadField("decision", f"{decision[:20]!r} is none; write one of {', '.join(DECISIONS)}")
+    answer = clean(answer, "answer", 20_000)
+    if not answer:
+        raise BadField("answer", "say to who objected why it is decided so")
+    if row.decided_at is not None:
+        raise Conflict(f"appeal {row.reference} was decided already: {row.decision}")
+    case = session.get_one(Case, row.case_id)
+    steps.step(session, desk, actor, case.number, "decide_appeal", why, now, version, appeal=row.reference, decision=decision)
+    row.decided_at, row.decision, row.answer = now, decision, answer
+    case.appeals -= 1
+    redress = case.facts.get("redress") or {}
+    said = {"decision": decision, "answer": answer, "redress": str(redress.get("court") or ""), "days": int(redress.get("deadline_days") or 0)}
+    _tell(session, desk, case, row, "appeal_decided", language, now, **said)
+    return row
+
+
+def _tell(session: Session, desk: Desk, case: Case, row: Appeal, kind: Kind, language: str, now: int, **said: object) -> None:
+    if row.contact:
+        values = {**alerts.values(desk, case), "url": desk.settings.url, "reference": row.reference}
+        text = texts.render(session, desk, kind, language, **values, **said)
+        outbox.post(session, desk, kind, row.contact, text.subject, text.body, now, case=case)

@@ -1,0 +1,120 @@
+"""What messages say: templates by kind and language, rendered in Jinja2's sandbox. A document that two persons change replaces ours.
+
+A template sees plain values only, and nothing of the program; a document with a template that does not work is refused before it is in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple, get_args
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
+
+from authority.desk import wording
+from authority.desk.desk import Desk
+from authority.desk.errors import BadField
+from authority.desk.wording import Kind
+from blocklists import formats
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LANGUAGES = ("en", "fr")
+"""Those that every kind has a text of ours in."""
+MAX_BODY = 100_000
+"""Characters in the longest message."""
+
+
+class Text(NamedTuple):
+    """A message, rendered."""
+
+    subject: str
+    """One line."""
+    body: str
+
+
+class Template(BaseModel):
+    """One message in one language."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    subject: Annotated[str, Field(min_length=1, max_length=300)]
+    body: Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
+Templates = dict[str, dict[str, Template]]
+_shape = TypeAdapter(dict[Kind, dict[Language, Template]])
+
+
+def render(session: Session, desk: Desk, kind: Kind, language: str, **values: Any) -> Text:
+    """The message in a language, or in English. Values are those that `wording.VALUES` names for the kind."""
+    templates = _both(desk.document(session, "texts"))[kind]
+    template = templates.get(language) or templates.get(language.partition("-")[0]) or templates["en"]
+    return _rendered(template, values)
+
+
+def languages(session: Session, desk: Desk, kind: Kind) -> list[str]:
+    """Those that a kind can be written in."""
+    return sorted(_both(desk.document(session, "texts"))[kind])
+
+
+def check(text: str) -> None:
+    """Raises BadField unless a document `texts` can be in force: known kinds, and templates that work with what they are given."""
+    for kind, templates in _loaded(text).items():
+        for language, template in templates.items():
+            try:
+                _rendered(template, wording.VALUES[kind])  # type: ignore[index] # kinds were checked
+            except (TemplateError, BadField, ArithmeticError, TypeError, ValueError) as error:
+                known = ", ".join(wording.VALUES[kind])  # type: ignore[index]
+                raise BadField("texts", f"{kind}.{language}: {error}; it may use {known}") from None
+
+
+def _rendered(template: Template, values: Mapping[str, Any]) -> Text:
+    subject = " ".join(_compiled(template.subject).render(values).split())[:500]
+    body = _compiled(template.body).render(values).strip() + "\n"
+    if len(body) > MAX_BODY:
+        raise BadField("texts", f"a message would have {len(body)} characters, more than {MAX_BODY}; shorten it")
+    return Text(subject, body)
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Any:
+    return _environment().from_string(text)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    # Messages are plain text: nothing is escaped in them, and nobody's words are a template.
+    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
+    made.filters["time"] = shown
+    return made
+
+
+def shown(seconds: int) -> str:
+    """`2026-09-21 14:03 UTC`: to the minute, and the same for everybody."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@lru_cache(maxsize=4)
+def _both(text: str) -> Templates:
+    found = dict(_loaded(wording.TEXTS))
+    for kind, templates in (_loaded(text) if text else {}).items():
+        found[kind] = {**found[kind], **templates}
+    return found
+
+
+def _loaded(text: str) -> Templates:
+    found, bad = formats.documents(text.encode())
+    if bad:
+        raise BadField("texts", f"line {bad[0].line}: {bad[0].value}: {bad[0].reason}")
+    if len(found) != 1:
+        raise BadField("texts", f"it has {len(found)} documents; write one")
+    try:
+        loaded = _shape.validate_python(found[0].data)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        raise BadField("texts", f"{'.'.join(map(str, fault['loc']))}: {fault['msg'][:400]}; kinds are {', '.join(KINDS)}") from None
+    return {str(kind): dict(templates) for kind, templates in loaded.items()}

@@ -1,0 +1,331 @@
+"""Our own texts of messages, in English and French, and what each kind of message is told. Data, no code."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+Kind = Literal[
+    "removal_request", "owner_block", "owner_amend", "owner_suspend", "owner_lift", "appeal_filed", "appeal_decided",
+    "threat", "overdue", "soon", "undelivered", "recommendation", "annulled",
+]  # fmt: skip
+
+_CASE: dict[str, Any] = {"number": "2026-000123", "names": ["www.site.test"], "authority": "desk@authority.example", "url": "https://desk.example/"}
+_ORDER: dict[str, Any] = {**_CASE, "order": "XX-2026-000123", "reasons": "…", "redress": "https://authority.example/", "days": 30}
+_LATE: dict[str, Any] = {"lines": [{"number": "2026-000123", "clock": "owner", "due": 1_790_000_000, "title": "www.site.test"}], "more": 0, "url": ""}
+
+VALUES: dict[Kind, dict[str, Any]] = {
+    "removal_request": {**_CASE, "kind": "host", "location": "", "category": "terrorism", "legal_basis": "Law 1", "deadline": 1_790_000_000},
+    "owner_block": _ORDER,
+    "owner_amend": _ORDER,
+    "owner_suspend": _ORDER,
+    "owner_lift": _ORDER,
+    "appeal_filed": {**_CASE, "reference": "7Q2K-8F3M", "due": 1_790_000_000},
+    "appeal_decided": {**_CASE, "reference": "7Q2K-8F3M", "decision": "upheld", "answer": "…", "redress": "", "days": 0},
+    "threat": {**_CASE, "location": "", "words": "…"},
+    "overdue": _LATE,
+    "soon": _LATE,
+    "undelivered": {**_CASE, "recipient": "abuse@host.example", "answer": "550 no such user"},
+    "recommendation": {**_CASE, "why": "…", "due": 1_790_000_000},
+    "annulled": {**_CASE, "court": "Court", "why": "…", "due": 1_790_000_000},
+}
+"""What templates of each kind may use, with examples that a new template is tried with. Times are unix seconds: `{{ deadline | time }}`."""
+
+TEXTS = """\
+removal_request:
+  en:
+    subject: "Request to remove unlawful content: {{ names[0] }} ({{ number }})"
+    body: |
+      {{ {'publisher': 'You publish', 'registrar': 'You registered'}.get(kind, 'You host') }} content that we find unlawful:
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+      {% if location %}
+      Where exactly: {{ location }}
+      {% endif %}
+
+      Ground: {{ category }}{{ ' (' ~ legal_basis ~ ')' if legal_basis else '' }}
+
+      Please remove it, or make it inaccessible, before {{ deadline | time }}, and answer this message.
+      If nothing has been done by then, access providers may be ordered to block the names above.
+
+      If you think that we are mistaken, answer with your reasons. Please keep the content and the data about it for six months, out of reach.
+
+      Reference: {{ number }}
+      Contact: {{ authority }}
+  fr:
+    subject: "Demande de retrait d'un contenu illicite : {{ names[0] }} ({{ number }})"
+    body: |
+      {{ {'publisher': 'Vous publiez', 'registrar': 'Vous avez enregistré'}.get(kind, 'Vous hébergez') }} un contenu que nous jugeons illicite :
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+      {% if location %}
+      Emplacement exact : {{ location }}
+      {% endif %}
+
+      Motif : {{ category }}{{ ' (' ~ legal_basis ~ ')' if legal_basis else '' }}
+
+      Nous vous demandons de le retirer, ou d'en empêcher l'accès, avant le {{ deadline | time }}, et de répondre à ce message.
+      À défaut, il pourra être ordonné aux fournisseurs d'accès de bloquer les noms ci-dessus.
+
+      Si vous pensez que nous nous trompons, répondez en donnant vos raisons. Conservez pendant six mois, hors d'accès, le contenu et ses données.
+
+      Référence : {{ number }}
+      Contact : {{ authority }}
+owner_block:
+  en:
+    subject: "Your names are blocked by order {{ order }}"
+    body: |
+      Access providers have been ordered to block:
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      Order: {{ order }}
+      Reasons: {{ reasons }}
+
+      You may object{% if days %} within {{ days }} days{% endif %}{% if redress %}: {{ redress }}{% endif %}.
+      Once the content is gone, tell us: {{ authority }}. The order is then lifted.
+
+      Reference: {{ number }}
+  fr:
+    subject: "Vos noms sont bloqués par l'ordre {{ order }}"
+    body: |
+      Il a été ordonné aux fournisseurs d'accès de bloquer :
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      Ordre : {{ order }}
+      Motifs : {{ reasons }}
+
+      Vous pouvez le contester{% if days %} dans un délai de {{ days }} jours{% endif %}{% if redress %} : {{ redress }}{% endif %}.
+      Quand le contenu aura disparu, dites-le-nous : {{ authority }}. L'ordre sera alors levé.
+
+      Référence : {{ number }}
+owner_amend:
+  en:
+    subject: "Order {{ order }} on your names has changed"
+    body: |
+      What access providers are ordered to block is now:
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      Order: {{ order }}
+      Reasons: {{ reasons }}
+
+      You may object{% if days %} within {{ days }} days{% endif %}{% if redress %}: {{ redress }}{% endif %}.
+
+      Reference: {{ number }}
+      Contact: {{ authority }}
+  fr:
+    subject: "L'ordre {{ order }} visant vos noms a changé"
+    body: |
+      Il est désormais ordonné aux fournisseurs d'accès de bloquer :
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      Ordre : {{ order }}
+      Motifs : {{ reasons }}
+
+      Vous pouvez le contester{% if days %} dans un délai de {{ days }} jours{% endif %}{% if redress %} : {{ redress }}{% endif %}.
+
+      Référence : {{ number }}
+      Contact : {{ authority }}
+owner_suspend:
+  en:
+    subject: "Order {{ order }} on your names is suspended"
+    body: |
+      The order is suspended for at most 72 hours while it is looked at again. Access providers have been told. It concerns:
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      Reference: {{ number }}
+      Contact: {{ authority }}
+  fr:
+    subject: "L'ordre {{ order }} visant vos noms est suspendu"
+    body: |
+      L'ordre est suspendu pour 72 heures au plus, le temps d'un nouvel examen. Les fournisseurs d'accès en sont informés. Il concerne :
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      Référence : {{ number }}
+      Contact : {{ authority }}
+owner_lift:
+  en:
+    subject: "Order {{ order }} on your names has ended"
+    body: |
+      The order has ended. Access providers have been told to restore, within 24 hours:
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      If a name is still blocked somewhere after that, tell us: {{ authority }}
+
+      Reference: {{ number }}
+  fr:
+    subject: "L'ordre {{ order }} visant vos noms a pris fin"
+    body: |
+      L'ordre a pris fin. Les fournisseurs d'accès ont été informés qu'ils doivent rétablir, sous 24 heures :
+      {% for name in names %}
+        {{ name }}
+      {% endfor %}
+
+      Si un nom est encore bloqué quelque part passé ce délai, dites-le-nous : {{ authority }}
+
+      Référence : {{ number }}
+appeal_filed:
+  en:
+    subject: "We have your objection ({{ reference }})"
+    body: |
+      Your objection to the order on {{ names[0] }} is filed under the reference {{ reference }}.
+      You will be answered before {{ due | time }}. With the reference you can ask at any time: {{ url }}
+  fr:
+    subject: "Nous avons reçu votre contestation ({{ reference }})"
+    body: |
+      Votre contestation de l'ordre visant {{ names[0] }} est enregistrée sous la référence {{ reference }}.
+      Il vous sera répondu avant le {{ due | time }}. Avec cette référence vous pouvez suivre l'affaire : {{ url }}
+appeal_decided:
+  en:
+    subject: "Your objection is decided ({{ reference }})"
+    body: |
+      {% if decision == 'lifted' %}
+      We agree: the order on {{ names[0] }} will be withdrawn.
+      {% elif decision == 'amended' %}
+      We agree in part: the order on {{ names[0] }} will be changed.
+      {% else %}
+      The order on {{ names[0] }} stands.
+      {% endif %}
+
+      {{ answer }}
+      {% if redress %}
+
+      You may go on{% if days %} within {{ days }} days{% endif %}: {{ redress }}
+      {% endif %}
+  fr:
+    subject: "Votre contestation est tranchée ({{ reference }})"
+    body: |
+      {% if decision == 'lifted' %}
+      Nous vous donnons raison : l'ordre visant {{ names[0] }} sera retiré.
+      {% elif decision == 'amended' %}
+      Nous vous donnons raison en partie : l'ordre visant {{ names[0] }} sera modifié.
+      {% else %}
+      L'ordre visant {{ names[0] }} est maintenu.
+      {% endif %}
+
+      {{ answer }}
+      {% if redress %}
+
+      Vous pouvez poursuivre{% if days %} dans un délai de {{ days }} jours{% endif %} : {{ redress }}
+      {% endif %}
+threat:
+  en:
+    subject: "THREAT TO LIFE in case {{ number }}"
+    body: |
+      Case {{ number }} ({{ names[0] }}) is marked as an imminent threat to life. {{ url }}
+      {% if location %}
+      Where: {{ location }}
+      {% endif %}
+
+      {{ words }}
+  fr:
+    subject: "MENACE POUR LA VIE dans l'affaire {{ number }}"
+    body: |
+      L'affaire {{ number }} ({{ names[0] }}) est signalée comme une menace imminente pour la vie. {{ url }}
+      {% if location %}
+      Où : {{ location }}
+      {% endif %}
+
+      {{ words }}
+overdue:
+  en:
+    subject: "{{ lines | length + more }} overdue: {{ lines[0].clock }} of case {{ lines[0].number }}"
+    body: |
+      Overdue:
+      {% for line in lines %}
+        {{ line.number }}  {{ line.clock }}, due {{ line.due | time }}  ({{ line.title }})
+      {% endfor %}
+      {% if more %}
+        and {{ more }} more
+      {% endif %}
+
+      {{ url }}
+  fr:
+    subject: "{{ lines | length + more }} en retard : {{ lines[0].clock }} de l'affaire {{ lines[0].number }}"
+    body: |
+      En retard :
+      {% for line in lines %}
+        {{ line.number }}  {{ line.clock }}, échéance {{ line.due | time }}  ({{ line.title }})
+      {% endfor %}
+      {% if more %}
+        et {{ more }} autres
+      {% endif %}
+
+      {{ url }}
+soon:
+  en:
+    subject: "{{ lines | length + more }} soon due: {{ lines[0].clock }} of case {{ lines[0].number }}"
+    body: |
+      Soon due:
+      {% for line in lines %}
+        {{ line.number }}  {{ line.clock }}, due {{ line.due | time }}  ({{ line.title }})
+      {% endfor %}
+      {% if more %}
+        and {{ more }} more
+      {% endif %}
+
+      {{ url }}
+  fr:
+    subject: "{{ lines | length + more }} bientôt à échéance : {{ lines[0].clock }} de l'affaire {{ lines[0].number }}"
+    body: |
+      Bientôt à échéance :
+      {% for line in lines %}
+        {{ line.number }}  {{ line.clock }}, échéance {{ line.due | time }}  ({{ line.title }})
+      {% endfor %}
+      {% if more %}
+        et {{ more }} autres
+      {% endif %}
+
+      {{ url }}
+undelivered:
+  en:
+    subject: "Not delivered: message in case {{ number }}"
+    body: |
+      The message to {{ recipient }} in case {{ number }} ({{ names[0] }}) cannot be delivered: {{ answer }}
+      Choose another recipient, or say why nobody can be found. {{ url }}
+  fr:
+    subject: "Non remis : message de l'affaire {{ number }}"
+    body: |
+      Le message à {{ recipient }} dans l'affaire {{ number }} ({{ names[0] }}) ne peut être remis : {{ answer }}
+      Choisissez un autre destinataire, ou dites pourquoi personne n'est joignable. {{ url }}
+recommendation:
+  en:
+    subject: "The reviewer recommends withdrawal in case {{ number }}"
+    body: |
+      The reviewer recommends that the order on {{ names[0] }} be withdrawn; answer before {{ due | time }}. {{ url }}
+
+      {{ why }}
+  fr:
+    subject: "Retrait recommandé dans l'affaire {{ number }}"
+    body: |
+      La personne qualifiée recommande le retrait de l'ordre visant {{ names[0] }} ; répondez avant le {{ due | time }}. {{ url }}
+
+      {{ why }}
+annulled:
+  en:
+    subject: "A court annulled the order of case {{ number }}"
+    body: |
+      {{ court }} has annulled the order on {{ names[0] }}: withdraw it before {{ due | time }}. {{ url }}
+
+      {{ why }}
+  fr:
+    subject: "Ordre annulé en justice dans l'affaire {{ number }}"
+    body: |
+      {{ court }} a annulé l'ordre visant {{ names[0] }} : retirez-le avant le {{ due | time }}. {{ url }}
+
+      {{ why }}
+"""
