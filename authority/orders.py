@@ -65,6 +65,13 @@ def who_signs(order: Order, epoch: Epoch) -> tuple[frozenset[str], int]:
     return frozenset(name for name in officers if epoch.officers[name].authority in category.authorities), category.threshold
 
 
+def also_signs(order: Order, epoch: Epoch) -> frozenset[str]:
+    """The reviewers, of whom one must sign too, for an order that is not disclosed and that no court has decided not to disclose; else nobody."""
+    if isinstance(order, Review) or order.nondisclosure is None or order.nondisclosure.judge is not None:
+        return frozenset()
+    return frozenset(name for name, office in epoch.officers.items() if office.role == "reviewer")
+
+
 def protected_names(data: bytes) -> tuple[str, ...]:
     """The names in protected.json. Raises BadDocument."""
     document = strict.read(data, "protected.json", 4 << 20)

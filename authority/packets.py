@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -157,7 +157,7 @@ def needs(packet: Packet) -> list[Need]:
     """Who must sign, who has and who has not."""
     if packet.kind in ("root", "targets"):
         return _needs_of_metadata(packet)
-    return [_need_of_order(packet)]
+    return list(_needs_of_order(packet))
 
 
 def complete(packet: Packet) -> bool:
@@ -183,7 +183,7 @@ def _needs_of_metadata(packet: Packet) -> list[Need]:
     return found
 
 
-def _need_of_order(packet: Packet) -> Need:
+def _needs_of_order(packet: Packet) -> Iterator[Need]:
     order = orders.read(packet.envelope, "the order")
     epoch = policy.load(packet.files["policy.json"]).epochs[-1]
     offices, threshold = orders.who_signs(order, epoch)
@@ -193,7 +193,9 @@ def _need_of_order(packet: Packet) -> Need:
         return tuple(f"{name} ({epoch.officers[name].person})" for name in sorted(names))
 
     whose = "those who may sign this order" if packet.kind == "directive" else "the reviewer"
-    return Need(whose, threshold, shown(offices & good), shown(offices - good))
+    yield Need(whose, threshold, shown(offices & good), shown(offices - good))
+    if also := orders.also_signs(order, epoch):
+        yield Need("the reviewer, because it is not disclosed", 1, shown(also & good), shown(also - good))
 
 
 def able(packet: Packet) -> set[str]:
@@ -202,8 +204,9 @@ def able(packet: Packet) -> set[str]:
         own = (packet.tuf,) if packet.kind == "root" else ()
         return {keyid for each in (*packet.roots, *own) for keyid in metadata.role(each.signed, packet.kind).keyids}
     epoch = policy.load(packet.files["policy.json"]).epochs[-1]
-    offices, _ = orders.who_signs(orders.read(packet.envelope, "the order"), epoch)
-    return {epoch.officers[name].key.keyid for name in offices}
+    order = orders.read(packet.envelope, "the order")
+    offices, _ = orders.who_signs(order, epoch)
+    return {epoch.officers[name].key.keyid for name in offices | orders.also_signs(order, epoch)}
 
 
 def sign_packet(packet: Packet, signer: Signer) -> Packet:

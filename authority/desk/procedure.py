@@ -169,8 +169,8 @@ clocks:
     {begins: [publish, published_elsewhere], ends: [notify_owner, owner_not_notified], ends_when: {occasion: block}, hours: 24, outlives: true}
   disclose:    # they may be told now
     {begins: [owner_not_notified], ends: [notify_owner], hours: 24, until: until, only: dated, outlives: true}
-  confirm:     # the reviewer confirms an emergency
-    {begins: [publish, published_elsewhere], ends: [confirm_emergency, withdraw, expire], hours: 72, until: lapses_at, only: emergency,
+  confirm:     # the reviewer confirms an emergency; a renewal of one, too
+    {begins: [publish, published_elsewhere, renew, amend], ends: [confirm_emergency, withdraw, expire], hours: 72, until: lapses_at, only: emergency,
      tell: reviewer, warn: 72, takes: lapse}
   recheck:     # the content is looked at again, each quarter
     {begins: [publish, published_elsewhere, recheck, renew], ends: [withdraw, expire, lapse], hours: 2208, until: review_due, warn: 168}
