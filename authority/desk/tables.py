@@ -422,23 +422,6 @@ class Evidence(Base):
     """When the encrypted octets of what was shredded were gone from the store too."""
 
 
-class Enforcement(Base):
-    """What one operator's receipts say of one order; made anew from the book of receipts at any time."""
-
-    __tablename__ = "enforcement"
-    operator: Mapped[str] = mapped_column(String(64), primary_key=True)
-    log_index: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    due_at: Mapped[int] = mapped_column(Seconds, index=True)
-    """By when the order (or its end) had to be carried out."""
-    applied_at: Mapped[int | None] = mapped_column(Seconds)
-    """The operator's own time of the first receipt with that log position in force."""
-    taken_at: Mapped[int | None] = mapped_column(Seconds)
-    """Our time of it, which counts."""
-    receipt: Mapped[int | None] = mapped_column(BigInteger)
-    exception: Mapped[dict[str, Any] | None]
-    """What the newest receipt says of it if it is not in force there: what, and why."""
-
-
 class Audit(Base):
     """One line of the audit log. Never changed; each carries the hash of the one before."""
 

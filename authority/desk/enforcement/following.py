@@ -1,0 +1,118 @@
+"""From the log to obligations, and to a row for each operator; and what time alone ends. Each function is one transaction's work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from authority.desk.enforcement import fulfilment, obligations, rows
+from authority.desk.enforcement.fulfilment import SELF_ENDING, Row
+from authority.desk.enforcement.rows import DAY
+from authority.desk.enforcement.tables import Enforcement, EnforcementDay, Obligation, OperatorRecord
+from blocklists.log.entry import Entry
+from blocklists.trust.policy import Policy
+
+MOST = 1000
+"""Entries, and ends, in one transaction."""
+
+
+def take(session: Session, policy: Policy, start: int, piece: Sequence[Entry], now: int) -> None:
+    """Takes the log's next entries, the first of which stands at `start`."""
+    records = _records(session)
+    found = [(index, entry, order) for index, entry in enumerate(piece, start) if (order := obligations.read(entry)) is not None]
+    chains: dict[str, list[Obligation]] = {order.id: [] for _, _, order in found}
+    for each in session.scalars(select(Obligation).where(Obligation.order_id.in_(chains)).order_by(Obligation.log_index)):
+        chains[each.order_id].append(each)
+    dues = {(each.log_index, each.kind): each.due_at for chain in chains.values() for each in chain}
+    made: list[Obligation] = []
+    for index, entry, order in found:
+        new = obligations.follow(index, entry, order, chains[order.id], policy)
+        if new is not None:
+            chains[order.id].append(new)
+            made.append(new)
+    session.add_all(made)
+    session.flush()
+    fresh = [row for record in records.values() for row in _owed(made, record, now)]
+    rows.add(session, fresh)
+    days = _days(records, fresh)
+    for chain in chains.values():
+        for each in chain:
+            if dues.get((each.log_index, each.kind), each.due_at) != each.due_at:
+                _postpone(session, each, records, days)
+    rows.count(session, [each.log_index for each in made], days)
+
+
+def end(session: Session, policy: Policy, now: int) -> int:
+    """Judges obligations that bind no more, at most MOST of them; how many."""
+    over = (Obligation.ended.is_(False), Obligation.end_at <= now)
+    ended = session.scalars(select(Obligation).where(*over).order_by(Obligation.end_at, Obligation.log_index).limit(MOST)).all()
+    records = _records(session)
+    fresh: list[Row] = []
+    changed: list[Row] = []
+    for each in ended:
+        each.ended = True
+        if each.kind == "block" and obligations.by_its_terms(each):
+            lift = obligations.at_its_end(each, policy)
+            session.add(lift)
+            have = rows.load(session, Enforcement.log_index == each.log_index, Enforcement.kind == "block", Enforcement.taken_at.is_not(None))
+            fresh += [row for have_it in have for row in _owed([lift], records[have_it.operator], now)]
+        for row in rows.load(session, Enforcement.log_index == each.log_index, Enforcement.kind == each.kind, Enforcement.taken_at.is_(None)):
+            row.outcome = fulfilment.judge(row, each, fulfilment.left_at(records[row.operator].away), now)
+            changed.append(row)
+    session.flush()
+    rows.add(session, fresh)
+    rows.change(session, changed)
+    rows.count(session, [each.log_index for each in ended], _days(records, [*fresh, *changed]))
+    return len(ended)
+
+
+def reset(session: Session, record: OperatorRecord, now: int) -> None:
+    """Makes an operator's rows as before any receipt of it: what it owes has changed, or is to be made anew."""
+    forget(record)
+    session.flush()
+    mine = record.operator
+    session.execute(delete(EnforcementDay).where(EnforcementDay.operator == mine))
+    session.execute(delete(Enforcement).where(Enforcement.operator == mine))
+    all_of_them = session.scalars(select(Obligation).where(Obligation.action.not_in(SELF_ENDING)).order_by(Obligation.log_index)).all()
+    fresh = _owed(all_of_them, record, now)
+    rows.add(session, fresh)
+    rows.count(session, [each.log_index for each in all_of_them], _days({mine: record}, fresh))
+
+
+def forget(record: OperatorRecord) -> None:
+    """As before its first receipt."""
+    record.number = record.size = record.newest_size = record.at = record.taken_at = 0
+    record.ours, record.exceptions = True, []
+
+
+def _owed(made: Sequence[Obligation], record: OperatorRecord, now: int) -> list[Row]:
+    found = []
+    for each in made:
+        if fulfilment.owes(each, record.away):
+            row = fulfilment.first_row(each, record.operator, record.away)
+            row.outcome = fulfilment.judge(row, each, fulfilment.left_at(record.away), now)
+            found.append(row)
+    return found
+
+
+def _postpone(session: Session, obligation: Obligation, records: Mapping[str, OperatorRecord], days: dict[str, set[int]]) -> None:
+    """A suspension moved what was due."""
+    found = rows.load(session, Enforcement.log_index == obligation.log_index, Enforcement.kind == obligation.kind)
+    for row in found:
+        days[row.operator].add(row.due_at // DAY)
+        row.due_at = fulfilment.due(obligation, records[row.operator].away)
+        days[row.operator].add(row.due_at // DAY)
+    rows.change(session, found)
+
+
+def _records(session: Session) -> dict[str, OperatorRecord]:
+    return {each.operator: each for each in session.scalars(select(OperatorRecord))}
+
+
+def _days(records: Mapping[str, OperatorRecord], found: Sequence[Row]) -> dict[str, set[int]]:
+    days: dict[str, set[int]] = {name: set() for name in records}
+    for row in found:
+        days[row.operator].add(row.due_at // DAY)
+    return days
