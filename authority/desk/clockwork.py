@@ -125,7 +125,7 @@ def _tell(session: Session, desk: Desk, procedure: Procedure, clocks: Sequence[C
         audit.record(session, CLOCK, f"clock.{kind}", f"case:{case.number}", now, clock=clock.name, due=clock.due_at)
     for person, own in concerned.values():
         said = {"lines": own[:LINES], "more": max(0, len(own) - LINES), "url": desk.settings.url}
-        alerts.tell(session, desk, kind, [person], now, **said)
+        alerts.tell(session, desk, kind, [person], now, None, **said)
     if lines and kind == "overdue":
         hook(session, desk, "overdue", now, clocks=lines)
     return len(lines)
