@@ -134,12 +134,8 @@ class Objects:
 
     def every(self) -> Iterator[Stored]:
         """All objects, in no order; one first folder of the 256 at a time. What is not named as an object is left out. Raises Unreachable."""
-        for number in range(256):
-            try:
-                with self._asking("does not list what it has", "the list"):
-                    found = self._system.ls(f"{self._root}/{number:02x}", detail=True)
-            except Missing:
-                continue
+        for folder in self._listed(self._root):
+            found = self._listed(folder["name"]) if re.fullmatch(r"[0-9a-f]{2}", folder["name"].rstrip("/").rpartition("/")[2]) else []
             for each in found:
                 name = each["name"].rpartition("/")[2]
                 if each["type"] == "file" and _ADDRESS.fullmatch(name):
@@ -153,6 +149,13 @@ class Objects:
         if not _ADDRESS.fullmatch(address):  # it comes from the database, and becomes a path
             raise Tampered(f"{address[:80]!r} is no address of evidence; the database was changed: restore a backup of it")
         return f"{self._root}/{address[:2]}/{address}"
+
+    def _listed(self, path: str) -> list[dict[str, Any]]:
+        try:
+            with self._asking("does not list what it has", "the list"):
+                return list(self._system.ls(path, detail=True))
+        except Missing:
+            return []
 
     def _send(self, source: BinaryIO, target: str) -> None:
         """Part by part: a store's own way to take a file may hold many parts in memory at once."""
