@@ -151,7 +151,7 @@ def overridden(found: Iterable[Finding]) -> int:
 
 
 def _signed(targets: Sequence[Target], lists: Lists) -> Iterator[Finding]:
-    guards, suffixes = orders.guards_of(lists.files), orders.suffixes(lists.files["suffixes.dat"])
+    guards = orders.guards_of(lists.files)
     refused: set[Guard] = set()
     versions: dict[Guard, str] = {
         "protected_name": _version(lists.files["protected.json"]),
@@ -160,8 +160,7 @@ def _signed(targets: Sequence[Target], lists: Lists) -> Iterator[Finding]:
     for name, match in targets:
         key = names.key(names.parse(name))
         if why := guards.refusal(key, cast("Match", match)):
-            is_suffix = suffixes.has(key) or (match == "subtree" and key in suffixes.covering)
-            guard: Guard = "public_suffix" if is_suffix else "protected_name"
+            guard: Guard = "public_suffix" if "public suffix" in why else "protected_name"
             refused.add(guard)
             yield Finding(guard, name, match, why.partition(";")[0], may_override=False, data_version=versions[guard])
     for each, version in versions.items():

@@ -14,12 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from authority import handover, orders, publisher
-from authority.desk import anchoring, audit, ordering, signing, states, steps
+from authority.desk import anchoring, audit, ordering, recommendations, signing, states, steps
 from authority.desk.desk import Desk
 from authority.desk.errors import Conflict, DeskError
 from authority.desk.roles import LOG, Actor
 from authority.desk.states import State
-from authority.desk.tables import Case, Counter, Order
+from authority.desk.tables import Case, Counter, Order, Recommendation
 from blocklists.directive import Directive
 from blocklists.errors import BadDocument, RedHandError
 from blocklists.log import entry as entries
@@ -103,7 +103,10 @@ def settle(session: Session, desk: Desk, order: Order, index: int, actor: Actor,
     if isinstance(read, Directive) and read.targets:
         case.emergency = read.emergency is not None
     step, actor, why = _able(case, step if expected else "", actor, why, details, read)
-    steps.take(session, case, step, actor, why, now, desk.procedure(session), **details)
+    if order.what == "recommend" and expected and _is_new(session, case):
+        recommendations.recommend(session, desk, actor if actor.may("review.decide") else LOG, case.number, why, now, index=index)
+    else:
+        steps.take(session, case, step, actor, why, now, desk.procedure(session), **details)
     order.log_index, order.published_at = index, now
     if isinstance(read, Directive) and read.targets:
         case.order_id, case.ends_at = order.order_id, details["expires_at"]
@@ -124,6 +127,14 @@ def _able(case: Case, step: str, actor: Actor, why: str, details: dict[str, Any]
             continue
         return name, who, said
     return "note", LOG, asked
+
+
+def _is_new(session: Session, case: Case) -> bool:
+    """Whether no recommendation of the case waits for an answer yet: the reviewer's signed entry then is it."""
+    if case.state not in states.ORDERED:
+        return False
+    waiting = select(Recommendation.id).where(Recommendation.case_id == case.id, Recommendation.answered_at.is_(None))
+    return session.scalar(waiting.limit(1)) is None
 
 
 def _details(order: Order, read: orders.Order, index: int) -> dict[str, Any]:

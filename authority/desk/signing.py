@@ -77,6 +77,11 @@ def take(desk: Desk, actor: Actor, data: bytes, now: int) -> Order:
     Raises BadField for a packet that is none or has no new signature that counts, NotFound for one that was not drafted here, Conflict, Forbidden.
     """
     actor.require("case.sign")
+    if b"PRIVATE KEY" in data:
+        raise BadField(
+            "packet",
+            "this is a private key, which must never leave its machine. Nothing of it was kept; yet it has travelled: have it replaced, and revoke it",
+        )
     try:
         found = packets.read(data, "the packet", bare=True)
     except RedHandError as error:

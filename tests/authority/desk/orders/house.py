@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from authority import orders, packets
+from authority import packets
 from authority.desk import facts, ordering, publishing, signing, steps
 from authority.desk.desk import Desk
 from authority.desk.ordering import What
@@ -18,6 +18,7 @@ from authority.desk.tables import Base, Case, CaseName, Clock, Document, Event, 
 from authority.judge import Judge
 from authority.packets import Packet
 from authority.repository import published
+from blocklists import names
 from blocklists.docket import Docket
 from blocklists.log.tree import Tree
 from tests.authority.cast import Cast, found
@@ -44,10 +45,10 @@ PEOPLE: dict[str, tuple[Role, str | None]] = {
 class House:
     """The desk, over an authority whose first metadata are published. `now` is the time of everything, and moves when told."""
 
-    def __init__(self, directory: Path, **ceremony: Any) -> None:
+    def __init__(self, directory: Path, now: int = NOW, **ceremony: Any) -> None:
         self.cast = Cast()
         self.directory = directory / "authority"
-        self.now = NOW
+        self.now = now
         found(self.cast, self.directory, self.now, **ceremony)
         self.desk = Desk(DeskSettings(directory="authority"), directory, lambda: self.now)
         Base.metadata.create_all(self.desk.store.engine)
@@ -164,14 +165,5 @@ class House:
     def blocked(self, at: int | None = None) -> dict[str, str]:
         """By an operator's own judgement: which names are in force, and under which id."""
         at = self.now if at is None else at
-        names: dict[str, str] = {}
-        for basis in self.docket().state(at):
-            if basis.starts <= at < basis.ends:
-                document = orders.read(packets.read(self._of(basis.reference).packet, "it", bare=True).envelope, "it").document()
-                names |= {each["fqdn"]: basis.reference for each in document["targets"]}
-        return names
-
-    def _of(self, identity: str) -> Order:
-        with self.desk.store.reading() as session:
-            query = select(Order).where(Order.order_id == identity, Order.log_index.is_not(None), Order.action.in_(("block", "amend")))
-            return session.scalars(query.order_by(Order.log_index.desc()).limit(1)).one()
+        bases = [basis for basis in self.docket().state(at) if basis.starts <= at < basis.ends]
+        return {names.key_text(key): basis.reference for basis in bases for key, _ in basis.listed}

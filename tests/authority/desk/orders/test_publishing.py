@@ -1,0 +1,141 @@
+"""From signed to the log and back: nothing unsigned is published, nothing published is forgotten, and the log is believed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from authority import packets
+from authority.desk import ordering, publishing
+from authority.desk.errors import Conflict, DeskError
+from authority.desk.roles import LOG
+from authority.desk.tables import Audit, Recommendation
+from authority.publisher import publish
+from tests.authority.desk.orders.house import House
+from tests.authority.feeding import serving
+from tests.tools import DEADLINE
+
+
+def test_publishing_again_changes_nothing(house: House) -> None:
+    number, order = house.ordered()
+    size, events = house.tree().size, len(house.events(number))
+    assert house.publish(order).log_index == order.log_index
+    assert (house.tree().size, len(house.events(number))) == (size, events)
+
+
+def test_who_asked_for_it_is_on_record_before_the_log_has_it(house: House) -> None:
+    number, order = house.ordered()
+    with house.desk.store.reading() as session:
+        lines = session.scalars(select(Audit).where(Audit.object.in_((f"order:{number}", f"case:{number}"))).order_by(Audit.number)).all()
+    said = [(each.who, each.action) for each in lines]
+    assert said.index(("officer", "order.publish")) < said.index(("officer", "case.publish"))
+    assert order.digest in next(each.details for each in lines if each.action == "order.publish")
+
+
+def test_what_the_log_refuses_leaves_the_case_as_it_was(house: House) -> None:
+    number, _ = house.ordered("first.test")
+    stale = house.draft(number, "renew")
+    house.bring(stale, "north-1", "north-2")
+    house.follow(number, "amend", "north-1", "north-2")
+    with pytest.raises(Conflict, match=r"is not published: .*replay.follows"):
+        house.publish(stale)
+    assert house.row(number).state == "in_force"
+
+
+def killed_after_the_log(house: House, digest: str) -> None:
+    """Publishes in a process of its own, which is killed when the log has it and the database not."""
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from authority.desk import publishing
+        from authority.desk.desk import Desk
+        from authority.desk.roles import Actor
+        from authority.desk.settings import DeskSettings
+        publishing.settle = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        desk = Desk(DeskSettings(directory="authority"), Path({str(house.directory.parent)!r}))
+        publishing.publish(desk, Actor("officer", frozenset({{"officer"}}), {house["officer"].person}), {digest!r}, "go", {house.now})
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=DEADLINE, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_what_was_killed_between_log_and_database_is_completed_once(house: House) -> None:
+    number = house.case("killed.test")
+    order = house.opened(number)
+    house.bring(order, "north-1", "north-2")
+    killed_after_the_log(house, order.digest)
+    assert house.blocked()["killed.test"] == number
+    assert house.row(number).state == "signing"
+    assert publishing.follow_log(house.desk, house.now) == [number]
+    case = house.row(number)
+    assert (case.state, case.order_id) == ("in_force", number)
+    assert (house.events(number)[-1].step, house.events(number)[-1].who) == ("publish", "log")
+    assert publishing.follow_log(house.desk, house.now) == []
+    assert [each.step for each in house.events(number)].count("publish") == 1
+
+
+def test_the_officer_who_tries_again_after_the_crash_completes_it_too(house: House) -> None:
+    number = house.case()
+    order = house.opened(number)
+    house.bring(order, "north-1", "north-2")
+    killed_after_the_log(house, order.digest)
+    size = house.tree().size
+    done = house.publish(order)
+    assert done.log_index is not None
+    assert house.row(number).state == "in_force"
+    orders = [each for each in range(size, house.tree().size) if house.tree().entry(each).startswith(b'{"envelope"')]
+    assert orders == []
+
+
+def test_an_order_published_past_the_desk_is_known_and_can_be_lifted(house: House) -> None:
+    number = house.case("past.test")
+    order = house.opened(number)
+    data = house.signed(order, "north-1", "north-2")
+    ordering.abandon(house.desk, house["officer"], order.digest, "a mistake", house.now)
+    publish(house.directory, [packets.read(data, "the packet")], house.now)
+    assert publishing.follow_log(house.desk, house.now) == [number]
+    assert house.row(number).state == "in_force"
+    assert house.events(number)[-1].step == "published_elsewhere"
+    with house.desk.store.reading() as session:
+        assert session.scalars(select(Audit).where(Audit.action == "order.unexpected", Audit.object == f"order:{number}")).one().who == LOG.name
+    house.follow(number, "withdraw", "north-1")
+    assert "past.test" not in house.blocked()
+
+
+def test_the_reviewers_signed_recommendation_is_one_recommendation(house: House) -> None:
+    number, _ = house.ordered()
+    order = house.follow(number, "recommend", "reviewer-1", who="reviewer", publisher="clerk", why="it is lawful satire")
+    with house.desk.store.reading() as session:
+        made = session.scalars(select(Recommendation).where(Recommendation.case_id == house.row(number).id)).one()
+    assert made.answered_at is None
+    event = house.events(number)[-1]
+    assert (event.step, event.details["index"]) == ("recommend_withdrawal", order.log_index)
+    assert house.row(number).state == "in_force"
+
+
+def test_an_incomplete_order_never_reaches_the_log(house: House) -> None:
+    order = house.opened(house.case())
+    size = house.tree().size
+    for signer in (None, "north-1"):
+        if signer:
+            house.bring(order, signer)
+        with pytest.raises(DeskError, match="lacks signatures"):
+            house.publish(order)
+    assert house.tree().size == size
+
+
+def test_a_server_that_runs_publishes_what_the_desk_hands_over(tmp_path: Path) -> None:
+    house = House(tmp_path, int(time.time()))
+    with serving(house.directory) as server:
+        number, order = house.ordered("served.test")
+        server.said(f"published {number}: entry {order.log_index}")
+    assert house.row(number).state == "in_force"
+    assert house.blocked()["served.test"] == number
+    house.desk.close()
