@@ -41,7 +41,7 @@ def link(desk: Desk, number: str) -> str:
     return f"{desk.settings.url.rstrip('/')}/cases/{number}"
 
 
-def tell(session: Session, desk: Desk, kind: Kind, who: Iterable[Person], now: int, case: Case | None = None, **said: object) -> int:
+def tell(session: Session, desk: Desk, kind: Kind, who: Iterable[Person], now: int, case: Case | None = None, /, **said: object) -> int:
     """Writes each of them a message in their language; how many it were. An address that is none costs the others nothing."""
     told = 0
     for person in who:

@@ -127,5 +127,5 @@ def _tell(session: Session, desk: Desk, procedure: Procedure, clocks: Sequence[C
         said = {"lines": own[:LINES], "more": max(0, len(own) - LINES), "url": desk.settings.url}
         alerts.tell(session, desk, kind, [person], now, None, **said)
     if lines and kind == "overdue":
-        hook(session, desk, "overdue", now, clocks=lines)
+        hook(session, desk, "overdue", now, None, clocks=lines)
     return len(lines)

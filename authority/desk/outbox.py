@@ -66,7 +66,7 @@ def post(
     return message
 
 
-def hook(session: Session, desk: Desk, kind: str, now: int, case: Case | None = None, **said: Any) -> None:
+def hook(session: Session, desk: Desk, kind: str, now: int, case: Case | None = None, /, **said: Any) -> None:
     """Will run the house's own program, `desk.hook`, with this as JSON on its standard input; without one, nothing."""
     if desk.settings.hook:
         body = json.dumps({"kind": kind, "at": now, **said}, ensure_ascii=False, sort_keys=True)

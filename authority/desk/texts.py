@@ -49,7 +49,7 @@ Templates = dict[str, dict[str, Template]]
 _shape = TypeAdapter(dict[Kind, dict[Language, Template]])
 
 
-def render(session: Session, desk: Desk, kind: Kind, language: str, **values: Any) -> Text:
+def render(session: Session, desk: Desk, kind: Kind, language: str, /, **values: Any) -> Text:
     """The message in a language, or in English. Values are those that `wording.VALUES` names for the kind."""
     templates = _both(desk.document(session, "texts"))[kind]
     template = templates.get(language) or templates.get(language.partition("-")[0]) or templates["en"]

@@ -70,7 +70,7 @@ OTHERS = (
     ("publishing", "follow_log", 5.0),
     ("anchoring", "anchor", 5.0),
     ("compliance", "refresh", 5.0),
-    ("evidence.keeping", "sweep", 3600.0),
+    ("evidence.sweeping", "sweep", 3600.0),
 )
 """Functions of other parts that take (desk, now): module under authority.desk, name, seconds. What the log has comes before what clocks do."""
 
