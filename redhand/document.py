@@ -17,8 +17,8 @@ Key = tuple[str | int, ...]
 """The way from the top to one value: section, setting, position in a list."""
 
 PREFIX = "REDHAND_"
-RESERVED = frozenset({"REDHAND_CONFIG", "REDHAND_CI"})
-"""Variables that are no settings: which file to read, and that the tests run where every program must be present."""
+RESERVED = frozenset({"REDHAND_CONFIG", "REDHAND_CI", "REDHAND_PASSPHRASE"})
+"""Variables that are no settings: which file to read, that the tests run where every program must be present, and what opens an authority's key."""
 
 UNSET: Any = object()
 

@@ -132,7 +132,7 @@ def test_a_variable_mends_a_mistake_of_the_file() -> None:
 
 
 def test_variables_of_others_and_reserved_ones_are_left_alone() -> None:
-    assert load(None, {"PATH": "/bin", "REDHAND_CI": "1", "redhand_x": "1"}).settings.resolver.workers == 0
+    assert load(None, {"PATH": "/bin", "REDHAND_CI": "1", "REDHAND_PASSPHRASE": "of a key", "redhand_x": "1"}).settings.resolver.workers == 0
 
 
 def test_the_file_is_the_one_given_then_the_variable_then_here_then_none() -> None:
