@@ -7,6 +7,7 @@ state_dir/lifts/, where the docket finds it again, also for an order that the lo
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +31,8 @@ from blocklists.trust.quorum import quorum
 
 DIRECTORY = "lifts"
 LAYER = "orders"
+MAX_PACKET = 1 << 24
+"""Octets of a packet, as the authority's commands read it: it carries the protected names and the public-suffix data along."""
 
 
 class Lifted(NamedTuple):
@@ -47,9 +50,10 @@ class Lifted(NamedTuple):
 def lift(state_dir: Path, data: bytes, as_of: int, keep: int) -> Lifted:
     """Verifies an envelope's bytes, keeps them, and puts what they order in force at `as_of`, the agreed time in unix seconds.
 
+    A packet, which is the file that the authority's people sign, is taken for the envelope in it: nothing else of it is read.
     `keep`: as `blocklists.keep_versions`. Raises BadDocument or FeedError for a file that may not lift anything here, StoreError.
     """
-    found = envelope.read(data.removesuffix(b"\n"), "the file")
+    found = _envelope(data)
     believed = _policy(state_dir)
     order = _order(found, believed)
     until = order.ends if order.action == "suspend" else None
@@ -65,6 +69,17 @@ def lift(state_dir: Path, data: bytes, as_of: int, keep: int) -> Lifted:
     else:
         built = lifting.lift(state_dir, order.id, "suspend", as_of, keep, order.starts, order.ends)
     return Lifted(order.id, order.action, until, built)
+
+
+def _envelope(data: bytes) -> Envelope:
+    """Raises BadDocument."""
+    try:
+        document = json.loads(data) if len(data) <= MAX_PACKET else None
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict) and document.get("type") == "packet" and document.get("kind") == "directive":
+        data = envelope.from_document(document.get("signed"), "the order in the packet").encode()
+    return envelope.read(data.removesuffix(b"\n"), "the file")
 
 
 def _policy(state_dir: Path) -> Policy:

@@ -32,7 +32,7 @@ decide_app = typer.Typer(add_completion=False)
 @lift_app.command("lift", epilog="Example: redhand lift withdrawal.json")
 def lift(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A signed withdrawal or suspension: its envelope.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A signed withdrawal or suspension: its envelope, or the packet.", show_default=False)],
     config: Config = None,
     as_json: AsJSON = False,
 ) -> None:

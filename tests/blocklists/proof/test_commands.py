@@ -112,6 +112,21 @@ def test_a_lift_needs_no_feed(tmp_path: Path) -> None:
     assert "signature" in shell.run("lift", "bad.json", expected=1)
 
 
+def test_the_packet_that_officers_signed_lifts_like_the_envelope_in_it(tmp_path: Path) -> None:
+    authority = written()
+    shell = Shell(tmp_path, authority)
+    order = json.loads(base64.b64decode(json.loads(authority.entries[5])["envelope"]["payload"]))
+    signed = office.sign(office.follow("withdraw", order), "n1")
+    packet = {"type": "packet", "version": 1, "kind": "directive", "signed": signed.document(), "files": {"suffixes.dat": "A" * 100_000}, "roots": []}
+    (tmp_path / "packet.json").write_text(json.dumps({**packet, "signed": signed._replace(signatures=()).document()}, indent=1))
+    assert "signature" in shell.run("lift", "packet.json", expected=1)
+    (tmp_path / "packet.json").write_text(json.dumps({**packet, "signed": [["no", "envelope"]]}))
+    assert "is not a DSSE envelope of ours" in shell.run("lift", "packet.json", expected=1)
+    (tmp_path / "packet.json").write_text(json.dumps(packet, indent=1))
+    assert "XX-4 is withdrawn" in shell.run("lift", "packet.json")
+    assert shell.operator.blocked() == {".site.example"}
+
+
 def test_receipts_are_listed_and_their_key_is_made(shell: Shell) -> None:
     assert "No receipt yet" in shell.run("receipts")
     public = json.loads(shell.run("receipts", "key", "key.pem"))
@@ -119,7 +134,7 @@ def test_receipts_are_listed_and_their_key_is_made(shell: Shell) -> None:
     state_dir = shell.operator.state_dir
     facts = {
         "origin": office.ORIGIN,
-        "size": 7,
+        "size": 8,
         "root": "ab" * 32,
         "skipped": [],
         "held": [{"id": "XX-1", "why": "many", "index": 0}],
