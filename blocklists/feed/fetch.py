@@ -18,7 +18,7 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.response import HTTPResponse
 
 from blocklists.feed.faults import Away, Fault, Refused
@@ -227,7 +227,8 @@ def _translated(url: str, seconds: float, ends: float) -> Iterator[None]:
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         if time.monotonic() >= ends:
             raise Away(f"{url} did not come whole within {seconds:.3g} s", _REACH) from None
-        reason = str(error) if not isinstance(error, HTTPException) else repr(error)
+        said = error.__cause__ if isinstance(error, NewConnectionError) else None  # its own words begin with the name of our class
+        reason = str(said or error) if not isinstance(error, HTTPException) else repr(error)
         raise Away(f"{url} cannot be fetched ({clip(reason)})", _REACH) from None
 
 

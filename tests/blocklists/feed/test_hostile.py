@@ -15,6 +15,7 @@ import pytest
 
 from blocklists import store, sync
 from blocklists.feed import fetch, mirrored
+from blocklists.feed.faults import Away
 from blocklists.log.entry import Entry
 from blocklists.log.note import Checkpoint, sign_note
 from blocklists.sync import REFUSED, STALE
@@ -210,6 +211,8 @@ def test_unreachable(authority: Authority, mirror: Mirror, settled: Operator) ->
     mirror.stop()
     with news(authority):
         check_stands(settled, "away", STALE)
+    with pytest.raises(Away, match=r"fetched \(.?\[Errno 111\] Connection refused"):
+        fetch.Client().get(f"{mirror.url}metadata/timestamp.json", 1000)
     mirror.start()
     check_recovers(settled)
 
