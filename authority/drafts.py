@@ -119,7 +119,8 @@ def draft_policy(directory: Path, spec: Ceremony, now: int, begins: int | None =
         there = begun.root.signed.roles[role]
         if {one.key.keyid for one in holders.keys} != set(there.keyids) or holders.threshold != there.threshold:
             raise AuthorityError(
-                f"{role}: the file names other holders or another threshold than the root; change them with: redhand authority rotate"
+                f"{role}: the file names other holders or another threshold than root version {begun.root.signed.version}; write there "
+                "those in force (redhand authority status shows them), or change them first with: redhand authority rotate"
             )
     at = size if begins is None else begins
     if at < size:
@@ -186,7 +187,7 @@ def revoke(directory: Path, who: str, since: int, now: int) -> Packet:
     found = [newest[who].key.keyid] if who in newest else [keyid for keyid in known if len(who) >= 16 and keyid.startswith(who)]
     if len(found) != 1:
         raise AuthorityError(
-            f"{clip(who)} is no officer's or reviewer's key or office; see: redhand authority status. "
+            f"{clip(who)} is no officer's or reviewer's key or office; the offices are {', '.join(sorted(newest))}. "
             "Keys of root, targets and online roles are replaced with: redhand authority rotate"
         )
     if not 0 <= since <= size:
