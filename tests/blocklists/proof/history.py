@@ -7,6 +7,7 @@ hour  3  XX-1 is suspended by the reviewer           3
 hour  4  XX-2 is withdrawn                           4
 hour  5  XX-4 blocks deep.site.example               5
 hour  6  receipts were taken                         6
+hour  7  the head of the desk's audit log             7
 """
 
 from __future__ import annotations
@@ -45,5 +46,6 @@ def written() -> Authority:
     found.log(office.follow("withdraw", second, issued_at=text(4)), ("n3",), at=at(4))
     found.log(order("XX-4", "deep.site.example", effective_at=text(5), issued_at=text(5)), at=at(5))
     found.append(Entry(at(6), None, "sha256:" + "5" * 64, 3).encode())
+    found.append(Entry(at(7), audit="sha256:" + "6" * 64, lines=40).encode())
     found.publish()
     return found

@@ -35,24 +35,24 @@ def test_two_machines_one_identity(tmp_path: Path, mirrors: Callable[[Authority]
     for each in machines:
         assert each.fault() == ""
         version = store.open_current(each.state_dir)
-        made = rebuild(each.state_dir, 7, version.manifest["as_of"])
+        made = rebuild(each.state_dir, 8, version.manifest["as_of"])
         assert made.identity == version.identity
         assert made.orders == version.manifest["layers"]["orders"]["sha256"]
         found.append(made)
         each.close()
     assert len({made.identity for made in found}) == 1
     assert len({made.root for made in found}) == 1
-    for size in range(8):
+    for size in range(9):
         assert len({rebuild(each.state_dir, size, at(5.5)) for each in machines}) == 1
 
 
 def test_each_size_and_time_is_its_own(state_dir: Path) -> None:
-    names = [rebuild(state_dir, size, at(5)).names for size in range(8)]
-    assert names == [0, 1, 2, 2, 2, 1, 2, 2]
+    names = [rebuild(state_dir, size, at(5)).names for size in range(9)]
+    assert names == [0, 1, 2, 2, 2, 1, 2, 2, 2]
     assert rebuild(state_dir, 2, at(2)).identity != rebuild(state_dir, 1, at(2)).identity
-    assert rebuild(state_dir, 7, at(24 * 200)).names == 0
+    assert rebuild(state_dir, 8, at(24 * 200)).names == 0
 
 
 def test_more_than_was_logged_is_refused(state_dir: Path) -> None:
-    with pytest.raises(ConfigurationError, match="never had 8"):
-        rebuild(state_dir, 8, at(5))
+    with pytest.raises(ConfigurationError, match="never had 9"):
+        rebuild(state_dir, 9, at(5))

@@ -48,7 +48,7 @@ def judged(state_dir: Path, root: bytes, name: str, hour: float, full: bool = Tr
 def test_what_was_in_force_then(state_dir: Path, authority: Authority, name: str, hour: float, orders: tuple[str, ...]) -> None:
     found = judged(state_dir, authority.root_json(), name, hour)
     assert (found.in_force, found.orders) == (bool(orders), orders)
-    assert found.size == 7
+    assert found.size == 8
     assert found.root_version == 2
 
 
