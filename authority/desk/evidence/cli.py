@@ -14,20 +14,20 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from authority.desk.desk import Desk
-from authority.desk.errors import BadField, DeskError, NotFound
+from authority.desk.errors import BadField, DeskError
 from authority.desk.evidence import checking, keeping, rekeying, shredding, sweeping
 from authority.desk.evidence.keeping import Observation
-from authority.desk.roles import SETUP, Actor, Role
-from authority.desk.tables import Evidence, Person
+from authority.desk.people import accounts
+from authority.desk.people.sessions import actor_of
+from authority.desk.roles import SETUP, Actor
+from authority.desk.tables import Evidence
 from blocklists.durable import explained
 
 app = typer.Typer(name="evidence", no_args_is_help=True, help="Keep, read, hold, check and delete evidence.")
@@ -150,7 +150,7 @@ def release(context: typer.Context, evidence: Id, why: Why, login: Login) -> Non
     """Propose that a hold ends; a second person confirms it at the desk."""
     desk, actor = _who(context, login)
     proposal = shredding.propose_release(desk, actor, evidence, why, desk.now())
-    typer.echo(f"proposal {proposal.id}: another officer, or the reviewer, confirms it at the desk")
+    typer.echo(f"proposal {proposal.id}: the other office, reviewer or officer, confirms it at the desk")
 
 
 @app.command("shred-propose", epilog="Examples: redhand desk evidence shred-propose 17 18 --why 'Retention ended' --as a.martin   … --due …")
@@ -173,7 +173,7 @@ def shred_propose(
             return
     else:
         proposal = shredding.propose(desk, actor, evidence or [], why, desk.now(), early)
-    typer.echo(f"proposal {proposal.id}, {proposal.subject}: another officer, or the reviewer, confirms it at the desk")
+    typer.echo(f"proposal {proposal.id}, {proposal.subject}: the other office, reviewer or officer, confirms it at the desk")
 
 
 @app.command("due", epilog="Example: redhand desk evidence due --as a.martin")
@@ -225,15 +225,6 @@ def change_key(context: typer.Context) -> None:
     typer.echo(f"{done} keys wrapped anew; copy {desk.vault.keys.path} to its safe place, and make a backup of the database now")
 
 
-def actor_of(session: Session, login: str) -> Actor:
-    """The person with a login, with the roles they hold now. Raises NotFound."""
-    person = session.scalar(select(Person).where(Person.login == login, Person.ended_at.is_(None)))
-    if person is None:
-        raise NotFound(f"nobody here signs in as {login[:64]}")
-    roles = frozenset(cast(Role, grant.role) for grant in person.grants if grant.ended_at is None)
-    return Actor(person.login, roles, person.id, person.operator)
-
-
 def _who(context: typer.Context, login: str) -> tuple[Desk, Actor]:
     desk = context.find_object(Desk)
     if desk is None:
@@ -241,7 +232,7 @@ def _who(context: typer.Context, login: str) -> tuple[Desk, Actor]:
     if not login:
         return desk, SETUP
     with desk.store.reading() as session:
-        return desk, actor_of(session, login)
+        return desk, actor_of(accounts.active(session, login))
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

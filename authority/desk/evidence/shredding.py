@@ -1,4 +1,5 @@
-"""Deletion by two persons: one proposes, another confirms, and the object's wrapped key is destroyed. Nothing here deletes by the clock.
+"""Deletion by two persons: an officer proposes and the reviewer confirms, or the other way round, and the object's wrapped key is destroyed. Nothing
+here deletes by the clock; `people.proposals` has a proposal decided.
 
 What is left is a tombstone: that there was evidence, of what length, kept and shredded when and by whom, and the commitment that orders carry. The
 secret salt goes with the key, so that the commitment proves nothing more. `sweeping` then takes the encrypted octets out of the store.
@@ -17,6 +18,7 @@ from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, Forbidden
 from authority.desk.evidence import keeping
 from authority.desk.evidence.keeping import DAY, OBSERVATION, Gone
+from authority.desk.people.proposals import GOOD_SECONDS
 from authority.desk.procedure import Procedure
 from authority.desk.roles import Actor
 from authority.desk.states import CLOSED
@@ -28,6 +30,8 @@ RELEASE = "release_hold"
 MOST = 500
 """Objects in one proposal."""
 PIECE = 1000
+SHOWN = 10
+"""Numbers that a proposal's subject names."""
 
 
 class Due(NamedTuple):
@@ -48,7 +52,7 @@ def propose(desk: Desk, actor: Actor, evidence: Sequence[int], why: str, now: in
         raise BadField("evidence", f"{len(wanted)} objects are named; name 1 to {MOST}")
     with desk.store.writing() as session:
         procedure = desk.procedure(session)
-        proposed = _proposed(session, SHRED)
+        proposed = _proposed(session, SHRED, now)
         for each in wanted:
             row, case = keeping.find(session, each)
             _require_free(row, case, procedure, now, early)
@@ -65,7 +69,7 @@ def propose_release(desk: Desk, actor: Actor, evidence: int, why: str, now: int)
             raise Gone(f"evidence {row.id} of case {case.number} was shredded")
         if not row.hold:
             raise Conflict(f"evidence {row.id} is not held; there is nothing to release")
-        before = _proposed(session, RELEASE)
+        before = _proposed(session, RELEASE, now)
         if evidence in before:
             raise Conflict(f"proposal {before[evidence]} releases evidence {evidence} already; confirm or refuse that one")
         return _propose(session, actor, RELEASE, [evidence], why, now, hold=row.hold)
@@ -82,7 +86,7 @@ def propose_due(desk: Desk, actor: Actor, why: str, now: int) -> Proposal | None
 def due(session: Session, procedure: Procedure, now: int, most: int = MOST) -> list[Due]:
     """What is past its retention, in a closed case without an open appeal, not held and not yet proposed; and content that its category forbids,
     which is older than the category's finding. The first `most`."""
-    proposed = _proposed(session, SHRED)
+    proposed = _proposed(session, SHRED, now)
     banned = [name for name, rule in procedure.categories.items() if rule.forbids_content]
     found: list[Due] = []
     past = (Evidence.retain_until <= now) & Case.state.in_(sorted(CLOSED)) & (Case.appeals == 0)
@@ -157,9 +161,9 @@ def _require_free(row: Evidence, case: Case, procedure: Procedure, now: int, ear
         raise Conflict(f"evidence {row.id} of case {case.number} is still to be kept; say that it is early, and why it must go all the same")
 
 
-def _proposed(session: Session, kind: str) -> dict[int, int]:
-    """Objects that an undecided proposal names, and its number."""
-    waiting = session.scalars(select(Proposal).where(Proposal.kind == kind, Proposal.decided_at.is_(None)))
+def _proposed(session: Session, kind: str, now: int) -> dict[int, int]:
+    """Objects that a proposal names which can still be confirmed, and its number."""
+    waiting = session.scalars(select(Proposal).where(Proposal.kind == kind, Proposal.decided_at.is_(None), Proposal.made_at > now - GOOD_SECONDS))
     return {each: proposal.id for proposal in waiting for each in proposal.body["evidence"]}
 
 
@@ -169,7 +173,7 @@ def _propose(session: Session, actor: Actor, kind: str, evidence: list[int], why
         raise Forbidden(f"{actor.name} is no person; two persons delete evidence")
     if not why.strip():
         raise BadField("why", "say why")
-    subject = f"evidence {', '.join(map(str, evidence[:20]))}{' …' if len(evidence) > 20 else ''}"
+    subject = f"evidence {', '.join(map(str, evidence[:SHOWN]))}{' …' if len(evidence) > SHOWN else ''}"
     proposal = Proposal(kind=kind, subject=subject, body={"evidence": evidence, **more}, why=why.strip(), made_by=actor.person, made_at=now)
     session.add(proposal)
     session.flush()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from authority.desk.desk import Desk
 from authority.desk.evidence import keeping, shredding
+from authority.desk.people import proposals
 from authority.desk.roles import Actor, Role
 from authority.desk.settings import DeskSettings, EvidenceSettings
 from authority.desk.tables import Audit, Base, Case, Document, Evidence, Grant, Person, Proposal
@@ -78,14 +79,12 @@ class House(NamedTuple):
     def confirm(self, proposal: Proposal, actor: Actor, now: int = NOW) -> None:
         """What the desk does when a second person confirms."""
         with self.desk.store.writing() as session:
-            row = session.get_one(Proposal, proposal.id)
-            row.decided_by, row.decided_at, row.decision = actor.person, now, "confirmed"
-            (shredding.shred if row.kind == shredding.SHRED else shredding.release)(session, self.desk, row, actor, now)
+            proposals.decide(session, self.desk, actor, proposal.id, True, "", now)
 
     def shredded(self, evidence: int) -> Proposal:
-        """Shredded by two officers, early."""
+        """Shredded by an officer and the reviewer, early."""
         proposal = shredding.propose(self.desk, self.officer, [evidence], "kept by mistake", NOW, early=True)
-        self.confirm(proposal, self.second)
+        self.confirm(proposal, self.reviewer)
         return proposal
 
 
