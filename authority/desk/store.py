@@ -36,7 +36,9 @@ class Store:
     def reading(self) -> Iterator[Session]:
         """A session that changes nothing, on one state of the database. What was read stays readable after its end."""
         with self._sessions() as session:
-            if not self.is_postgresql:
+            if self.is_postgresql:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+            else:
                 session.connection().exec_driver_sql("BEGIN")
             yield session
             session.expunge_all()
@@ -66,7 +68,7 @@ class Store:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True)
+        return _postgresql(url)
     engine = create_engine(url, connect_args={"isolation_level": None, "check_same_thread": False}, pool_size=16, max_overflow=16)
 
     # The driver begins nothing by itself: each transaction here says whether it will write. What is deleted or cleared is overwritten with zeros:
@@ -75,5 +77,22 @@ def _engine(url: str) -> Engine:
     def _prepare(connection: Any, _: Any) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}"):
             connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    # Writers take the lock with their first statement, and must see what was committed while they waited: each statement has a view of its own.
+    engine = create_engine(url, pool_size=16, max_overflow=16, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    if engine.dialect.name != "postgresql":
+        raise ArgumentError(f"{engine.dialect.name} is neither SQLite nor PostgreSQL")
+
+    # Whatever the server or the role has as its default: a commit that is acknowledged is on the disk, and nobody waits for ever.
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        connection.autocommit = True
+        connection.execute("SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+        connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.autocommit = False
 
     return engine

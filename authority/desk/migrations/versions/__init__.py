@@ -1,0 +1,1 @@
+"""The revisions, in order; each is left as it was once released."""
