@@ -41,6 +41,8 @@ PEOPLE: dict[str, tuple[Role, str | None]] = {
     "auditor": ("auditor", None),
 }
 
+TOLD = ("notify_owner", "owner_not_notified")
+
 
 class House:
     """The desk, over an authority whose first metadata are published. `now` is the time of everything, and moves when told."""
@@ -113,9 +115,14 @@ class House:
             return steps.find(session, number)
 
     def events(self, number: str) -> list[Event]:
+        """Its timeline, without what tells those whom an order concerns, which follows of itself."""
         with self.desk.store.reading() as session:
             case = steps.find(session, number)
-            return list(session.scalars(select(Event).where(Event.case_id == case.id).order_by(Event.number)))
+            return list(session.scalars(select(Event).where(Event.case_id == case.id, Event.step.not_in(TOLD)).order_by(Event.number)))
+
+    def last(self, number: str) -> Event:
+        """The newest step, but for what is told to the owner because of it."""
+        return [each for each in self.events(number) if each.step not in ("notify_owner", "owner_not_notified")][-1]
 
     def draft(self, number: str, what: What = "block", who: str = "clerk", **named: Any) -> Order:
         return ordering.draft(self.desk, self[who], number, what, named.pop("why", "it is so"), self.now, **named)

@@ -21,7 +21,7 @@ def test_a_case_becomes_an_order_that_operators_put_in_force(house: House) -> No
     assert house.blocked()["bad.site.test"] == number == order.order_id
     case = house.row(number)
     assert (case.state, case.order_id, case.ends_at) == ("in_force", number, int(directive(order).ends))
-    published = house.events(number)[-1]
+    published = house.last(number)
     assert (published.step, published.who, published.why) == ("publish", "officer", "all have signed")
     assert published.details["index"] == order.log_index
     assert published.details["enforce_by"] == house.now + DAY
@@ -103,7 +103,7 @@ def test_one_officer_or_the_reviewer_suspends_for_72_hours(house: House) -> None
         name = house.row(number).title
         suspended = house.follow(number, "suspend", signer, who=who, publisher="officer" if who == "clerk" else "reviewer")
         assert name not in house.blocked()
-        event = house.events(number)[-1]
+        event = house.last(number)
         assert (event.step, event.details["ends_at"]) == ("suspend", house.now + 72 * HOUR)
         assert house.row(number).state == "suspended"
         assert name in house.blocked(house.now + 72 * HOUR)
@@ -124,7 +124,7 @@ def test_a_court_annuls_and_the_withdrawal_says_so(house: House) -> None:
 def test_an_emergency_lapses_unless_the_reviewer_confirms_it(house: House) -> None:
     number, order = house.ordered("urgent.test", until="emergency")
     assert directive(order).emergency is not None
-    assert house.events(number)[-1].details["lapses_at"] == house.now + 72 * HOUR
+    assert house.last(number).details["lapses_at"] == house.now + 72 * HOUR
     assert house.row(number).emergency
     later = house.now + 73 * HOUR
     assert "urgent.test" in house.blocked()
@@ -134,7 +134,7 @@ def test_an_emergency_lapses_unless_the_reviewer_confirms_it(house: House) -> No
     confirmed = house.follow(number, "confirm", "reviewer-1", who="reviewer", publisher="reviewer")
     assert "urgent.test" in house.blocked(later)
     assert not house.row(number).emergency
-    assert house.events(number)[-1].step == "confirm_emergency"
+    assert house.last(number).step == "confirm_emergency"
     assert confirmed.action == "review"
 
 

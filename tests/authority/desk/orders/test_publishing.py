@@ -76,7 +76,7 @@ def test_what_was_killed_between_log_and_database_is_completed_once(house: House
     assert publishing.follow_log(house.desk, house.now) == [number]
     case = house.row(number)
     assert (case.state, case.order_id) == ("in_force", number)
-    assert (house.events(number)[-1].step, house.events(number)[-1].who) == ("publish", "log")
+    assert (house.last(number).step, house.last(number).who) == ("publish", "log")
     assert publishing.follow_log(house.desk, house.now) == []
     assert [each.step for each in house.events(number)].count("publish") == 1
 
@@ -102,7 +102,7 @@ def test_an_order_published_past_the_desk_is_known_and_can_be_lifted(house: Hous
     publish(house.directory, [packets.read(data, "the packet")], house.now)
     assert publishing.follow_log(house.desk, house.now) == [number]
     assert house.row(number).state == "in_force"
-    assert house.events(number)[-1].step == "published_elsewhere"
+    assert house.last(number).step == "published_elsewhere"
     with house.desk.store.reading() as session:
         assert session.scalars(select(Audit).where(Audit.action == "order.unexpected", Audit.object == f"order:{number}")).one().who == LOG.name
     house.follow(number, "withdraw", "north-1")
@@ -115,7 +115,7 @@ def test_the_reviewers_signed_recommendation_is_one_recommendation(house: House)
     with house.desk.store.reading() as session:
         made = session.scalars(select(Recommendation).where(Recommendation.case_id == house.row(number).id)).one()
     assert made.answered_at is None
-    event = house.events(number)[-1]
+    event = house.last(number)
     assert (event.step, event.details["index"]) == ("recommend_withdrawal", order.log_index)
     assert house.row(number).state == "in_force"
 
@@ -138,4 +138,32 @@ def test_a_server_that_runs_publishes_what_the_desk_hands_over(tmp_path: Path) -
         server.said(f"published {number}: entry {order.log_index}")
     assert house.row(number).state == "in_force"
     assert house.blocked()["served.test"] == number
+    house.desk.close()
+
+
+def test_what_operators_will_hold_is_said(tmp_path: Path) -> None:
+    house = House(tmp_path, limits={"names_per_hour": 1, "names_per_day": 5})
+    house.ordered("one.test")
+    number, _ = house.ordered("two.test")
+    assert house.last(number).details["held"] is True
+    assert "two.test" not in house.blocked()
+    number, _ = house.ordered("three.test", signers=("north-1", "north-2", "north-3"))
+    assert "held" not in house.last(number).details
+    assert "three.test" in house.blocked()
+    house.desk.close()
+
+
+def test_officers_of_two_authorities_do_not_add_up(tmp_path: Path) -> None:
+    text = {"en": "An example."}
+    house = House(tmp_path, categories={"terrorism": {"authorities": ["north", "south"], "threshold": 2, "texts": text}})
+    number = house.case("both.test")
+    order = house.opened(number)
+    house.bring(order, "north-1")
+    with pytest.raises(DeskError, match="south-1 may not sign"):
+        house.bring(order, "south-1")
+    with pytest.raises(Conflict, match="1 of officers of North"):
+        house.publish(order)
+    house.state(number, authority="south")
+    with pytest.raises(Conflict, match="2 officers would have to sign it, and 1 may"):
+        house.draft(number)
     house.desk.close()
