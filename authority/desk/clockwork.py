@@ -18,7 +18,6 @@ from authority.desk.errors import DeskError
 from authority.desk.outbox import hook
 from authority.desk.procedure import Procedure
 from authority.desk.roles import CLOCK
-from authority.desk.states import ENDING
 from authority.desk.tables import Case, Clock, Person
 from authority.desk.wording import Kind
 
@@ -103,8 +102,7 @@ def _take(desk: Desk, clock_id: int, now: int) -> bool:
                 audit.record(session, CLOCK, "clock.void", f"case:{case.number}", now, clock=clock.name, why=str(error))
                 steps.due(session, case)
                 return False
-            if case.state in ENDING:
-                notices.order_ended(session, desk, case, now)
+            notices.follow(session, desk, case, rule.takes, now)
             return True
     except Exception:  # one case's fault must not stop the clocks of all others
         _log.exception("clock %d could not take its step", clock_id)

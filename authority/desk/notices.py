@@ -6,6 +6,7 @@ when. In every other case a person decides, and a clock (`owner_block`, `owner_l
 
 from __future__ import annotations
 
+import logging
 from typing import Literal, get_args
 
 from sqlalchemy import select
@@ -13,13 +14,24 @@ from sqlalchemy.orm import Session
 
 from authority.desk import alerts, outbox, removal, steps, texts
 from authority.desk.desk import Desk
-from authority.desk.errors import BadField
+from authority.desk.errors import BadField, DeskError
 from authority.desk.roles import CLOCK, Actor
 from authority.desk.tables import Case, Event
 from authority.desk.wording import Kind
 
 Occasion = Literal["block", "amend", "suspend", "lift"]
 OCCASIONS: tuple[Occasion, ...] = get_args(Occasion)
+_OF_STEP: dict[str, Occasion] = {
+    "publish": "block",
+    "published_elsewhere": "block",
+    "amend": "amend",
+    "renew": "amend",
+    "suspend": "suspend",
+    "withdraw": "lift",
+    "expire": "lift",
+    "lapse": "lift",
+}
+_log = logging.getLogger("authority.desk")
 _KINDS: dict[str, Kind] = {"block": "owner_block", "amend": "owner_amend", "suspend": "owner_suspend", "lift": "owner_lift"}
 
 
@@ -74,21 +86,23 @@ def not_notified(
     return steps.step(session, desk, actor, number, "owner_not_notified", why, now, version, occasion=occasion, **said)
 
 
-def order_began(session: Session, desk: Desk, case: Case, occasion: Occasion, now: int) -> None:
-    """An order was published, changed or suspended: called in that step's transaction."""
-    _of_itself(session, desk, case, occasion, now)
-
-
-def order_ended(session: Session, desk: Desk, case: Case, now: int) -> None:
-    """An order was withdrawn, expired or lapsed: called in that step's transaction."""
-    _of_itself(session, desk, case, "lift", now)
+def follow(session: Session, desk: Desk, case: Case, step: str, now: int) -> None:
+    """Tells them of a step that was just taken, in its transaction, if it is one to be told. What fails here undoes nothing: a clock waits for it."""
+    occasion = _OF_STEP.get(step)
+    if occasion is None:
+        return
+    try:
+        with session.begin_nested():
+            _of_itself(session, desk, case, occasion, now)
+    except DeskError:
+        _log.exception("case %s: whom it concerns could not be told of %s", case.number, occasion)
 
 
 def _of_itself(session: Session, desk: Desk, case: Case, occasion: Occasion, now: int) -> None:
     secret = case.facts.get("nondisclosure") or {}
     until = int(secret["until"]) if isinstance(secret.get("until"), int) else 0
-    told_of_block = session.scalar(select(Event.id).where(Event.case_id == case.id, Event.step == "notify_owner").limit(1))
-    if until > now and not told_of_block:
+    known = session.scalar(select(Event.id).where(Event.case_id == case.id, Event.step == "notify_owner").limit(1))
+    if until > now and known is None:
         why = f"not to be disclosed: {secret.get('basis') or 'no basis recorded'}"
         not_notified(session, desk, CLOCK, case.number, occasion, why, now, until=until)
     elif recipient := removal.owner(session, case):

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from authority import handover, orders, publisher
-from authority.desk import anchoring, audit, ordering, recommendations, signing, states, steps
+from authority.desk import anchoring, audit, notices, ordering, recommendations, signing, states, steps
 from authority.desk.desk import Desk
 from authority.desk.errors import Conflict, DeskError
 from authority.desk.roles import LOG, Actor
@@ -110,6 +110,7 @@ def settle(session: Session, desk: Desk, order: Order, index: int, actor: Actor,
     order.log_index, order.published_at = index, now
     if isinstance(read, Directive) and read.targets:
         case.order_id, case.ends_at = order.order_id, details["expires_at"]
+    notices.follow(session, desk, case, step, now)
     if not expected or step == "published_elsewhere":
         _log.error("ALARM order %s stands in the log as entry %d, and was not published from here", order.order_id, index)
         audit.record(session, LOG, "order.unexpected", f"order:{order.order_id}", now, index=index, digest=order.digest)

@@ -5,6 +5,7 @@ A template sees plain values only, and nothing of the program; a document with a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,6 +27,7 @@ LANGUAGES = ("en", "fr")
 """Those that every kind has a text of ours in."""
 MAX_BODY = 100_000
 """Characters in the longest message."""
+_log = logging.getLogger("authority.desk")
 
 
 class Text(NamedTuple):
@@ -51,9 +53,12 @@ _shape = TypeAdapter(dict[Kind, dict[Language, Template]])
 
 def render(session: Session, desk: Desk, kind: Kind, language: str, /, **values: Any) -> Text:
     """The message in a language, or in English. Values are those that `wording.VALUES` names for the kind."""
-    templates = _both(desk.document(session, "texts"))[kind]
-    template = templates.get(language) or templates.get(language.partition("-")[0]) or templates["en"]
-    return _rendered(template, values)
+    try:
+        return _rendered(_chosen(_both(desk.document(session, "texts"))[kind], language), values)
+    except BadField as error:
+        # A message must leave: what the house's template cannot say, ours says.
+        _log.error("%s.%s of the document texts does not work, and ours is sent instead: %s", kind, language, error)
+        return _rendered(_chosen(_both("")[kind], language), values)
 
 
 def languages(session: Session, desk: Desk, kind: Kind) -> list[str]:
@@ -67,14 +72,21 @@ def check(text: str) -> None:
         for language, template in templates.items():
             try:
                 _rendered(template, wording.VALUES[kind])  # type: ignore[index] # kinds were checked
-            except (TemplateError, BadField, ArithmeticError, TypeError, ValueError) as error:
+            except BadField as error:
                 known = ", ".join(wording.VALUES[kind])  # type: ignore[index]
-                raise BadField("texts", f"{kind}.{language}: {error}; it may use {known}") from None
+                raise BadField("texts", f"{kind}.{language}: {error.text}; it may use {known}") from None
+
+
+def _chosen(templates: Mapping[str, Template], language: str) -> Template:
+    return templates.get(language) or templates.get(language.partition("-")[0]) or templates["en"]
 
 
 def _rendered(template: Template, values: Mapping[str, Any]) -> Text:
-    subject = " ".join(_compiled(template.subject).render(values).split())[:500]
-    body = _compiled(template.body).render(values).strip() + "\n"
+    try:
+        subject = " ".join(_compiled(template.subject).render(values).split())[:500]
+        body = _compiled(template.body).render(values).strip() + "\n"
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
+        raise BadField("texts", f"a template does not work: {error}") from None
     if len(body) > MAX_BODY:
         raise BadField("texts", f"a message would have {len(body)} characters, more than {MAX_BODY}; shorten it")
     return Text(subject, body)

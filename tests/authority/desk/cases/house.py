@@ -1,4 +1,4 @@
-"""A desk for tests of cases: people, a clock that stands still until it is moved, and the short ways to a state. Orders are steps here, not signed."""
+"""A desk for tests of cases: people, a time that stands still until it is moved, and the short ways to a state. Nothing is signed here."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class House:
             said = {"index": 7, "enforce_by": self.time + DAY, "expires_at": self.time + round(days * DAY), **details}
             steps.step(session, self.desk, self["officer"], number, "publish", "complete", self.time, order=f"sha256:{number}", **said)
             if tell:
-                notices.order_began(session, self.desk, case, "block", self.time)
+                notices.follow(session, self.desk, case, "publish", self.time)
         return number
 
     def in_force(self, *names: str, **details: Any) -> str:
@@ -143,7 +143,7 @@ class House:
     def withdraw(self, number: str) -> None:
         with self.writing() as session:
             case = steps.step(session, self.desk, self["officer"], number, "withdraw", "it is gone", self.time, order="sha256:w", index=8)
-            notices.order_ended(session, self.desk, case, self.time)
+            notices.follow(session, self.desk, case, "withdraw", self.time)
 
     # --- what is to be seen
 
