@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["line", "text", "choice", "names", "hours", "date", "mail"]
+Kind = Literal["line", "text", "choice", "names", "hours", "number", "date", "mail"]
 
 
 class Field(NamedTuple):

@@ -1,0 +1,162 @@
+"""What the page of a case shows: the case, its clocks, what may be done with it now and by which form, and all that happened. Only reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from authority.desk import clocks, facts, ordering, states
+from authority.desk.clocks import Shown, Took
+from authority.desk.desk import Desk
+from authority.desk.errors import BadField
+from authority.desk.roles import Actor
+from authority.desk.states import ORDERED, State
+from authority.desk.tables import Appeal, Case, Event, Evidence, Grant, Message, Order, Person, Recommendation, Referral
+from authority.desk.web.forms import FORMS, Form
+from authority.errors import AuthorityError
+
+EVENTS = 100
+"""Steps that the page shows before it is asked for all."""
+REFERRALS = 20
+FOLLOWERS: dict[str, tuple[str, ...]] = {
+    "case.work": ("withdraw", "renew", "amend", "suspend"),
+    "review.decide": ("suspend", "withdraw", "recommend"),
+}
+"""Orders that follow one in force, by what allows to draft them."""
+
+
+@dataclass
+class View:
+    """One case, for its page."""
+
+    case: Case
+    officer: str
+    """The name of who has it; empty: nobody."""
+    main: dict[str, Form]
+    """Forms that move the case on, by step."""
+    more: dict[str, Form]
+    choices: dict[str, list[tuple[str, str]]]
+    """What lists that forms name hold: values and what they are called."""
+    drafts: list[str]
+    """Orders that may be drafted now."""
+    missing: list[str]
+    """What an order still lacks."""
+    may_write: bool
+    """Whether what the order will say may be written now."""
+    running: list[Shown]
+    """Clocks, the soonest first."""
+    stopped: list[Shown]
+    events: list[Event]
+    """The newest first."""
+    all_events: int
+    orders: list[Order]
+    referrals: list[Referral]
+    all_referrals: int
+    appeals: list[Appeal]
+    recommendations: list[Recommendation]
+    messages: list[Message]
+    evidence: int
+    took: list[Took]
+    """How long it was in each state."""
+
+
+def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole: bool = False) -> View:
+    """Everything on the page; `whole`: the whole timeline too."""
+    steps = states.open_to(cast(State, case.state), actor)
+    waiting = list(session.scalars(select(Appeal).where(Appeal.case_id == case.id).order_by(Appeal.id.desc()).limit(EVENTS)))
+    recommended = list(
+        session.scalars(select(Recommendation).where(Recommendation.case_id == case.id).order_by(Recommendation.id.desc()).limit(EVENTS))
+    )
+    open_appeals = [(each.reference, f"{each.reference} ({each.standing})") for each in waiting if each.decided_at is None]
+    unanswered = [(str(each.id), each.why[:80]) for each in recommended if each.answered_at is None]
+    forms = {step: form for step, form in FORMS.items() if step in steps and _makes_sense(step, case, open_appeals, unanswered)}
+    timed = clocks.shown(session, case, now)
+    events = select(Event).where(Event.case_id == case.id).order_by(Event.number.desc())
+    orders = ordering.orders_of(session, case)
+    messages = select(Message).where(Message.case_id == case.id, Message.channel == "mail").order_by(Message.id.desc()).limit(EVENTS)
+    officer = session.get(Person, case.officer_id) if case.officer_id is not None else None
+    return View(
+        case=case,
+        officer=officer.name if officer else "",
+        main={step: form for step, form in forms.items() if form.main},
+        more={step: form for step, form in forms.items() if not form.main},
+        choices={
+            "categories": _categories(desk) if "assess" in forms else [],
+            "officers": _people(session) if "assign" in forms else [],
+            "appeals": open_appeals,
+            "recommendations": unanswered,
+        },
+        drafts=_drafts(case, actor, steps),
+        missing=_missing(session, desk, case) if actor.may("case.work") and "draft" in steps else [],
+        may_write=actor.may("case.work") and case.state not in states.CLOSED | states.ENDING,
+        running=[each for each in timed if each.ended_at is None],
+        stopped=[each for each in timed if each.ended_at is not None],
+        events=list(session.scalars(events if whole else events.limit(EVENTS))),
+        all_events=session.scalar(select(func.count()).select_from(Event).where(Event.case_id == case.id)) or 0,
+        orders=orders,
+        referrals=list(session.scalars(select(Referral).where(Referral.case_id == case.id).order_by(Referral.id.desc()).limit(REFERRALS))),
+        all_referrals=session.scalar(select(func.count()).select_from(Referral).where(Referral.case_id == case.id)) or 0,
+        appeals=waiting,
+        recommendations=recommended,
+        messages=list(session.scalars(messages)),
+        evidence=session.scalar(select(func.count()).select_from(Evidence).where(Evidence.case_id == case.id)) or 0,
+        took=clocks.took(session, case, now),
+    )
+
+
+def state_of(order: Order, case: Case) -> str:
+    """Where an order stands: draft, waiting, published or dropped."""
+    if order.log_index is not None:
+        return "published"
+    if order.ended_at is not None:
+        return "dropped"
+    return "draft" if order.what == "block" and case.state == "drafted" else "waiting"
+
+
+def _makes_sense(step: str, case: Case, appeals: list[tuple[str, str]], recommendations: list[tuple[str, str]]) -> bool:
+    """Whether a step that is open has anything to be about."""
+    match step:
+        case "decide_appeal":
+            return bool(appeals)
+        case "answer_recommendation":
+            return bool(recommendations)
+        case "alert" | "stand_down":
+            return case.urgent
+        case "escalate":
+            return not case.urgent
+    return True
+
+
+def _drafts(case: Case, actor: Actor, steps: list[str]) -> list[str]:
+    found = ["block"] if "draft" in steps else []
+    if "draft_follower" in steps and case.state in ORDERED:
+        if actor.may("review.decide") and case.emergency:
+            found.append("confirm")
+        found += [each for action, able in FOLLOWERS.items() if actor.may(action) for each in able]  # type: ignore[arg-type]
+        if case.state == "suspended":
+            found = [each for each in found if each != "suspend"]
+    return list(dict.fromkeys(found))
+
+
+def _missing(session: Session, desk: Desk, case: Case) -> list[str]:
+    try:
+        return facts.missing(session, desk, case)
+    except BadField as error:
+        return [error.field]
+
+
+def _categories(desk: Desk) -> list[tuple[str, str]]:
+    try:
+        known = facts.policy(desk).epochs[-1].categories
+    except AuthorityError:
+        return []
+    return [(name, name) for name in sorted(known)]
+
+
+def _people(session: Session) -> list[tuple[str, str]]:
+    able = select(Grant.id).where(Grant.person_id == Person.id, Grant.role.in_(("clerk", "officer")), Grant.ended_at.is_(None)).exists()
+    found = session.execute(select(Person.login, Person.name).where(Person.ended_at.is_(None), able).order_by(Person.name))
+    return [(login, name) for login, name in found]
