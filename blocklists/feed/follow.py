@@ -31,6 +31,9 @@ RETRY_SECONDS = 10.0
 TOLD_SECONDS = 1.0
 """Between two words of progress."""
 
+COUNTED = frozenset({"feed entries skipped", "feed orders held"})
+"""Alarms that may be on for long, and whose words change with what is in the log alone: each change is a line of its own, or one hides the next."""
+
 Tell = Callable[[dict[str, Any]], bool]
 
 log = logging.getLogger("redhand.feed")
@@ -58,7 +61,7 @@ class Told:
     def __init__(self, urls: tuple[str, ...], tell: Tell) -> None:
         self._tell = tell
         self.alarms = Alarms(tell)
-        self._on: set[str] = set()
+        self._on: dict[str, tuple[str, str]] = {}
         self._of_look: dict[str, tuple[str, str]] = {}
         self._state: dict[str, Any] = {"urls": list(urls), "url": None, "looked": None, "newest": None, "progress": None}
 
@@ -96,9 +99,11 @@ class Told:
         alarms = {**self._of_look, **following.alarms, **disk}
         for name, (what, remedy) in alarms.items():
             self.alarms.sound(name, what, remedy)
-        for name in self._on - set(alarms):
+            if name in COUNTED and name in self._on and self._on[name] != (what, remedy):
+                log.warning("%s: %s; %s", name, what, remedy)
+        for name in set(self._on) - set(alarms):
             self.alarms.clear(name)
-        self._on = set(alarms)
+        self._on = alarms
 
 
 def follow(job: FeedJob, tell: Tell = tell) -> None:

@@ -178,6 +178,21 @@ def test_what_stays_in_memory_is_not_gone_through_again(authority: Authority, se
         gc.unfreeze()
 
 
+def test_each_entry_that_is_skipped_is_said_though_the_alarm_is_on_since_the_first(
+    authority: Authority, settled: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = Told((), lambda _: True)
+    for name in ("twice.test", "thrice.test"):
+        authority.log(order("XX-1", name))
+        authority.publish()
+        settled.restart()
+        attempt(settled.sync, told, "")
+        attempt(settled.sync, told, "")
+    (said,) = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
+    assert said.startswith("feed entries skipped: 2 entries or names")
+    assert "entry 2 of XX-1: replay.id" in said
+
+
 @pytest.mark.parametrize("content", [b"[]", b"\xff", b'{"policy.json":5}', b'{"policy.json":"?"}', b'{"../../evil":"eA=="}', b"[" * 100_000])
 def test_a_journal_that_is_not_ours(content: bytes, authority: Authority, settled: Operator) -> None:
     """A disk, or somebody who may write there, put it in its place: nothing of it is done, and the feed goes on."""
