@@ -22,6 +22,7 @@ from authority.desk.desk import Desk
 from authority.desk.errors import BadField, DeskError, SignInNeeded, TooMany
 from authority.desk.web import page as pages
 from authority.desk.web.bounds import Bounds
+from authority.desk.web.door import Door
 from authority.desk.web.who import API, maybe
 from authority.errors import AuthorityError
 
@@ -38,6 +39,7 @@ def create_app(desk: Desk) -> FastAPI:
     """The application on one desk."""
     app = FastAPI(title="Red Hand: the authority's desk", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.desk = desk
+    app.state.door = Door(desk)
     for name in ROUTERS:
         module = f"authority.desk.web.{name}"
         if importlib.util.find_spec(module) is not None:

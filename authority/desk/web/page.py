@@ -51,7 +51,10 @@ def places(actor: Actor) -> list[Place]:
 def page(
     request: Request, who: Who | None, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
-    """A whole page. In every template: who, csrf, language, languages, navigation, path, `_`, `told`, `when(seconds)`, `due(seconds)`, `span(seconds)`."""
+    """A whole page.
+
+    In every template: who, csrf, language, languages, navigation, path, now, `_`, `told`, `when(…)`, `due(…)`, `span(…)` of seconds.
+    """
     language = who.language if who else language_of(request)
     text = environment().get_template(template).render(
         who=who,
