@@ -73,10 +73,11 @@ def remove_shredded(desk: Desk, now: int) -> int:
 
 
 def scrub(store: Store) -> None:
-    """Has the database overwrite what was cleared. SQLite: empties the write-ahead log, so that no older page is left in it. PostgreSQL: vacuums the
-    table; its own archives and every backup keep what they have until they are deleted, as docs/evidence.md says."""
+    """Has the database overwrite what was cleared. SQLite: empties the write-ahead log, so that no older page is left in it. PostgreSQL: writes the
+    table anew, for a plain VACUUM leaves the octets in its pages. Its archived log and every backup keep theirs until they are deleted, or the key
+    is changed (docs/evidence.md)."""
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM evidence" if store.is_postgresql else "PRAGMA wal_checkpoint(TRUNCATE)"))
+        connection.execute(text("VACUUM FULL evidence" if store.is_postgresql else "PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 def _orphans(desk: Desk, now: int) -> tuple[list[str], int]:

@@ -88,10 +88,10 @@ class House(NamedTuple):
         return proposal
 
 
-def house(directory: Path, store: str = "", endpoint: str = "", key_file: str = "", people: bool = True) -> House:
+def house(directory: Path, store: str = "", endpoint: str = "", key_file: str = "", people: bool = True, database: str = "") -> House:
     """A desk on a directory; `people`: a new one, otherwise one that `house` made before."""
     (directory / "authority").mkdir(parents=True, exist_ok=True)
-    settings = DeskSettings(evidence=EvidenceSettings(store=store, endpoint=endpoint, key_file=key_file))
+    settings = DeskSettings(database=database, evidence=EvidenceSettings(store=store, endpoint=endpoint, key_file=key_file))
     desk = Desk(settings, directory, lambda: NOW)
     if people:
         Base.metadata.create_all(desk.store.engine)
