@@ -17,7 +17,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root
 
-from authority import batches, metadata, online, orders, packets, repository
+from authority import anchors, batches, metadata, online, orders, packets, repository
 from authority.errors import AuthorityError
 from authority.judge import Judge, cannot_be_held, lifts
 from authority.keys import KeyInMemory
@@ -89,7 +89,8 @@ class Publisher:
         """The log's size at which some orders could have been held: looked at once, for whoever asks again waits for the log to be read."""
 
     def publish(self, found: Iterable[Packet], now: int, *, sure: bool = False) -> Published:
-        """Publishes the packets, or without any signs what is there afresh; with them the receipts that the log lacks. `now` in unix seconds.
+        """Publishes the packets, or without any signs what is there afresh; `now` in unix seconds. It takes along receipts and the audit log's head
+        that the log lacks.
 
         `sure`: a person says that the clock is right, though nothing was signed for LONG_SECONDS.
 
@@ -246,9 +247,9 @@ class Publisher:
                 verdict = judge.take(entry)
                 logged.append(Logged(verdict.id, self._tree.size + len(fresh), digest, verdict.held))
                 fresh.append(entry.encode())
-            batch = batches.unlogged(self.places, self._tree, now)
-            if batch is not None:
-                fresh.append(batch.encode())
+            for made in (batches.unlogged(self.places, self._tree, now), anchors.unlogged(self.places, self._tree, now)):
+                if made is not None:
+                    fresh.append(made.encode())
         except BaseException:
             self._forget(plan)
             raise
