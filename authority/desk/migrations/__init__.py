@@ -59,6 +59,8 @@ def upgrade(store: Store) -> tuple[str | None, str]:
 def make(connection: Connection, revision: str = "head") -> None:
     """Brings the database to a revision, in the caller's transaction (`changing`). Raises DeskError."""
     _require_known(connection, present(connection))
+    if revision != "head":
+        _require_known(connection, revision)
     done = config()
     done.attributes["connection"] = connection
     command.upgrade(done, revision)

@@ -46,7 +46,7 @@ def house(directory: Path, database: str = "", people: bool = True) -> House:
                 session.flush()
                 session.add(Grant(person_id=person.id, role=role, given_at=NOW))
     with desk.store.reading() as session:
-        found = session.execute(select(Person.login, Person.id)).tuples().all()
+        found = session.execute(select(Person.login, Person.id)).all()
     return House(desk, {login: Actor(login, frozenset({ROLES[login]}), number) for login, number in found})
 
 
