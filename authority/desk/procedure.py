@@ -92,6 +92,8 @@ class Penalty(Part):
     """For one order; 0: without limit."""
     restore_factor: Annotated[float, Field(ge=0)] = 1
     """Names not restored in time count so many times as much."""
+    excuses: tuple[Literal["held", "refused", "suspended", "skipped"], ...] = ("refused", "skipped")
+    """Exceptions for which nothing is owed: by default those that rules make alike at every operator, and nobody decided."""
 
 
 class Procedure(Part):

@@ -79,7 +79,7 @@ def owes(obligation: Obligation, away: Sequence[Sequence[int | None]]) -> bool:
         return False
     if obligation.kind == "lift":
         return obligation.begins_at >= (came or 0)
-    return obligation.end_at is None or obligation.end_at > (came or 0)
+    return obligation.end_at is None or obligation.end_at >= (came or 0)
 
 
 def due(obligation: Obligation, away: Sequence[Sequence[int | None]]) -> int:

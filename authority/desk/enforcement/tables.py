@@ -90,8 +90,8 @@ class Enforcement(Base):
 
     __tablename__ = "enforcement"
     __table_args__ = (
-        Index("enforcement_outcome", "operator", "outcome", "due_at", "log_index"),
-        Index("enforcement_due", "operator", "due_at", "log_index"),
+        Index("enforcement_outcome", "operator", "outcome", "due_at", "log_index", "kind", "received_at"),
+        Index("enforcement_due", "operator", "due_at", "log_index", "kind"),
         Index("enforcement_waits", "operator", sqlite_where=text("waits"), postgresql_where=text("waits")),
     )
     log_index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
