@@ -65,7 +65,8 @@ def of(case: Case) -> Facts:
 def set_facts(
     session: Session, desk: Desk, actor: Actor, number: str, given: Mapping[str, Any], why: str, now: int, version: int | None = None
 ) -> Case:
-    """Writes these facts over those that stand; one given as None or empty goes. The timeline names which. Raises BadField, Conflict, Forbidden."""
+    """Writes these facts over those that stand; one given as None or empty goes. The timeline names which. That a judge decided on
+    silence an officer writes. Raises BadField, Conflict, Forbidden."""
     actor.require("case.work")
     case = steps.find(session, number)
     steps.require_version(case, version)
@@ -73,6 +74,8 @@ def set_facts(
     merged = {**case.facts, **given}
     found = _load({name: value for name, value in merged.items() if value not in (None, "", {}, [])})
     before, after = case.facts, found.model_dump(mode="json", exclude_none=True)
+    if (found.nondisclosure and found.nondisclosure.judge) != (before.get("nondisclosure") or {}).get("judge"):
+        actor.require("case.decide")  # it stands in for the reviewer's signature
     changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     if not changed:
         return case

@@ -20,7 +20,7 @@ from authority import orders, repository
 from authority.desk import asking, steps
 from authority.desk.asking import Resolves
 from authority.desk.desk import Desk, Kind
-from authority.desk.errors import BadField
+from authority.desk.errors import BadField, Conflict
 from authority.desk.facts import line
 from authority.desk.tables import CaseName, backwards
 from blocklists import names
@@ -105,6 +105,14 @@ def lists_of(session: Session, desk: Desk, files: Mapping[str, bytes]) -> Lists:
         desk.document(session, "shared_hosting"),
         desk.procedure(session).catches_most,
     )
+
+
+def check_again(desk: Desk, targets: Sequence[Target], known: Iterable[Finding]) -> None:
+    """Raises Conflict when a guard objects now to what it did not when the order was drafted: a list has changed since. No resolver is asked."""
+    before = {(each.guard, each.name) for each in known if each.objection}
+    for each in look(desk, targets, lambda _: None):
+        if each.objection and (each.guard, each.name) not in before:
+            raise Conflict(f"{each.name} {each.objection} ({each.guard}), since the order was drafted; draft it again")
 
 
 def judge(targets: Sequence[Target], lists: Lists, ours: Mapping[str, set[bytes]], answers: Mapping[str, bool | None] | None) -> list[Finding]:

@@ -17,16 +17,17 @@ from authority import drafts, orders, packets
 from authority.desk import audit, facts, guarding, states, steps
 from authority.desk.asking import Resolves
 from authority.desk.desk import Desk
-from authority.desk.errors import BadField, Conflict, DeskError, NotFound
+from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.evidence import keeping
 from authority.desk.facts import instant
 from authority.desk.guarding import Finding
 from authority.desk.roles import Action, Actor
 from authority.desk.states import ORDERED, State
 from authority.desk.tables import Case, Event, Order
+from authority.errors import AuthorityError
 from authority.packets import Packet
 from blocklists.directive import EMERGENCY_SECONDS, Directive
-from blocklists.errors import RedHandError
+from blocklists.errors import BadDocument, BadName
 from blocklists.trust.policy import Epoch, Policy
 
 What = Literal["block", "amend", "renew", "withdraw", "suspend", "confirm", "recommend"]
@@ -109,7 +110,11 @@ def override(desk: Desk, actor: Actor, digest: str, guard: str, name: str, why: 
 
 
 def open_signing(desk: Desk, actor: Actor, digest: str, why: str, now: int, version: int | None = None) -> Order:
-    """Asks officers to sign a block. Raises Conflict while an objection of a guard stands."""
+    """Asks officers to sign a block. Raises Conflict while an objection of a guard stands, or when one has come since it was drafted."""
+    actor.require("case.decide")
+    with desk.store.reading() as session:
+        drafted = _open_order(session, digest)
+    check_again(desk, drafted)
     with desk.store.writing() as session:
         order = _open_order(session, digest)
         case = session.get_one(Case, order.case_id)
@@ -156,6 +161,13 @@ def check_guards(order: Order) -> None:
     if standing:
         first = standing[0]
         raise Conflict(f"{first.name} {first.objection} ({first.guard}); override it with a reason and one more signature, or name others")
+
+
+def check_again(desk: Desk, order: Order) -> None:
+    """Raises Conflict when a guard objects now to a name of the order, and did not when it was drafted."""
+    read = directive_of(order)
+    if isinstance(read, Directive) and read.targets:
+        guarding.check_again(desk, [(each.fqdn, each.match) for each in read.targets], findings(order))
 
 
 def directive_of(order: Order) -> orders.Order:
@@ -208,9 +220,7 @@ def _make(
         document = _document(session, desk, steps.find(session, number), what, why, now, found, reasons)
     try:
         packet = drafts.draft_order(desk.places.directory, document)
-    except DeskError:
-        raise
-    except RedHandError as error:
+    except (AuthorityError, BadDocument, BadName) as error:
         raise BadField("order", str(error)) from None
     rules = facts.policy(desk)
     read = orders.read(packet.envelope, "the order")

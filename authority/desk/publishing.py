@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from sqlalchemy import select
@@ -20,8 +21,9 @@ from authority.desk.errors import Conflict, DeskError
 from authority.desk.roles import LOG, Actor
 from authority.desk.states import State
 from authority.desk.tables import Case, Counter, Order, Recommendation
+from authority.errors import AuthorityError
 from blocklists.directive import Directive
-from blocklists.errors import BadDocument, RedHandError
+from blocklists.errors import BadDocument
 from blocklists.log import entry as entries
 from blocklists.log.tree import Tree
 
@@ -51,9 +53,7 @@ def publish(desk: Desk, actor: Actor, digest: str, why: str, now: int, say: Call
     try:
         anchoring.prepare(desk, now)
         done = handover.hand_over(desk.places.directory, [packet], say) or publisher.publish(desk.places.directory, [packet], now)
-    except DeskError:
-        raise
-    except RedHandError as error:
+    except (AuthorityError, BadDocument) as error:
         raise Conflict(f"{order.order_id} is not published: {error}") from None
     (logged,) = done.orders
     with desk.store.writing() as session:
@@ -75,7 +75,8 @@ def follow_log(desk: Desk, now: int) -> list[str]:
         stop = min(tree.size, start + PIECE)
         places = _digests(tree, start, stop)
         with desk.store.writing() as session:
-            for order in session.scalars(select(Order).where(Order.digest.in_(places), Order.log_index.is_(None)).order_by(Order.id)).all():
+            ours = session.scalars(select(Order).where(Order.digest.in_(places), Order.log_index.is_(None))).all()
+            for order in sorted(ours, key=lambda each: places[each.digest]):
                 index = places[order.digest]
                 settle(session, desk, order, index, LOG, f"found in the log as entry {index}", now)
                 found.append(order.order_id)
@@ -98,11 +99,12 @@ def settle(session: Session, desk: Desk, order: Order, index: int, actor: Actor,
     details = _details(order, read, index)
     if held:
         details["held"] = True
-    step = STEP.get(order.what, "note")
     expected = order.ended_at is None
     if isinstance(read, Directive) and read.targets:
         case.emergency = read.emergency is not None
-    step, actor, why = _able(case, step if expected else "", actor, why, details, read)
+    if order.what == "confirm" and case.state == "lapsed":  # it came in time, or the log would not have it: the order stands
+        details |= _details(order, ordering.directive_of(_followed(session, case)), index)
+    step, actor, why = _able(case, order, expected, actor, why, details)
     if order.what == "recommend" and expected and _is_new(session, case):
         recommendations.recommend(session, desk, actor if actor.may("review.decide") else LOG, case.number, why, now, index=index)
     else:
@@ -116,18 +118,26 @@ def settle(session: Session, desk: Desk, order: Order, index: int, actor: Actor,
         audit.record(session, LOG, "order.unexpected", f"order:{order.order_id}", now, index=index, digest=order.digest)
 
 
-def _able(case: Case, step: str, actor: Actor, why: str, details: dict[str, Any], read: orders.Order) -> tuple[str, Actor, str]:
+def _able(case: Case, order: Order, expected: bool, actor: Actor, why: str, details: dict[str, Any]) -> tuple[str, Actor, str]:
     """The step that the case can take, and who takes it: what stands in the log is so, even if the desk expected something else."""
-    state = cast(State, case.state)
-    whole = isinstance(read, Directive) and bool(read.targets)
+    state, step = cast(State, case.state), STEP.get(order.what, "note")
     asked = f"{why} (asked for by {actor.name})" if actor != LOG else why
-    for name, who, said in ((step, actor, why), (step, LOG, asked), ("published_elsewhere" if whole else "note", LOG, asked)):
-        try:
+    able = [(step, actor, why)] if expected else []
+    if expected or order.what != "block":
+        able.append((step, LOG, asked))
+    if order.what in ordering.WHOLE or order.what == "confirm":
+        able.append(("published_elsewhere", LOG, asked))
+    for name, who, said in able:
+        with suppress(DeskError):
             states.check(state, name, who, said, dict(details))
-        except DeskError:
-            continue
-        return name, who, said
+            return name, who, said
     return "note", LOG, asked
+
+
+def _followed(session: Session, case: Case) -> Order:
+    """The newest whole order of the case in the log."""
+    query = select(Order).where(Order.case_id == case.id, Order.log_index.is_not(None), Order.action.in_(("block", "amend")))
+    return session.scalars(query.order_by(Order.log_index.desc()).limit(1)).one()
 
 
 def _is_new(session: Session, case: Case) -> bool:
@@ -167,6 +177,7 @@ def _check(desk: Desk, order: Order, case: Case, actor: Actor, why: str, now: in
         missing = "; ".join(f"{need.missing} of {need.whose}" for need in found.needs if need.missing)
         raise Conflict(f"{order.order_id} lacks signatures: {missing}")
     if isinstance(read, Directive) and read.targets:
+        ordering.check_again(desk, order)
         if read.ends <= now:
             raise Conflict(f"{order.order_id} has ended by its own terms; draft it again")
         if read.enforce_by is not None and read.enforce_by.timestamp() <= now:

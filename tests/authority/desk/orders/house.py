@@ -88,9 +88,9 @@ class House:
         self.state(number, **{**FACTS, **stated})
         return number
 
-    def state(self, number: str, **stated: Any) -> None:
+    def state(self, number: str, who: str = "officer", **stated: Any) -> None:
         with self.desk.store.writing() as session:
-            facts.set_facts(session, self.desk, self["clerk"], number, stated, "as assessed", self.now)
+            facts.set_facts(session, self.desk, self[who], number, stated, "as assessed", self.now)
 
     def step(self, number: str, step: str, who: str | Actor, why: str = "because", **details: Any) -> None:
         actor = self[who] if isinstance(who, str) else who

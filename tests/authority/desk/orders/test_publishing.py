@@ -7,18 +7,20 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from authority import packets
-from authority.desk import ordering, publishing
+from authority.desk import ordering, publishing, signing
 from authority.desk.errors import Conflict, DeskError
 from authority.desk.roles import LOG
 from authority.desk.tables import Audit, Recommendation
+from authority.errors import AuthorityError
 from authority.publisher import publish
-from tests.authority.desk.orders.house import House
+from tests.authority.desk.orders.house import HOUR, House
 from tests.authority.feeding import serving
 from tests.tools import DEADLINE
 
@@ -167,3 +169,70 @@ def test_officers_of_two_authorities_do_not_add_up(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="2 officers would have to sign it, and 1 may"):
         house.draft(number)
     house.desk.close()
+
+
+def test_what_was_dropped_and_published_all_the_same_counts(house: House) -> None:
+    """A withdrawal and a confirmation past the desk: operators go by the log, and so does the case."""
+    number, _ = house.ordered("dropped.test")
+    order = house.draft(number, "withdraw")
+    data = house.signed(order, "north-1")
+    ordering.abandon(house.desk, house["officer"], order.digest, "not yet", house.now)
+    publish(house.directory, [packets.read(data, "the packet")], house.now)
+    publishing.follow_log(house.desk, house.now)
+    assert house.row(number).state == "withdrawn"
+    assert house.last(number).who == "log"
+
+
+def test_a_confirmation_in_the_log_outweighs_a_lapse_of_the_desk(house: House) -> None:
+    number, _ = house.ordered("confirmed.test", until="emergency")
+    order = house.draft(number, "confirm", "reviewer")
+    data = house.signed(order, "reviewer-1")
+    publish(house.directory, [packets.read(data, "the packet")], house.now)
+    house.tick("lapse", number)
+    publishing.follow_log(house.desk, house.now)
+    case = house.row(number)
+    assert (case.state, case.emergency) == ("in_force", False)
+    assert house.blocked(house.now + 100 * HOUR)["confirmed.test"] == number
+
+
+def test_several_entries_found_at_once_are_taken_in_the_order_of_the_log(house: House) -> None:
+    number, _ = house.ordered("several.test")
+    last, first = house.draft(number, "withdraw"), house.draft(number, "suspend")
+    for order in (first, last):
+        publish(house.directory, [packets.read(house.signed(order, "north-1"), "the packet")], house.now)
+    publishing.follow_log(house.desk, house.now)
+    assert [each.step for each in house.events(number) if each.step in ("suspend", "withdraw")] == ["suspend", "withdraw"]
+    assert house.row(number).state == "withdrawn"
+
+
+def test_a_list_that_changed_after_the_draft_stops_it_before_signing_and_before_publishing(house: House) -> None:
+    number = house.case("sudden.test")
+    order = house.draft(number)
+    house.document("popular", "1,sudden.test\n")
+    with pytest.raises(Conflict, match="since the order was drafted"):
+        ordering.open_signing(house.desk, house["officer"], order.digest, "go", house.now)
+    house.document("popular", "1,other.test\n")
+    ordering.open_signing(house.desk, house["officer"], order.digest, "go", house.now)
+    house.bring(order, "north-1", "north-2")
+    house.document("popular", "1,sudden.test\n")
+    with pytest.raises(Conflict, match="since the order was drafted"):
+        house.publish(order)
+    assert "sudden.test" not in house.blocked()
+    house.document("popular", "")
+
+
+def test_a_stolen_server_puts_nothing_unsigned_in_force(house: House) -> None:
+    """Whoever holds the database and the server says what he likes of thresholds and signatures; the log is judged by the signed policy."""
+    order = house.opened(house.case("stolen.test"))
+    house.bring(order, "north-1")
+    with house.desk.store.writing() as session:
+        row = ordering.find_order(session, order.digest)
+        row.threshold, row.guards = 0, []
+    with pytest.raises(Conflict, match="lacks signatures"):
+        house.publish(order)
+    with house.desk.store.reading() as session:
+        packet = signing.packet_of(ordering.find_order(session, order.digest))
+    for forged in (packet, replace(packet, signed=packet.envelope.with_signature(house.cast["north-2"].key.keyid, b"x" * 64))):
+        with pytest.raises(AuthorityError, match="is not published"):
+            publish(house.directory, [forged], house.now)
+    assert "stolen.test" not in house.blocked()

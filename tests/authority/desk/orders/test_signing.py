@@ -130,6 +130,8 @@ def test_an_order_kept_secret_needs_the_reviewer_or_a_judge_and_an_end(house: Ho
     house.bring(order, "reviewer-1", who="reviewer")
     house.publish(order)
     assert house.blocked()["secret.test"] == number
+    with pytest.raises(Forbidden):
+        house.state(house.case(), "clerk", nondisclosure={**silence, "judge": "so he says"})
     number = house.case("judged.test", nondisclosure={**silence, "judge": "Court of Example, no. 7, 2026-09-20"})
     order = house.opened(number)
     house.bring(order, "north-1", "north-2")
