@@ -16,14 +16,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from authority import handover
 from authority.errors import AuthorityError
 from authority.places import Places
 from blocklists import endpoints
 
-Role = Literal["front", "keeper"]
 READY_SECONDS = 30.0
 END_SECONDS = 5.0
 """How long the two may take to end."""
@@ -33,10 +32,13 @@ _log = logging.getLogger("authority")
 
 
 class Child:
-    """One of the two."""
+    """One of the two, or of the desk's."""
 
-    def __init__(self, role: Role, job: dict[str, Any], descriptors: list[int]) -> None:
-        self._role = role
+    def __init__(self, module: str, job: dict[str, Any], descriptors: list[int], *, speaks: bool = False) -> None:
+        """`module`: of ours, run with the job as a line of JSON on its standard input; `speaks`: it says on its standard output when it is ready."""
+        self._module = module
+        self._speaks = speaks
+        self.name = module.rpartition(".")[2]
         self._job = job
         self._descriptors = descriptors
         self._began = float("-inf")
@@ -47,9 +49,9 @@ class Child:
         self._began = time.monotonic()
         # Its standard input stays open for as long as we live.
         self.process = subprocess.Popen(  # noqa: S603 - a module of our own
-            [sys.executable, "-m", f"authority.{self._role}"],
+            [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if self._role == "front" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if self._speaks else subprocess.DEVNULL,
             pass_fds=self._descriptors,
             start_new_session=True,  # what a terminal sends comes to us alone
         )
@@ -68,19 +70,24 @@ class Child:
         """Starts it again if it ended."""
         if self.process is None or self.process.poll() is None or time.monotonic() - self._began < AGAIN_SECONDS:
             return
-        _log.error("the %s ended with status %d; it is started again", self._role, self.process.returncode)
+        _log.error("the %s ended with status %d; it is started again", self.name, self.process.returncode)
         self._close()
         self.start()
+
+    def ask(self) -> None:
+        """Asks it to end, and waits for nothing."""
+        if self.process is not None:
+            self.process.terminate()
 
     def stop(self) -> None:
         """Ends it within END_SECONDS."""
         if self.process is None:
             return
-        self.process.terminate()
+        self.ask()
         try:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            _log.error("the %s did not end in %g s and is killed", self._role, END_SECONDS)
+            _log.error("the %s did not end in %g s and is killed", self.name, END_SECONDS)
             self.process.kill()
             self.process.wait()
         self._close()
@@ -109,8 +116,8 @@ def serve(directory: Path, listening: socket.socket, say: Callable[[str], None])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(wake, b"."))
     with listening, handover.opened(places.directory) as handed:
-        front = Child("front", {"directory": str(places.directory), "sockets": [listening.fileno()]}, [listening.fileno()])
-        keeper = Child("keeper", {"directory": str(places.directory), "socket": handed.fileno()}, [handed.fileno()])
+        front = Child("authority.front", {"directory": str(places.directory), "sockets": [listening.fileno()]}, [listening.fileno()], speaks=True)
+        keeper = Child("authority.keeper", {"directory": str(places.directory), "socket": handed.fileno()}, [handed.fileno()])
         try:
             front.start()
             if not front.ready():

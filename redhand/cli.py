@@ -34,6 +34,7 @@ BESIDE = ("metrics", "feed", "demo")
 ROOMS: dict[str, tuple[str, str]] = {
     "blocklist": ("redhand.rooms", "blocklist"),
     "authority": ("authority.cli", "app"),
+    "desk": ("redhand.desk", "desk"),
     "lift": ("redhand.by_hand", "lift_app"),
     "decide": ("redhand.by_hand", "decide_app"),
     "receipts": ("redhand.proofs", "receipts_app"),
@@ -43,7 +44,7 @@ ROOMS: dict[str, tuple[str, str]] = {
 }
 """Commands of the rooms, and others that load much: the module and attribute that hold each one's Typer app."""
 
-EXTRAS: dict[str, str] = {}
+EXTRAS: dict[str, str] = {"desk": "desk"}
 """The extra that installs what a room's commands need, for rooms that need one."""
 
 Config = Annotated[
@@ -332,6 +333,12 @@ def blocklist() -> None:
 @app.command(context_settings={"ignore_unknown_options": True})
 def authority() -> None:
     """Be the authority: make keys, write, sign and publish orders."""
+    raise AssertionError("held for the room's own commands, which replace this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def desk() -> None:
+    """The authority's desk: cases from a referral to an order and its end, people, evidence."""
     raise AssertionError("held for the room's own commands, which replace this one")
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from authority.desk.settings import DeskSettings
 from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import ConfigurationError
 from blocklists.settings import BlocklistSettings, FeedSettings, Section, SharedSettings
@@ -51,6 +52,7 @@ class Settings(SharedSettings):
     blocklists: BlocklistSettings = Field(default=BlocklistSettings(), description="what is blocked, and how versions of it are kept")
     feed: FeedSettings = Field(default=FeedSettings(), description="signed orders: whose feed is followed, and how it is believed")
     metrics: MetricsSettings = Field(default=MetricsSettings(), description="figures for Prometheus: of the program, never of a client")
+    desk: DeskSettings = Field(default=DeskSettings(), description="an authority's desk, for `redhand desk` alone: cases, people, evidence")
 
 
 @dataclass(frozen=True, slots=True)

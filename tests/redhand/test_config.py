@@ -37,7 +37,10 @@ def refusal(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
 # One mistake, and what its message must hold: where, which key, which value, and what to do.
 MISTAKES = [
     ("resolver:\n  worker: 2\n", ["given.yaml:2:", "resolver.worker = 2", "did you mean workers?"]),
-    ("colour: red\n", ["given.yaml:1:", 'colour = "red"', "settings here: state_dir, logs, user, resolver, landing, blocklists, feed, metrics"]),
+    (
+        "colour: red\n",
+        ["given.yaml:1:", 'colour = "red"', "settings here: state_dir, logs, user, resolver, landing, blocklists, feed, metrics, desk"],
+    ),
     ("resolver:\n  workers: '2'\n", ["given.yaml:2:", 'resolver.workers = "2"', "must be a whole number", "0: one a core"]),
     ("resolver:\n  workers: 2.5\n", ["given.yaml:2:", "resolver.workers = 2.5", "whole number"]),
     ("resolver:\n  workers: true\n", ["given.yaml:2:", "resolver.workers = true", "must be a whole number"]),

@@ -5,6 +5,7 @@ An upgrade is one transaction: it is done whole, or the database is as before. T
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from authority.desk.errors import DeskError
 from authority.desk.store import WRITING, Store
 
 HERE = Path(__file__).parent
+logging.getLogger("alembic").setLevel(logging.WARNING)  # at each look it would tell which database it is
 
 
 def head() -> str:
@@ -40,7 +42,7 @@ def require_current(store: Store) -> None:
         found = present(connection)
         _require_known(connection, found)
     if found is None:
-        raise DeskError("the desk's database has no tables yet; make them: redhand desk upgrade")
+        raise DeskError("the desk's database has no tables yet; make them, and the first people: redhand desk init PEOPLE.yaml")
     if found != head():
         raise DeskError(
             f"the desk's database has the tables of an older version ({found}, and this one needs {head()}); "

@@ -75,7 +75,7 @@ def test_an_upgrade_is_done_once(empty: Store) -> None:
 
 
 def test_a_database_without_tables_is_refused_with_the_remedy(empty: Store) -> None:
-    with pytest.raises(DeskError, match="no tables yet; make them: redhand desk upgrade"):
+    with pytest.raises(DeskError, match="no tables yet; make them, and the first people: redhand desk init"):
         migrations.require_current(empty)
 
 

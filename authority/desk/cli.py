@@ -1,0 +1,45 @@
+"""The commands `redhand desk …`: all that the pages do, for the machine the desk runs on, and what only its keeper does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from authority import serve as authority_serve
+from authority.desk import serve as server
+from authority.desk.commands import founding
+from authority.desk.commands.context import opened, setting
+from authority.desk.evidence.cli import app as evidence
+from blocklists import logs
+
+app = typer.Typer(name="desk", no_args_is_help=True, add_completion=False, help="The authority's desk: cases, people, orders, evidence.")
+app.command(epilog="Examples: redhand desk init --example > people.yaml   redhand desk init people.yaml")(founding.init)
+
+
+@app.command(epilog="Example: redhand desk serve --config /etc/redhand/config.yaml")
+def serve(
+    context: typer.Context,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where, instead of desk.listen; put TLS in front of it.", show_default=False)
+    ] = "",
+) -> None:
+    """Serve the desk's pages and its API, and do what clocks, messages and operators' receipts ask for.
+
+    One process of each kind, started again should it end. No client's address is kept. SIGTERM or Ctrl-C ends it.
+    """
+    logs.to_stderr("serve")
+    given = setting(context)
+    server.require_ready(given.settings, given.base)
+    server.serve(given.settings, given.base, authority_serve.opened(listen or given.settings.listen), typer.echo)
+
+
+app.command(epilog="Example: redhand desk backup before.backup && redhand desk upgrade")(founding.upgrade)
+
+
+@evidence.callback()
+def _evidence(context: typer.Context) -> None:
+    context.obj = opened(context)
+
+
+app.add_typer(evidence, name="evidence")

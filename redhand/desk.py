@@ -1,0 +1,31 @@
+"""The commands of the desk, given the section `desk` of the configuration that the front door loads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from authority.desk.cli import app as desk
+from authority.desk.commands.context import Setting
+from redhand import privileges
+from redhand.config import load
+from redhand.rooms import ConfigAnywhere
+
+__all__ = ["desk"]
+
+
+@desk.callback(cls=ConfigAnywhere, epilog="Begin with: redhand desk init --example. Then: redhand desk serve")
+def desk_settings(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings file, as for every command.", show_default=False)
+    ] = None,
+) -> None:
+    """The authority's desk: cases from a referral to a signed order, and until it is lifted; people, evidence, memory."""
+    configuration = load(config or ctx.find_root().obj, os.environ)
+    privileges.step_down(configuration)
+    base = (configuration.file.parent if configuration.file else Path()).resolve()
+    ctx.obj = Setting(configuration.settings.desk, base)
