@@ -104,7 +104,8 @@ class Judge:
         verdict = self._docket.take(index, entry.encode())
         if verdict.rule:
             self._docket.size = index  # what the docket skips changes none of its cases
-            raise AuthorityError(f"the order {verdict.id or ''} is not published: {verdict.why} ({verdict.rule})")
+            named = f"the order {verdict.id}" if verdict.id else "the order"
+            raise AuthorityError(f"{named} is not published: {verdict.why} ({verdict.rule})")
         self._took(entry, index, verdict)
         return verdict
 

@@ -246,7 +246,7 @@ class Docket:
     def _case(self, identity: str) -> Case:
         case = self.cases.get(identity)
         if case is None:
-            raise Refused("order.unknown", f"no order {identity} stands here; check the id, or log the order first")
+            raise Refused("order.unknown", f"no order {identity} stands here: it was never logged, or a stolen key took it down; check the id")
         return case
 
     def _block(self, order: Directive, signed: Quorum, payload: bytes, index: int, at: int) -> bool:

@@ -63,7 +63,7 @@ class Guards:
             kept = next(own for own in self._own if key.startswith(own))
             return f"{'is' if key == kept else 'is below'} {names.key_text(kept)}, which must always resolve; remove it from the list"
         if key in self._protected:
-            return "is a protected name; remove it from the list, or from blocklists.protected"
+            return "is a protected name, by blocklists.protected or by the authority; take it from this list, or from that"
         if self._suffixes.has(key):
             return "is a public suffix, under which many owners have names; list the names that are meant"
         if match == "subtree":
