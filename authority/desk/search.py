@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 
@@ -44,7 +44,8 @@ def search(session: Session, actor: Actor, text: str, limit: int = LIMIT) -> lis
     for way in _ways(text) if text and text.isprintable() else ():
         if len(hits) >= limit:
             break
-        query: Select[Any] = select(way.shows, *COLUMNS).where(*way.where).order_by(*way.order).limit(limit * NAMES_OF_ONE)
+        columns: tuple[Any, ...] = (way.shows, *COLUMNS)
+        query = select(*columns).where(*way.where).order_by(*way.order).limit(limit * NAMES_OF_ONE)
         for found, *row in session.execute(query):
             case = Row(*row)
             hits.setdefault(case.id, Hit(case, way.by, found))

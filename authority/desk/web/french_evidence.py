@@ -1,0 +1,46 @@
+"""The French of evidence."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {
+    "Evidence": "Preuves",
+    "Add evidence": "Ajouter une preuve",
+    "A file": "Un fichier",
+    "File": "Fichier",
+    "It is encrypted before it touches a disk.": "Il est chiffré avant de toucher un disque.",
+    "An observation, without content": "Une constatation, sans contenu",
+    "Observation without content": "Constatation sans contenu",
+    "Record what was seen, without content.": "Notez ce qui a été vu, sans contenu.",
+    "Where it was seen": "Où cela a été vu",
+    "When, in UTC": "Quand, en UTC",
+    "Empty: now.": "Vide : maintenant.",
+    "Described, not quoted": "Décrit, non cité",
+    "SHA-256 of the content": "SHA-256 du contenu",
+    "Status of the HTTP answer": "Code de la réponse HTTP",
+    "There is none.": "Il n'y en a pas.",
+    "Kept": "Conservée",
+    "Held": "Gelée",
+    "Shredded": "Détruite",
+    "until": "jusqu'au",
+    "{number} octets": "{number} octets",
+    "Commitment": "Engagement",
+    "Take the file out": "Sortir le fichier",
+    "Take it out": "Sortir",
+    "That you did, and why, is logged.": "Cette sortie et son motif sont inscrits au journal.",
+    "Hold it": "Geler",
+    "It may not be deleted until two persons release it.": "Elle ne peut être détruite tant que deux personnes ne la libèrent pas.",
+    "Propose to release it": "Proposer de la libérer",
+    "Propose it": "Proposer",
+    "A second person confirms it.": "Une seconde personne confirme.",
+    "Keep it longer": "Conserver plus longtemps",
+    "Propose to shred it": "Proposer sa destruction",
+    "A second person confirms it. Then nobody can read it again; that it was there remains.": (
+        "Une seconde personne confirme. Ensuite nul ne peut plus la lire ; il reste qu'elle a existé."
+    ),
+    "Although it may still be needed": "Bien qu'elle puisse encore servir",
+    "The evidence is kept": "La preuve est conservée",
+    "The observation is kept": "La constatation est conservée",
+    "It may not be deleted until two persons release it": "Elle ne peut être détruite tant que deux personnes ne la libèrent pas",
+    "It is kept longer": "Elle est conservée plus longtemps",
+    "A second person must now confirm it, under Proposals": "Une seconde personne doit maintenant confirmer, sous Propositions",
+}
