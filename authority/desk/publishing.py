@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from authority import handover, orders, publisher
-from authority.desk import anchoring, audit, notices, ordering, recommendations, signing, states, steps
+from authority.desk import anchoring, audit, composing, notices, ordering, recommendations, signing, states, steps
 from authority.desk.desk import Desk
 from authority.desk.errors import Conflict, DeskError
 from authority.desk.roles import LOG, Actor
@@ -95,7 +95,7 @@ def settle(session: Session, desk: Desk, order: Order, index: int, actor: Actor,
     if order.log_index is not None:
         return
     case = session.get_one(Case, order.case_id)
-    read = ordering.directive_of(order)
+    read = composing.directive_of(order)
     details = _details(order, read, index)
     if held:
         details["held"] = True
@@ -103,7 +103,7 @@ def settle(session: Session, desk: Desk, order: Order, index: int, actor: Actor,
     if isinstance(read, Directive) and read.targets:
         case.emergency = read.emergency is not None
     if order.what == "confirm" and case.state == "lapsed":  # it came in time, or the log would not have it: the order stands
-        details |= _details(order, ordering.directive_of(_followed(session, case)), index)
+        details |= _details(order, composing.directive_of(_followed(session, case)), index)
     step, actor, why = _able(case, order, expected, actor, why, details)
     if order.what == "recommend" and expected and _is_new(session, case):
         recommendations.recommend(session, desk, actor if actor.may("review.decide") else LOG, case.number, why, now, index=index)
@@ -125,7 +125,7 @@ def _able(case: Case, order: Order, expected: bool, actor: Actor, why: str, deta
     able = [(step, actor, why)] if expected else []
     if expected or order.what != "block":
         able.append((step, LOG, asked))
-    if order.what in ordering.WHOLE or order.what == "confirm":
+    if order.what in composing.WHOLE or order.what == "confirm":
         able.append(("published_elsewhere", LOG, asked))
     for name, who, said in able:
         with suppress(DeskError):
@@ -157,7 +157,7 @@ def _details(order: Order, read: orders.Order, index: int) -> dict[str, Any]:
     if read.targets:
         dated = {"enforce_by": read.enforce_by, "expires_at": read.expires_at, "review_due": read.review_due}
         details |= {name: int(when.timestamp()) for name, when in dated.items() if when is not None}
-        if (lapses := ordering.lapses_at(read)) is not None:
+        if (lapses := composing.lapses_at(read)) is not None:
             details["lapses_at"] = lapses
     return details
 
@@ -167,7 +167,7 @@ def _check(desk: Desk, order: Order, case: Case, actor: Actor, why: str, now: in
     if order.ended_at is not None:
         raise Conflict(f"this draft of {order.order_id} was dropped, or another took its place")
     ordering.check_guards(order)
-    read = ordering.directive_of(order)
+    read = composing.directive_of(order)
     if order.what in ("block", "amend", "renew", "withdraw", "suspend"):
         states.check(cast(State, case.state), STEP[order.what], actor, why, _details(order, read, 0))
     elif case.state not in states.ORDERED:

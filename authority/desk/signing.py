@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from authority import orders, packets, repository, shown
-from authority.desk import audit, ordering, steps
+from authority.desk import audit, composing, ordering, steps
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.roles import Actor
@@ -80,7 +80,7 @@ def take(desk: Desk, actor: Actor, data: bytes, now: int) -> Order:
     if b"PRIVATE KEY" in data:
         raise BadField(
             "packet",
-            "this is a private key, which must never leave its machine. Nothing of it was kept; yet it has travelled: have it replaced, and revoke it",
+            "this is a private key, which must never leave its machine. Nothing of it was kept, but it has travelled: have it replaced and revoked",
         )
     try:
         found = packets.read(data, "the packet", bare=True)
@@ -154,7 +154,7 @@ def _groups(order: Order, rules: _Rules) -> list[tuple[str, int, frozenset[str]]
     if isinstance(read, Directive):
         whose = "any one officer or reviewer"
         if read.action != "suspend":
-            authority = ordering.authority_of(read, rules.epoch)
+            authority = composing.authority_of(read, rules.epoch)
             officers = rules.epoch.officers
             offices = frozenset(each for each in offices if officers[each].authority in (authority, None))
             whose = f"officers of {read.issuer.authority}" + (" or the reviewer" if read.action == "withdraw" else "")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authority.desk import asking, guarding, ordering
+from authority.desk import asking, composing, guarding, ordering
 from authority.desk.errors import BadField, Conflict, Forbidden
 from authority.desk.guarding import Lists, judge
 from authority.desk.settings import DeskSettings
@@ -32,7 +32,7 @@ def lists(house: House) -> None:
 
 
 def result(order: ordering.Order, guard: str) -> str:
-    said = ordering.directive_of(order)
+    said = composing.directive_of(order)
     assert isinstance(said, Directive)
     return "; ".join(each.result for each in said.guards or () if each.guard == guard)
 
@@ -109,6 +109,22 @@ def test_an_override_outlives_a_new_draft_only_while_the_guard_says_the_same(hou
     again = house.draft(number)
     assert again.threshold == 2
     assert [each.name for each in ordering.findings(again) if each.stands] == ["shop.test"]
+
+
+def test_a_renewal_asks_for_what_was_overridden_before_anew(house: House) -> None:
+    house.document("popular", "1,search.test\n2,shop.test\n")
+    number = house.case("shop.test")
+    order = ordering.override(house.desk, house["officer"], house.draft(number).digest, "popularity", "shop.test", "a court", house.now)
+    ordering.open_signing(house.desk, house["officer"], order.digest, "go", house.now)
+    house.bring(order, "north-1", "north-2", "north-3")
+    house.publish(order)
+    renewal = house.draft(number, "renew")
+    with pytest.raises(Conflict, match="override it"):
+        house.packet(renewal)
+    renewal = ordering.override(house.desk, house["officer"], renewal.digest, "popularity", "shop.test", "it still does", house.now)
+    assert renewal.threshold == 3
+    house.bring(renewal, "north-1", "north-2", "north-3")
+    house.publish(renewal)
 
 
 def test_a_subtree_is_told_how_many_known_names_it_catches(house: House) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from authority.desk import ordering, publishing
+from authority.desk import composing, ordering, publishing
 from authority.desk.errors import BadField, Conflict, DeskError, Forbidden
 from blocklists.directive import Directive
 from tests.authority.desk.orders.house import DAY, HOUR, House
 
 
 def directive(order: ordering.Order) -> Directive:
-    found = ordering.directive_of(order)
+    found = composing.directive_of(order)
     assert isinstance(found, Directive)
     return found
 
