@@ -63,7 +63,7 @@ _FIELDS = """
 `begins`, `ends`: steps that start and stop the clock; the end of the case stops all but those that outlive it. `hours`: how long; without, it runs
 only in categories that give it hours. `until`: the detail of the step that says when it is due. `since: referral`: the hours count from the first
 referral. `anew: false`: a step that would start it while it runs leaves it as it is. `each`: several run at once, one for each appeal,
-recommendation or message. `only`: `emergency` and `urgent` cases, or `dated`: when `until`'s detail is there. `states`: it starts only in these.
+recommendation or message. `only`: `emergency` and `urgent` cases, or `dated`: when `until`'s detail is there. `states`: it runs only in these.
 `when`, `ends_when`: details that the starting and the stopping step must have. `tell`, `warn`: whom it tells, beside the case's officer, when it is
 overdue, and so many hours before. `takes`: the step that it takes.
 """
@@ -111,9 +111,10 @@ def _clock(name: str, rule: ClockRule, given: Procedure) -> str:
     hours += [f"{category} {one.clocks[name]:g}" for category, one in given.categories.items() if name in one.clocks]
     limits = [f"only {rule.only}"] if rule.only else []
     limits += [f"{detail}: {value}" for detail, value in rule.when.items()]
-    limits += [f"in {_codes(rule.states)}"] if rule.states else []
     starts = _codes(rule.begins) + (f" ({'; '.join(limits)})" if limits else "")
     stops = _codes(rule.ends) + "".join(f" ({detail}: {value})" for detail, value in rule.ends_when.items())
+    if rule.states:
+        stops += f"{', or ' if stops else ''}leaving {_codes(rule.states)}"
     tells = rule.tell + (f", {rule.warn:g} h before" if rule.warn else "")
     then = [f"takes `{rule.takes}`"] if rule.takes else []
     then += ["outlives the case"] if rule.outlives else []

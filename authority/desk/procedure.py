@@ -29,7 +29,7 @@ class ClockRule(Part):
     begins: tuple[str, ...]
     """Steps that start it."""
     ends: tuple[str, ...] = ()
-    """Steps that stop it; the end of the case stops every clock that does not outlive it."""
+    """Steps that stop it, beside leaving its states; the end of the case stops every clock that does not outlive it."""
     hours: Hours | None = None
     """None: it runs only in categories that say how long."""
     until: Literal["", "deadline", "enforce_by", "review_due", "expires_at", "lapses_at", "ends_at", "until"] = ""
@@ -43,7 +43,7 @@ class ClockRule(Part):
     only: Literal["", "emergency", "urgent", "dated"] = ""
     """It runs only in such cases; dated: only if the detail that `until` names is there."""
     states: tuple[State, ...] = ()
-    """It starts only in these; none: in any."""
+    """It runs only in these: a case that leaves them stops it. None: in any."""
     when: dict[str, str] = Field(default_factory=dict)
     """Details that the step that starts it must have."""
     ends_when: dict[str, str] = Field(default_factory=dict)
@@ -140,66 +140,61 @@ def load(text: str) -> Procedure:
 
 DEFAULT = """\
 # How long each step of a case may take, and what else the house has decided. A change takes two persons. docs/case.md explains every field.
-# begins, ends: steps of a case. hours: how long; without, the clock runs only in categories that say. until: the detail that says when it is due.
-# tell: who hears of it when it is overdue. warn: so many hours before. takes: the step that it takes by itself when it has run out.
+# begins, ends: steps of a case. states: those it runs in. hours: how long; without, it runs only in categories that say. until: the detail of the
+# step that says when it is due. tell: who hears of it when it is overdue. warn: so many hours before. takes: the step that it takes at its end.
 
 clocks:
   # Before an order.
   assess:      # a referral is looked at
-    {begins: [refer], ends: [assess, dismiss], hours: 24, anew: false, states: [received], tell: clerk}
+    {begins: [refer], ends: [assess, dismiss], states: [received], hours: 24, anew: false, tell: clerk}
   threat:      # an imminent threat to life: who can save it is told, or an emergency declared
     {begins: [escalate], ends: [alert, stand_down, declare_emergency], hours: 1, anew: false}
   request:     # the host or publisher is asked, or it is said why not
-    {begins: [assess, abandon_draft, reopen, request_failed], hours: 24, anew: false, states: [assessed, requested],
-     ends: [request_removal, owner_unidentifiable, declare_emergency, record_refusal, deadline_passed]}
+    {begins: [assess, abandon_draft, reopen, request_failed], ends: [request_removal], states: [assessed, requested], hours: 24, anew: false}
   send:        # a removal request leaves the house
     {begins: [request_removal], ends: [request_sent, request_failed], hours: 1, each: message}
   owner:       # the host or publisher removes, or is silent
-    {begins: [request_sent], ends: [record_refusal, owner_unidentifiable, declare_emergency], hours: 24, until: deadline, states: [requested],
-     takes: deadline_passed}
+    {begins: [request_sent], states: [requested], hours: 24, until: deadline, takes: deadline_passed}
   removal:     # from the referral until the content is gone, or ordered to be blocked
-    {begins: [assess], ends: [publish, published_elsewhere], since: referral, anew: false}
+    {begins: [assess], states: [assessed, requested, unanswered, unidentifiable, emergency, drafted, signing], since: referral, anew: false}
   draft:       # the order is written and signed once nothing else is left
-    {begins: [deadline_passed, record_refusal, owner_unidentifiable], ends: [publish, published_elsewhere, abandon_draft, request_removal],
-     hours: 48, anew: false}
+    {begins: [deadline_passed, record_refusal, owner_unidentifiable], states: [unanswered, unidentifiable, drafted, signing], hours: 48, anew: false}
   act:         # the same in an emergency
-    {begins: [declare_emergency], ends: [publish, published_elsewhere, abandon_draft], hours: 2}
+    {begins: [declare_emergency], states: [emergency, drafted, signing], hours: 2}
   # While an order stands.
   operators:   # every operator carries it out
-    {begins: [publish, published_elsewhere, renew, amend], ends: [enforced, withdraw, expire, lapse], hours: 24, until: enforce_by}
+    {begins: [publish, published_elsewhere, renew, amend], ends: [enforced], states: [in_force, suspended], hours: 24, until: enforce_by}
   owner_block: # whom it concerns is told of the block, or it is said why not
     {begins: [publish, published_elsewhere], ends: [notify_owner, owner_not_notified], ends_when: {occasion: block}, hours: 24, outlives: true}
   disclose:    # they may be told now
     {begins: [owner_not_notified], ends: [notify_owner], hours: 24, until: until, only: dated, outlives: true}
-  confirm:     # the reviewer confirms an emergency; a renewal of one, too
-    {begins: [publish, published_elsewhere, renew, amend], ends: [confirm_emergency, withdraw, expire], hours: 72, until: lapses_at, only: emergency,
-     tell: reviewer, warn: 72, takes: lapse}
+  confirm:     # the reviewer confirms an emergency
+    {begins: [publish, published_elsewhere, renew, amend], ends: [confirm_emergency], states: [in_force, suspended], hours: 72, until: lapses_at,
+     only: emergency, tell: reviewer, warn: 72, takes: lapse}
   recheck:     # the content is looked at again, each quarter
-    {begins: [publish, published_elsewhere, recheck, renew], ends: [withdraw, expire, lapse], hours: 2208, until: review_due, warn: 168}
+    {begins: [publish, published_elsewhere, recheck, renew], states: [in_force, suspended], hours: 2208, until: review_due, warn: 168}
   gone:        # the content is gone: the order is withdrawn without delay
-    {begins: [recheck], ends: [recheck, withdraw, expire, lapse], hours: 24, when: {found: gone}}
+    {begins: [recheck], ends: [recheck], states: [in_force, suspended], hours: 24, when: {found: gone}}
   renewal:     # before the order ends: renew it, or let it end
-    {begins: [publish, published_elsewhere, renew, amend], ends: [withdraw, lapse], hours: 8784, until: expires_at, warn: 336, takes: expire}
+    {begins: [publish, published_elsewhere, renew, amend], states: [in_force, suspended], hours: 8784, until: expires_at, warn: 336, takes: expire}
   suspension:  # 72 hours, then it goes on unless it is withdrawn
-    {begins: [suspend], ends: [withdraw, expire, lapse], hours: 72, until: ends_at, warn: 24, takes: resume}
+    {begins: [suspend], states: [suspended], hours: 72, until: ends_at, warn: 24, takes: resume}
   # Those who object, and those who check.
   appeal:      # an appeal is decided
     {begins: [file_appeal], ends: [decide_appeal], hours: 1440, each: appeal, outlives: true, warn: 168}
   lift:        # an appeal was right: the order is withdrawn
-    {begins: [decide_appeal], ends: [withdraw, expire, lapse], hours: 24, anew: false, states: [in_force, suspended], when: {decision: lifted}}
+    {begins: [decide_appeal], states: [in_force, suspended], hours: 24, anew: false, when: {decision: lifted}}
   mend:        # an appeal was right in part: the order is amended
-    {begins: [decide_appeal], ends: [amend, withdraw, expire, lapse], hours: 48, anew: false, states: [in_force, suspended],
-     when: {decision: amended}}
+    {begins: [decide_appeal], ends: [amend], states: [in_force, suspended], hours: 48, anew: false, when: {decision: amended}}
   reviewer:    # a recommendation is answered
     {begins: [recommend_withdrawal], ends: [answer_recommendation], hours: 72, each: recommendation, outlives: true, warn: 72}
   follow:      # a recommendation is followed
-    {begins: [answer_recommendation], ends: [withdraw, expire, lapse], hours: 24, anew: false, states: [in_force, suspended],
-     when: {answer: followed}}
+    {begins: [answer_recommendation], states: [in_force, suspended], hours: 24, anew: false, when: {answer: followed}}
   annulment:   # a court has annulled the order
-    {begins: [annul], ends: [withdraw, expire, lapse], hours: 1, anew: false, states: [in_force, suspended], warn: 1}
+    {begins: [annul], states: [in_force, suspended], hours: 1, anew: false, warn: 1}
   # After it.
   restore:     # every operator restores
-    {begins: [withdraw, expire, lapse], ends: [restored], hours: 24}
+    {begins: [withdraw, expire, lapse], states: [withdrawn, expired, lapsed], hours: 24}
   owner_lift:  # whom it concerns is told that it is lifted, or it is said why not
     {begins: [withdraw, expire, lapse], ends: [notify_owner, owner_not_notified], ends_when: {occasion: lift}, hours: 24, outlives: true}
 

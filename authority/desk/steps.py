@@ -91,7 +91,8 @@ def _wind(session: Session, case: Case, step: str, now: int, procedure: Procedur
     running = list(session.scalars(select(Clock).where(Clock.case_id == case.id, Clock.ended_at.is_(None)).order_by(Clock.id)))
     for clock in running:
         rule = procedure.clocks.get(clock.name)
-        if rule is None or (closed and not rule.outlives) or (step in rule.ends and _stops(rule, clock, details)):
+        left = rule is None or (closed and not rule.outlives) or (rule.states and case.state not in rule.states)
+        if left or (rule is not None and step in rule.ends and _stops(rule, clock, details)):
             clock.ended_at = now
     for name, rule in procedure.clocks.items():
         hours = procedure.hours(name, case.category)
