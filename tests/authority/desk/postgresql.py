@@ -19,6 +19,8 @@ import pytest
 from tests.tools import wait_for
 
 ROLE = "desk"
+ROOM = 2 << 30
+"""Octets that a cluster and some hundred databases may take."""
 
 
 def program(name: str) -> str:
@@ -103,7 +105,10 @@ class Server:
 def serving(durable: bool = False) -> Iterator[Server]:
     """A server that runs; its files go with it."""
     # Not pytest's own directory: that is the user's alone, and the server is another user. Its path is short enough for a socket's.
-    directory = Path(tempfile.mkdtemp(prefix="redhand-pg-"))
+    # In memory where there is room: what dies here is the processes, not the machine.
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    directory = Path(tempfile.mkdtemp(prefix="redhand-pg-", dir=memory if roomy else None))
     made: Server | None = None
     try:
         made = Server(directory, durable)

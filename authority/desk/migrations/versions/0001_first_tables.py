@@ -54,14 +54,14 @@ def upgrade() -> None:
         sa.Column("waits", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("log_index", "kind", "operator", name=op.f("enforcement_pkey")),
     )
-    op.create_index("enforcement_due", "enforcement", ["operator", "due_at", "log_index"], unique=False)
-    op.create_index("enforcement_outcome", "enforcement", ["operator", "outcome", "due_at", "log_index"], unique=False)
+    op.create_index("enforcement_due", "enforcement", ["operator", "due_at", "log_index", "kind"], unique=False)
+    op.create_index("enforcement_outcome", "enforcement", ["operator", "outcome", "due_at", "log_index", "kind", "received_at"], unique=False)
     op.create_index("enforcement_waits", "enforcement", ["operator"], unique=False, sqlite_where=sa.text("waits"), postgresql_where=sa.text("waits"))
     op.create_table(
-        "enforcement_day",
+        "enforcement_week",
         sa.Column("operator", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
-        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("week", sa.Integer(), nullable=False),
         sa.Column("applied", sa.Integer(), nullable=False),
         sa.Column("late", sa.Integer(), nullable=False),
         sa.Column("missed", sa.Integer(), nullable=False),
@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("open", sa.Integer(), nullable=False),
         sa.Column("worst", sa.Integer(), nullable=False),
         sa.Column("times", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("operator", "kind", "day", name=op.f("enforcement_day_pkey")),
+        sa.PrimaryKeyConstraint("operator", "kind", "week", name=op.f("enforcement_week_pkey")),
     )
     op.create_table(
         "obligation",

@@ -22,8 +22,8 @@ from tests.authority.desk import postgresql
 from tests.authority.desk.storage import worker
 from tests.authority.desk.storage.house import NOW, House, house, whole
 
-ROUNDS = 12
-CRASHES = 4
+ROUNDS = 8
+CRASHES = 3
 SECONDS = 20.0
 
 
@@ -163,7 +163,7 @@ def _killed(process: BaseProcess, pipe: Connection, seconds: float, draw: random
 
 def test_an_upgrade_that_is_killed_leaves_all_or_nothing(kind: str, new_store: Callable[[str], Store], draw: random.Random) -> None:
     seconds = 0.5
-    for _ in range(6):
+    for _ in range(4):
         store = new_store(kind)
         began = time.perf_counter()
         done = _killed(*begun(worker.upgrade, store.engine.url.render_as_string()), seconds, draw)
@@ -182,7 +182,7 @@ def test_a_restore_that_is_killed_leaves_all_or_nothing(kind: str, new_store: Ca
     path = tmp_path / "desk.backup"
     summary = backup.write(home.desk.store, path, Actor("keeper"), NOW)
     home.desk.close()
-    for _ in range(5):
+    for _ in range(4):
         store = new_store(kind)
         done = _killed(*begun(worker.restore, store.engine.url.render_as_string(), path), 0.6, draw)
         if inspect(store.engine).get_table_names():
@@ -197,7 +197,7 @@ def test_a_restore_that_is_killed_leaves_all_or_nothing(kind: str, new_store: Ca
 def test_a_backup_that_is_killed_leaves_none_of_its_name(kind: str, home: House, tmp_path: Path, draw: random.Random) -> None:
     for number in range(60):
         home.refer(f"n{number}.test")
-    for number in range(5):
+    for number in range(4):
         path = tmp_path / f"{number}.backup"
         done = _killed(*begun(worker.write, home.desk.store.engine.url.render_as_string(), path), 0.15, draw)
         assert path.exists() or not done
