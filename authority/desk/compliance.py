@@ -18,7 +18,7 @@ from authority.desk import audit
 from authority.desk.desk import Desk
 from authority.desk.enforcement import following, fulfilment, listening
 from authority.desk.enforcement.settling import settle
-from authority.desk.enforcement.tables import Enforcement, EnforcementDay, Obligation, OperatorRecord
+from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obligation, OperatorRecord
 from authority.desk.roles import LOG, Actor
 from authority.desk.tables import Counter
 from authority.receipts import Kept
@@ -98,7 +98,7 @@ def anew(desk: Desk, actor: Actor, why: str, now: int) -> Refreshed:
     """Forgets all but when operators came and left, and makes it again from the log and the book. Raises Forbidden, RedHandError."""
     actor.require("person.manage")
     with desk.store.writing() as session:
-        for table in (Enforcement, EnforcementDay, Obligation):
+        for table in (Enforcement, EnforcementWeek, Obligation):
             session.execute(delete(table))
         session.execute(delete(Counter).where(Counter.name == SEEN))
         for record in session.scalars(select(OperatorRecord)):

@@ -52,7 +52,7 @@ class Column(NamedTuple):
     good_height: float
     bad_y: float
     bad_height: float
-    day: int
+    week: int
 
 
 def times(found: Sequence[tuple[str, int, int, int]]) -> Times:
@@ -69,11 +69,11 @@ def times(found: Sequence[tuple[str, int, int, int]]) -> Times:
 
 
 def columns(found: Sequence[tuple[int, int, int]]) -> tuple[Column, ...]:
-    """Of weeks: first day, in time, not in time."""
+    """Of weeks: number, in time, not in time."""
     most = max((good + bad for _, good, bad in found), default=0) or 1
     step = WIDTH / max(1, len(found))
     made = []
-    for number, (day, good, bad) in enumerate(found):
+    for number, (week, good, bad) in enumerate(found):
         high, low = round(HIGH * good / most, 1), round(HIGH * bad / most, 1)
-        made.append(Column(round(step * number + 2, 1), round(step - 4, 1), round(HIGH - high, 1), high, round(HIGH - high - low, 1), low, day))
+        made.append(Column(round(step * number + 2, 1), round(step - 4, 1), round(HIGH - high, 1), high, round(HIGH - high - low, 1), low, week))
     return tuple(made)

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from authority.desk.enforcement import fulfilment, spread
-from authority.desk.enforcement.rows import DAY
-from authority.desk.enforcement.tables import Enforcement, EnforcementDay, Obligation, OperatorRecord
+from authority.desk.enforcement.rows import week as week_of
+from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obligation, OperatorRecord
 from authority.desk.errors import BadField, Forbidden, NotFound
 from authority.desk.roles import Actor
 
@@ -85,9 +85,9 @@ class Shown(NamedTuple):
 
 
 class Week(NamedTuple):
-    """What fell due in the seven days from a day (days since 1970)."""
+    """What fell due in one week; `rows.begins` says when it began."""
 
-    day: int
+    number: int
     block: Sums
     lift: Sums
 
@@ -109,11 +109,11 @@ def require(actor: Actor, operator: str) -> None:
         raise NotFound(f"there is no operator {operator[:64]}")
 
 
-def fleet(session: Session, actor: Actor, now: int, days: int) -> list[Standing]:
-    """Every operator that the actor may see, with what fell due in the last so many days; those to look at first."""
+def fleet(session: Session, actor: Actor, now: int, last: int) -> list[Standing]:
+    """Every operator that the actor may see, with what fell due in the last so many weeks, this one too; those to look at first."""
     own = scope(actor)
     records = session.scalars(select(OperatorRecord).where(*([OperatorRecord.operator == own] if own else []))).all()
-    summed = _sums(session, [each.operator for each in records], now // DAY - days + 1)
+    summed = _sums(session, [each.operator for each in records], week_of(now) - last + 1)
     overdue: dict[str, tuple[int, int]] = {}
     for record in records:
         mine = (Enforcement.operator == record.operator, Enforcement.outcome == "open", Enforcement.due_at < now)
@@ -132,11 +132,11 @@ def fleet(session: Session, actor: Actor, now: int, days: int) -> list[Standing]
     return sorted(found, key=lambda each: (each.left_at is not None, not each.trouble, -each.silent - each.withheld, each.record.operator))
 
 
-def operator(session: Session, actor: Actor, name: str, now: int, days: int) -> Standing:
+def operator(session: Session, actor: Actor, name: str, now: int, last: int) -> Standing:
     """One operator. Raises NotFound, Forbidden."""
     require(actor, name)
     narrowed = Actor(actor.name, frozenset({"operator"}), actor.person, name)
-    found = fleet(session, narrowed, now, days)
+    found = fleet(session, narrowed, now, last)
     if not found:
         raise NotFound(f"there is no operator {name[:64]}")
     return found[0]
@@ -200,14 +200,13 @@ def weeks(session: Session, actor: Actor, now: int, count: int, name: str | None
     own = scope(actor)
     if name is not None:
         require(actor, name)
-    today = now // DAY
-    first = today - 7 * count + 1
+    first = week_of(now) - count + 1
     chosen = name or own
-    conditions = [EnforcementDay.day.between(first, today), *([EnforcementDay.operator == chosen] if chosen else [])]
-    buckets: dict[tuple[int, str], list[EnforcementDay]] = {}
-    for each in session.scalars(select(EnforcementDay).where(*conditions)):
-        buckets.setdefault(((each.day - first) // 7, each.kind), []).append(each)
-    return [Week(first + 7 * n, _sum(buckets.get((n, "block"), [])), _sum(buckets.get((n, "lift"), []))) for n in range(count)]
+    buckets: dict[tuple[int, str], list[_Counted]] = {}
+    for each in _counted(session, first, *([EnforcementWeek.operator == chosen] if chosen else [])):
+        if each.week < first + count:
+            buckets.setdefault((each.week, each.kind), []).append(each)
+    return [Week(number, _sum(buckets.get((number, "block"), [])), _sum(buckets.get((number, "lift"), []))) for number in range(first, first + count)]
 
 
 def rows(session: Session, conditions: Sequence[ColumnElement[bool]], now: int, limit: int | None = None) -> list[Shown]:
@@ -256,15 +255,33 @@ def _behind(session: Session, record: OperatorRecord) -> int:
     return session.scalar(select(func.count()).select_from(Obligation).where(*mine)) or 0
 
 
+class _Counted(NamedTuple):
+    operator: str
+    kind: str
+    week: int
+    applied: int
+    late: int
+    missed: int
+    void: int
+    terms: int
+    open: int
+    worst: int
+    times: dict[str, int]
+
+
+def _counted(session: Session, first: int, *conditions: ColumnElement[bool]) -> list[_Counted]:
+    columns = [getattr(EnforcementWeek, name) for name in _Counted._fields]
+    return [_Counted(*found) for found in session.execute(select(*columns).where(EnforcementWeek.week >= first, *conditions))]
+
+
 def _sums(session: Session, names: Sequence[str], first: int) -> dict[tuple[str, str], Sums]:
-    buckets: dict[tuple[str, str], list[EnforcementDay]] = {}
-    for name in names:
-        for each in session.scalars(select(EnforcementDay).where(EnforcementDay.operator == name, EnforcementDay.day >= first)):
-            buckets.setdefault((each.operator, each.kind), []).append(each)
+    buckets: dict[tuple[str, str], list[_Counted]] = {}
+    for each in _counted(session, first, EnforcementWeek.operator.in_(names)):
+        buckets.setdefault((each.operator, each.kind), []).append(each)
     return {key: _sum(found) for key, found in buckets.items()}
 
 
-def _sum(found: Sequence[EnforcementDay]) -> Sums:
+def _sum(found: Sequence[_Counted]) -> Sums:
     histogram = spread.added(each.times for each in found)
     counts: dict[str, Any] = {name: sum(getattr(each, name) for each in found) for name in COUNTED}
     worst = max((each.worst for each in found), default=0)

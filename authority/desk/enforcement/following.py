@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from authority.desk.enforcement import fulfilment, obligations, rows
 from authority.desk.enforcement.fulfilment import SELF_ENDING, Row
-from authority.desk.enforcement.rows import DAY
-from authority.desk.enforcement.tables import Enforcement, EnforcementDay, Obligation, OperatorRecord
+from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obligation, OperatorRecord
 from blocklists.log.entry import Entry
 from blocklists.trust.policy import Policy
 
@@ -36,12 +35,12 @@ def take(session: Session, policy: Policy, start: int, piece: Sequence[Entry], n
     session.flush()
     fresh = [row for record in records.values() for row in _owed(made, record, now)]
     rows.add(session, fresh)
-    days = _days(records, fresh)
+    weeks = rows.weeks(records, fresh)
     for chain in chains.values():
         for each in chain:
             if dues.get((each.log_index, each.kind), each.due_at) != each.due_at:
-                _postpone(session, each, records, days)
-    rows.count(session, [each.log_index for each in made], days)
+                _postpone(session, each, records, weeks)
+    rows.count(session, [each.log_index for each in made], weeks)
 
 
 def end(session: Session, policy: Policy, now: int) -> int:
@@ -51,20 +50,26 @@ def end(session: Session, policy: Policy, now: int) -> int:
     records = _records(session)
     fresh: list[Row] = []
     changed: list[Row] = []
+    by_key = {(each.log_index, each.kind): each for each in ended}
+    lifts: dict[int, Obligation] = {}
     for each in ended:
         each.ended = True
         if each.kind == "block" and obligations.by_its_terms(each):
-            lift = obligations.at_its_end(each, policy)
-            session.add(lift)
-            have = rows.load(session, Enforcement.log_index == each.log_index, Enforcement.kind == "block", Enforcement.taken_at.is_not(None))
-            fresh += [row for have_it in have for row in _owed([lift], records[have_it.operator], now)]
-        for row in rows.load(session, Enforcement.log_index == each.log_index, Enforcement.kind == each.kind, Enforcement.taken_at.is_(None)):
-            row.outcome = fulfilment.judge(row, each, fulfilment.left_at(records[row.operator].away), now)
-            changed.append(row)
+            lifts[each.log_index] = obligations.at_its_end(each, policy)
+    session.add_all(lifts.values())
+    for row in rows.load_at(session, (index for index, _ in by_key)):
+        if (row.log_index, row.kind) not in by_key:
+            continue
+        if row.taken_at is not None:
+            if row.log_index in lifts and row.kind == "block":
+                fresh += _owed([lifts[row.log_index]], records[row.operator], now)
+            continue
+        row.outcome = fulfilment.judge(row, by_key[row.log_index, row.kind], fulfilment.left_at(records[row.operator].away), now)
+        changed.append(row)
     session.flush()
     rows.add(session, fresh)
     rows.change(session, changed)
-    rows.count(session, [each.log_index for each in ended], _days(records, [*fresh, *changed]))
+    rows.count(session, [each.log_index for each in ended], rows.weeks(records, fresh, changed))
     return len(ended)
 
 
@@ -73,12 +78,12 @@ def reset(session: Session, record: OperatorRecord, now: int) -> None:
     forget(record)
     session.flush()
     mine = record.operator
-    session.execute(delete(EnforcementDay).where(EnforcementDay.operator == mine))
-    session.execute(delete(Enforcement).where(Enforcement.operator == mine))
+    session.execute(delete(EnforcementWeek).where(EnforcementWeek.operator == mine).execution_options(synchronize_session=False))
+    session.execute(delete(Enforcement).where(Enforcement.operator == mine).execution_options(synchronize_session=False))
     all_of_them = session.scalars(select(Obligation).where(Obligation.action.not_in(SELF_ENDING)).order_by(Obligation.log_index)).all()
     fresh = _owed(all_of_them, record, now)
     rows.add(session, fresh)
-    rows.count(session, [each.log_index for each in all_of_them], _days({mine: record}, fresh))
+    rows.count(session, [each.log_index for each in all_of_them], rows.weeks([mine], fresh))
 
 
 def forget(record: OperatorRecord) -> None:
@@ -97,22 +102,15 @@ def _owed(made: Sequence[Obligation], record: OperatorRecord, now: int) -> list[
     return found
 
 
-def _postpone(session: Session, obligation: Obligation, records: Mapping[str, OperatorRecord], days: dict[str, set[int]]) -> None:
+def _postpone(session: Session, obligation: Obligation, records: Mapping[str, OperatorRecord], weeks: dict[str, set[int]]) -> None:
     """A suspension moved what was due."""
     found = rows.load(session, Enforcement.log_index == obligation.log_index, Enforcement.kind == obligation.kind)
     for row in found:
-        days[row.operator].add(row.due_at // DAY)
+        weeks[row.operator].add(rows.week(row.due_at))
         row.due_at = fulfilment.due(obligation, records[row.operator].away)
-        days[row.operator].add(row.due_at // DAY)
+        weeks[row.operator].add(rows.week(row.due_at))
     rows.change(session, found)
 
 
 def _records(session: Session) -> dict[str, OperatorRecord]:
     return {each.operator: each for each in session.scalars(select(OperatorRecord))}
-
-
-def _days(records: Mapping[str, OperatorRecord], found: Sequence[Row]) -> dict[str, set[int]]:
-    days: dict[str, set[int]] = {name: set() for name in records}
-    for row in found:
-        days[row.operator].add(row.due_at // DAY)
-    return days

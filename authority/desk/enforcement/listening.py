@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from authority.desk import audit
 from authority.desk.enforcement import fulfilment, rows
 from authority.desk.enforcement.fulfilment import Heard, Row
-from authority.desk.enforcement.rows import DAY
 from authority.desk.enforcement.tables import Enforcement, Obligation, OperatorRecord
 from authority.desk.roles import LOG
 from authority.receipts import Kept
@@ -48,7 +47,7 @@ def take(session: Session, record: OperatorRecord, piece: Sequence[tuple[Kept, b
     rows.change(session, changed.values())
     rows.add(session, ending)
     touched = [*changed.values(), *ending]
-    rows.count(session, [row.log_index for row in touched], {record.operator: {row.due_at // DAY for row in touched}})
+    rows.count(session, [row.log_index for row in touched], rows.weeks([record.operator], touched))
 
 
 def _fold(waiting: list[Row], new: list[Row], owed: _Owed, record: OperatorRecord, heard: Sequence[Heard]) -> list[Row]:

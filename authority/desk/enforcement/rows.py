@@ -1,8 +1,8 @@
-"""Rows of the table `enforcement`, many at once, and what is counted of them by day."""
+"""Rows of the table `enforcement`, many at once, and what is counted of them by week."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from authority.desk.enforcement import spread
 from authority.desk.enforcement.fulfilment import SELF_ENDING, Row
-from authority.desk.enforcement.tables import Enforcement, EnforcementDay, Obligation
+from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obligation
 
 DAY = 86_400
+WEEK = 7 * DAY
 MANY = 500
 """Values in one statement."""
 FIELDS = tuple(Row.__dataclass_fields__)
@@ -22,6 +23,13 @@ _COLUMNS = tuple(getattr(Enforcement, name) for name in FIELDS)
 def load(session: Session, *conditions: ColumnElement[bool] | Any) -> list[Row]:
     """Rows, apart from the session."""
     return [Row(*found) for found in session.execute(select(*_COLUMNS).where(*conditions))]
+
+
+def load_at(session: Session, indexes: Iterable[int], *conditions: ColumnElement[bool]) -> list[Row]:
+    """Rows of these log positions."""
+    wanted = sorted(set(indexes))
+    pieces = [wanted[at : at + MANY] for at in range(0, len(wanted), MANY)]
+    return [row for piece in pieces for row in load(session, Enforcement.log_index.in_(piece), *conditions)]
 
 
 def add(session: Session, rows: Iterable[Row]) -> None:
@@ -52,13 +60,32 @@ def of(session: Session, indexes: Iterable[int]) -> dict[tuple[int, str], Obliga
     return found
 
 
-def count(session: Session, indexes: Iterable[int], days: Mapping[str, Iterable[int]]) -> None:
-    """Counts anew how many operators have not done what stands at these log positions, and what each did of what fell due on these days."""
+def week(at: int) -> int:
+    """The week of a time, from Monday 00:00 UTC; 1970 began in week 0, on a Thursday."""
+    return (at + 3 * DAY) // WEEK
+
+
+def begins(number: int) -> int:
+    """When a week begins, in unix seconds."""
+    return number * WEEK - 3 * DAY
+
+
+def weeks(names: Iterable[str], *found: Iterable[Row]) -> dict[str, set[int]]:
+    """By operator, the weeks in which rows fall due."""
+    touched: dict[str, set[int]] = {name: set() for name in names}
+    for some in found:
+        for row in some:
+            touched[row.operator].add(week(row.due_at))
+    return touched
+
+
+def count(session: Session, indexes: Iterable[int], touched: Mapping[str, Iterable[int]]) -> None:
+    """Counts anew how many operators have not done what stands at these log positions, and what each did of what fell due in these weeks."""
     session.flush()
     _count_open(session, sorted(set(indexes)))
-    for operator, touched in days.items():
-        for day in sorted(set(touched)):
-            _count_day(session, operator, day)
+    for operator, numbers in touched.items():
+        for run in _runs(sorted(set(numbers))):
+            _count_weeks(session, operator, run)
 
 
 def _count_open(session: Session, indexes: list[int]) -> None:
@@ -71,20 +98,34 @@ def _count_open(session: Session, indexes: list[int]) -> None:
         session.execute(update(Obligation).where(Obligation.log_index.in_(piece)).values(values).execution_options(synchronize_session=False))
 
 
-def _count_day(session: Session, operator: str, day: int) -> None:
-    within = (Enforcement.operator == operator, Enforcement.due_at >= day * DAY, Enforcement.due_at < (day + 1) * DAY)
-    made: dict[str, dict[str, Any]] = {}
-    for kind, outcome, action, begins, taken in session.execute(
-        select(Enforcement.kind, Enforcement.outcome, Enforcement.action, Enforcement.begins_at, Enforcement.taken_at).where(*within)
-    ):
-        found = made.setdefault(kind, {"times": {}, "worst": 0})
-        found[outcome] = found.get(outcome, 0) + 1
+def _runs(numbers: list[int]) -> Iterator[list[int]]:
+    """Neighbours together."""
+    run: list[int] = []
+    for number in numbers:
+        if run and number != run[-1] + 1:
+            yield run
+            run = []
+        run.append(number)
+    if run:
+        yield run
+
+
+def _count_weeks(session: Session, operator: str, run: list[int]) -> None:
+    within = (Enforcement.operator == operator, Enforcement.due_at >= begins(run[0]), Enforcement.due_at < begins(run[-1] + 1))
+    wanted = (Enforcement.kind, Enforcement.outcome, Enforcement.action, Enforcement.due_at, Enforcement.begins_at, Enforcement.taken_at)
+    made: dict[tuple[str, int], dict[str, Any]] = {}
+    for kind, outcome, action, due, began, taken in session.execute(select(*wanted).where(*within)):
+        found = made.get((kind, week(due)))
+        if found is None:
+            blank = dict.fromkeys(("applied", "late", "missed", "void", "terms", "open", "worst"), 0)
+            found = made[kind, week(due)] = {"operator": operator, "kind": kind, "week": week(due), **blank, "times": {}}
+        found[outcome] += 1
         if taken is not None and action not in SELF_ENDING:
-            seconds = max(0, taken - begins)
+            seconds = max(0, taken - began)
             name = str(spread.bucket(seconds))
             found["times"][name] = found["times"].get(name, 0) + 1
             found["worst"] = max(found["worst"], seconds)
-    session.execute(delete(EnforcementDay).where(EnforcementDay.operator == operator, EnforcementDay.day == day))
-    blank = dict.fromkeys(("applied", "late", "missed", "void", "terms", "open"), 0)
-    if rows := [{"operator": operator, "kind": kind, "day": day, **blank, **found} for kind, found in made.items()]:
-        session.execute(insert(EnforcementDay), rows)
+    old = (EnforcementWeek.operator == operator, EnforcementWeek.week.between(run[0], run[-1]))
+    session.execute(delete(EnforcementWeek).where(*old).execution_options(synchronize_session=False))
+    if made:
+        session.execute(insert(EnforcementWeek), list(made.values()))

@@ -41,14 +41,14 @@ def settle(desk: Desk, now: int) -> int:
             if not found:
                 return taken
             procedure = desk.procedure(session)
+            cases = _cases(session, {each.order_id for each in found})
             for each in found:
-                taken += _tell(session, each, procedure, now)
+                taken += _tell(session, each, cases.get(each.order_id), procedure, now)
             after = (found[-1].log_index, found[-1].kind)
 
 
-def _tell(session: Session, obligation: Obligation, procedure: Procedure, now: int) -> int:
+def _tell(session: Session, obligation: Obligation, case: Case | None, procedure: Procedure, now: int) -> int:
     """One case; whether a step was taken."""
-    case = _case(session, obligation)
     if case is None or obligation.action == "suspend" or (obligation.kind == "block" and obligation.ended):
         obligation.settled_at = now
         return 0
@@ -73,9 +73,13 @@ def _tell(session: Session, obligation: Obligation, procedure: Procedure, now: i
     return 1
 
 
-def _case(session: Session, obligation: Obligation) -> Case | None:
-    made = select(Order.case_id).where(Order.order_id == obligation.order_id).limit(1).scalar_subquery()
-    return session.scalar(select(Case).where(or_(Case.order_id == obligation.order_id, Case.id == made)).limit(1))
+def _cases(session: Session, ids: set[str]) -> dict[str, Case]:
+    """Cases by the public ids of their orders."""
+    found = {
+        order: case
+        for order, case in session.execute(select(Order.order_id, Case).join(Case, Case.id == Order.case_id).where(Order.order_id.in_(ids)))
+    }
+    return found | {case.order_id or "": case for case in session.scalars(select(Case).where(Case.order_id.in_(ids)))}
 
 
 def _stands_again(session: Session, obligation: Obligation) -> bool:

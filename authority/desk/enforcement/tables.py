@@ -118,14 +118,14 @@ class Enforcement(Base):
     """Whether the operator has the entry, and its next receipt may say that it is done."""
 
 
-class EnforcementDay(Base):
-    """What one operator did of all that fell due on one day (UTC): what the fleet's page counts."""
+class EnforcementWeek(Base):
+    """What one operator did of all that fell due in one week, from Monday (UTC): what the fleet's page counts."""
 
-    __tablename__ = "enforcement_day"
+    __tablename__ = "enforcement_week"
     operator: Mapped[str] = mapped_column(String(64), primary_key=True)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
-    day: Mapped[int] = mapped_column(primary_key=True)
-    """Since 1970."""
+    week: Mapped[int] = mapped_column(primary_key=True)
+    """Since the one that 1970 began in; `rows.week`."""
     applied: Mapped[int] = mapped_column(default=0)
     late: Mapped[int] = mapped_column(default=0)
     missed: Mapped[int] = mapped_column(default=0)

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from authority.desk.enforcement import chart, export, fleet, penalty
 from authority.desk.enforcement.fleet import Standing, Week
-from authority.desk.enforcement.rows import DAY
+from authority.desk.enforcement.rows import DAY, begins
 from authority.desk.errors import BadField
 from authority.desk.web import compliance_labels as labels
 from authority.desk.web import language as languages
@@ -19,7 +19,8 @@ from authority.desk.web.page import page
 from authority.desk.web.who import SignedIn, TheDesk
 
 router = APIRouter()
-DAYS = (7, 30, 90, 365)
+CHOICES = (1, 4, 13, 52)
+"""Weeks, this one too."""
 WEEKS = 13
 MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 LATEST = 1 << 33
@@ -32,37 +33,37 @@ Index = Annotated[int, Path(ge=0, le=1 << 48)]
 
 
 @router.get("/compliance")
-def fleet_page(request: Request, who: SignedIn, desk: TheDesk, days: int = 30) -> Response:
+def fleet_page(request: Request, who: SignedIn, desk: TheDesk, weeks: int = 4) -> Response:
     """The fleet; an operator's account is led to its own page."""
     own = fleet.scope(who.actor)
     if own is not None:
         return RedirectResponse(f"/compliance/operators/{own}", 303)
     now = desk.now()
-    days = _days(days)
+    last = _last(weeks)
     with desk.store.reading() as session:
-        standings = fleet.fleet(session, who.actor, now, days)
-        weeks = fleet.weeks(session, who.actor, now, WEEKS)
+        standings = fleet.fleet(session, who.actor, now, last)
+        each_week = fleet.weeks(session, who.actor, now, WEEKS)
         session.expunge_all()
     board = fleet.scoreboard(standings)
     drawn = _times(board, "block"), _times(board, "lift")
-    values = {**WORDS, **_shapes(who.language, weeks, days), "board": [(each, fleet.both(each)) for each in board]}
+    values = {**WORDS, **_shapes(who.language, each_week, last), "board": [(each, fleet.both(each)) for each in board]}
     return page(request, who, "compliance.html", **values, standings=standings, drawn=drawn)
 
 
 @router.get("/compliance/operators/{operator}")
 def operator_page(
-    request: Request, who: SignedIn, desk: TheDesk, operator: Name, days: int = 30, show: Code = "", after: Code = ""
+    request: Request, who: SignedIn, desk: TheDesk, operator: Name, weeks: int = 4, show: Code = "", after: Code = ""
 ) -> Response:  # fmt: skip
     """One operator."""
     now = desk.now()
-    days = _days(days)
+    last = _last(weeks)
     with desk.store.reading() as session:
-        standing = fleet.operator(session, who.actor, operator, now, days)
+        standing = fleet.operator(session, who.actor, operator, now, last)
         show = show or ("overdue" if standing.silent or standing.withheld else "all")
         listed, following = fleet.listed(session, who.actor, operator, show, now, after)
-        weeks = fleet.weeks(session, who.actor, now, WEEKS, operator)
+        each_week = fleet.weeks(session, who.actor, now, WEEKS, operator)
         session.expunge_all()
-    values = {**WORDS, **_shapes(who.language, weeks, days), "shows": fleet.SHOWS, "month": f"{datetime.fromtimestamp(now, UTC):%Y-%m}"}
+    values = {**WORDS, **_shapes(who.language, each_week, last), "shows": fleet.SHOWS, "month": f"{datetime.fromtimestamp(now, UTC):%Y-%m}"}
     officer = who.actor.may("compliance.read")
     values |= {"standing": standing, "listed": listed, "following": following, "show": show}
     return page(request, who, "compliance_operator.html", **values, officer=officer)
@@ -145,10 +146,10 @@ def _exactly(seconds: int, language: str) -> str:
     return " ".join(parts) or "0\u00a0s"
 
 
-def _days(days: int) -> int:
-    if days not in DAYS:
-        raise BadField("days", f"take one of {', '.join(map(str, DAYS))}")
-    return days
+def _last(weeks: int) -> int:
+    if weeks not in CHOICES:
+        raise BadField("weeks", f"take one of {', '.join(map(str, CHOICES))}")
+    return weeks
 
 
 def _month(month: str) -> tuple[int, int]:
@@ -166,9 +167,9 @@ def _shifted(begin: int, by: int) -> str:
     return f"{months // 12:04}-{months % 12 + 1:02}"
 
 
-def _shapes(language: str, weeks: list[Week], days: int) -> dict[str, Any]:
+def _shapes(language: str, weeks: list[Week], last: int) -> dict[str, Any]:
     """What the shared parts of the templates need."""
-    found = {"weeks": weeks, "columns": _columns(weeks), "days": days, "choices": DAYS}
+    found = {"weeks": weeks, "columns": _columns(weeks), "last": last, "choices": CHOICES}
     return {**found, "percent": _percent(language), "date": _date(language), "chart": chart}
 
 
@@ -184,7 +185,7 @@ def _percent(language: str) -> Any:
 
 
 def _date(language: str) -> Any:
-    return lambda day: languages.moment(day * DAY, language).rpartition("à" if language == "fr" else ",")[0].strip()
+    return lambda week: languages.moment(begins(week), language).rpartition("à" if language == "fr" else ",")[0].strip()
 
 
 def _times(board: list[Standing], kind: str) -> chart.Times:

@@ -15,7 +15,7 @@ from authority import repository
 from authority.desk import compliance
 from authority.desk.enforcement import rows as table
 from authority.desk.enforcement.fleet import COUNTED
-from authority.desk.enforcement.tables import EnforcementDay, Obligation, OperatorRecord
+from authority.desk.enforcement.tables import EnforcementWeek, Obligation, OperatorRecord
 from authority.desk.roles import Actor
 from tests.authority.desk.compliance import twin
 from tests.authority.desk.compliance.world import DAY, HOUR, REGISTERED, Made, World
@@ -100,13 +100,13 @@ def same(world: World) -> None:
         }
         slow = twin.rows(world.entries, policy, world.book, away, ours, world.now)
         assert fast == slow
-        days: dict[tuple[str, str, int], dict[str, int]] = {}
+        weeks: dict[tuple[str, str, int], dict[str, int]] = {}
         for (_, kind, operator), row in slow.items():
-            count = days.setdefault((operator, kind, row.due // DAY), dict.fromkeys(COUNTED, 0))
+            count = weeks.setdefault((operator, kind, table.week(row.due)), dict.fromkeys(COUNTED, 0))
             count[row.outcome] += 1
-        found = session.scalars(select(EnforcementDay))
-        counted = {(each.operator, each.kind, each.day): {name: getattr(each, name) for name in COUNTED} for each in found}
-        assert counted == days
+        found = session.scalars(select(EnforcementWeek))
+        counted = {(each.operator, each.kind, each.week): {name: getattr(each, name) for name in COUNTED} for each in found}
+        assert counted == weeks
         for each in session.scalars(select(Obligation)):
             same_one = [row.outcome for (index, kind, _), row in slow.items() if (index, kind) == (each.log_index, each.kind)]
             assert (each.open_rows, each.terms_rows) == (same_one.count("open"), same_one.count("terms"))
