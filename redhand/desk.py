@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from authority.desk.cli import app as desk
 from authority.desk.commands.context import Setting
 from redhand import privileges
-from redhand.config import load
+from redhand.cli import load
 from redhand.rooms import ConfigAnywhere
 
 __all__ = ["desk"]
@@ -25,7 +24,7 @@ def desk_settings(
     ] = None,
 ) -> None:
     """The authority's desk: cases from a referral to a signed order, and until it is lifted; people, evidence, memory."""
-    configuration = load(config or ctx.find_root().obj, os.environ)
+    configuration = load(ctx, config)
     privileges.step_down(configuration)
     base = (configuration.file.parent if configuration.file else Path()).resolve()
     ctx.obj = Setting(configuration.settings.desk, base)

@@ -5,7 +5,7 @@ An appeal outlives its order: who objected to what has ended is answered all the
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,6 +22,26 @@ Standing = Literal["owner", "host", "visitor", "other"]
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
 Decision = Literal["upheld", "lifted", "amended"]
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
+
+
+class Answered(NamedTuple):
+    """What who has an appeal's reference may know."""
+
+    reference: str
+    filed_at: int
+    due_at: int | None
+    """By when it is decided; None once it is."""
+    decided_at: int | None
+    decision: str | None
+    answer: str
+
+
+def status(session: Session, reference: str) -> Answered:
+    """What came of an appeal, for who has its reference. Raises NotFound."""
+    row = find(session, reference)
+    running = select(func.max(Clock.due_at)).where(Clock.case_id == row.case_id, Clock.name == "appeal", Clock.subject == row.reference)
+    due = session.scalar(running) if row.decided_at is None else None
+    return Answered(row.reference, row.filed_at, due, row.decided_at, row.decision, row.answer)
 
 
 def find_by_order(session: Session, order_id: str) -> Case:

@@ -65,12 +65,12 @@ class Limits:
         """The try was right: the account begins anew, and its address has one try less."""
         with self._lock:
             self._accounts.pop(self._hash("account", account), None)
-            held = self._addresses.get(self._hash("address", _network(address)))
+            held = self._addresses.get(self._hash("address", network(address)))
             if held is not None and held.count:
                 held.count -= 1
 
     def _count_address(self, address: str, now: int) -> None:
-        held = _held(self._addresses, self._hash("address", _network(address)))
+        held = _held(self._addresses, self._hash("address", network(address)))
         if now >= held.first + WINDOW:
             held.count, held.first = 0, now
         if held.count >= FROM_ONE_ADDRESS:
@@ -97,7 +97,8 @@ def _held(table: OrderedDict[bytes, _Tried], key: bytes) -> _Tried:
     return held
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """What one address is counted as: itself, or for IPv6 the /64, of which one household has all."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -23,6 +23,7 @@ from authority.desk.errors import BadField, DeskError, SignInNeeded, TooMany
 from authority.desk.web import page as pages
 from authority.desk.web.bounds import Bounds
 from authority.desk.web.door import Door
+from authority.desk.web.gate import Gate
 from authority.desk.web.who import API, maybe
 from authority.errors import AuthorityError
 
@@ -40,6 +41,7 @@ def create_app(desk: Desk) -> FastAPI:
     app = FastAPI(title="Red Hand: the authority's desk", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.desk = desk
     app.state.door = Door(desk)
+    app.state.gate = Gate(desk)
     for name in ROUTERS:
         module = f"authority.desk.web.{name}"
         if importlib.util.find_spec(module) is not None:
@@ -114,7 +116,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    details = {404: "there is no such page", 405: "the page does not take this"}
+    details = {404: "there is no such page", 405: "the page does not take this", 413: "less is taken here"}
     return answer(request, status, details.get(status, "the request cannot be read"), "", headers)
 
 
