@@ -140,7 +140,7 @@ class Provider:
 
     def _fetch(self, client: OAuth2Client, url: str) -> dict[str, Any]:
         try:
-            answer = client.get(url, withhold_token=True)
+            answer = client.request("GET", url, withhold_token=True)
             answer.raise_for_status()
             found = answer.json()
         except Exception as error:

@@ -55,7 +55,7 @@ def matches(encoded: str | None, password: str) -> bool:
     """Whether it is the password. None, for an account without one or no account at all, takes as long and is never right. Raises TooMany."""
     with _slot():
         try:
-            right = _hasher.verify(encoded or _nobody(), password[: LONGEST + 1])
+            right = _hasher.verify(encoded or _nobody(_hasher), password[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
         return right and encoded is not None
@@ -67,8 +67,8 @@ def is_old(encoded: str) -> bool:
 
 
 @cache
-def _nobody() -> str:
-    return _hasher.hash("nobody's")
+def _nobody(hasher: PasswordHasher) -> str:
+    return hasher.hash("nobody's")
 
 
 class _slot:

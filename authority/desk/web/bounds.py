@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,10 +42,6 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 """Each unless the answer says it itself."""
 
 
-class TooLarge(Exception):
-    """The body is longer than the bound."""
-
-
 class Bounds:
     """The middleware."""
 
@@ -59,12 +56,9 @@ class Bounds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = False
 
         async def sending(message: Message) -> None:
-            nonlocal began
             if message["type"] == "http.response.start":
-                began = True
                 said = {name.lower() for name, _ in message.get("headers", [])}
                 message = {**message, "headers": [*message.get("headers", []), *(each for each in self._headers if each[0] not in said)]}
             await send(message)
@@ -86,14 +80,10 @@ class Bounds:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > most:
-                raise TooLarge
+                raise HTTPException(413, f"at most {most} octets are taken here")
             return message
 
-        try:
-            await self._app(scope, receiving, sending)
-        except TooLarge:
-            if not began:
-                await _refuse(sending, most)
+        await self._app(scope, receiving, sending)
 
 
 def _is_known(scope: Scope) -> bool:
