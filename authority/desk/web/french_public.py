@@ -22,7 +22,7 @@ TEXTS: dict[str, str] = {
     "You need not say who you are.": "Vous n'avez pas à dire qui vous êtes.",
     "Somebody's life is in danger now": "La vie de quelqu'un est en danger maintenant",
     "Send it": "Envoyer",
-    "We have it. Keep its reference: with it you see here what comes of it, and nobody sees it without.": "C'est reçu. Gardez la référence : elle vous montre ici la suite donnée, et personne ne la voit sans elle.",
+    "We have it. Keep its reference: with it you see here what comes of it.": "C'est reçu. Gardez la référence : elle vous montre ici la suite donnée.",
     "Received": "Reçu",
     "Where it stands": "Où il en est",
     "Since": "Depuis",

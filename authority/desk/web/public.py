@@ -5,6 +5,7 @@ No address is kept, and no cookie is needed. What is accepted is committed befor
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -186,7 +187,7 @@ def _form(
     field, text = (error.field, error.text) if isinstance(error, BadField) else ("", str(error or ""))
     stamp = given.get("stamp", "") if error and field != "stamp" else gate.stamp(form, desk.now())
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {}
-    values |= {"given": given, "field": field, "fault": text, "stamp": stamp, "trap": TRAP}
+    values |= {"given": defaultdict(str, given), "field": field, "fault": text, "stamp": stamp, "trap": TRAP}
     return _page(request, who, desk, gate, template, error.status if error else 200, headers, **values)
 
 
