@@ -13,7 +13,7 @@ from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obli
 from blocklists.log.entry import Entry
 from blocklists.trust.policy import Policy
 
-MOST = 1000
+MOST = 250
 """Entries, and ends, in one transaction."""
 
 

@@ -75,10 +75,9 @@ def _tell(session: Session, obligation: Obligation, case: Case | None, procedure
 
 def _cases(session: Session, ids: set[str]) -> dict[str, Case]:
     """Cases by the public ids of their orders."""
-    found = {
-        order: case
-        for order, case in session.execute(select(Order.order_id, Case).join(Case, Case.id == Order.case_id).where(Order.order_id.in_(ids)))
-    }
+    found: dict[str, Case] = {}
+    for order, case in session.execute(select(Order.order_id, Case).join(Case, Case.id == Order.case_id).where(Order.order_id.in_(ids))):
+        found[order] = case
     return found | {case.order_id or "": case for case in session.scalars(select(Case).where(Case.order_id.in_(ids)))}
 
 

@@ -196,7 +196,7 @@ def _times(board: list[Standing], kind: str) -> chart.Times:
 def _columns(weeks: list[Week]) -> tuple[chart.Column, ...]:
     return chart.columns(
         [
-            (each.day, each.block.applied + each.lift.applied, each.block.owed + each.lift.owed - each.block.applied - each.lift.applied)
+            (each.number, each.block.applied + each.lift.applied, each.block.owed + each.lift.owed - each.block.applied - each.lift.applied)
             for each in weeks
         ]
     )
