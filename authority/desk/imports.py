@@ -178,7 +178,7 @@ def _fault(session: Session, row: Import, line: int, value: str, reason: str) ->
 
 def _columns(first: bytes) -> list[str]:
     try:
-        found = [each.strip().lower() for each in next(csv.reader([first.decode("utf-8-sig").rstrip("\r\n")]), [])]
+        found = [each.strip().lower() for each in next(csv.reader([first.decode("utf-8-sig").rstrip("\r\n")], strict=True), [])]
     except (UnicodeDecodeError, csv.Error):
         found = []
     odd = [each for each in found if each not in COLUMNS]

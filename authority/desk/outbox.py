@@ -8,12 +8,13 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Any, NamedTuple
 
-import idna
 from sqlalchemy.orm import Session
 
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
 from authority.desk.tables import Case, Message
+from blocklists import names
+from blocklists.errors import BadName
 
 FIRST_AGAIN = 30
 """Seconds until what failed is tried again; twice as long each time."""
@@ -32,13 +33,13 @@ class Sent(NamedTuple):
 
 def address(text: str, field: str = "recipient") -> str:
     """A mail address as it is kept: one, in ASCII, its domain in A-labels. Raises BadField."""
-    local, _, domain = text.strip().rpartition("@")
+    text = text.strip()
+    local, _, domain = text.rpartition("@")
     try:
-        ascii_domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
-        made = Address(username=local, domain=ascii_domain.lower()).addr_spec
-    except (ValueError, IndexError, MessageError, idna.IDNAError):
+        made = Address(username=local, domain=names.to_text(names.listed(domain))).addr_spec if "." in domain else ""
+    except (ValueError, IndexError, MessageError, BadName):
         made = ""
-    if not made or not local.isascii() or len(made) > 254 or not local or "." not in domain or any(each in text for each in "\r\n\0<>, "):
+    if not local or not made.isascii() or not 0 < len(made) <= 254 or any(each in made for each in "\r\n\0<>, \\"):
         raise BadField(field, f"{text[:80]!r} is no mail address; write one, such as abuse@host.example")
     return made
 

@@ -126,7 +126,7 @@ class Procedure(Part):
 
 def load(text: str) -> Procedure:
     """The procedure in a YAML text. Raises BadField naming the first fault met."""
-    found, bad = formats.documents(text.encode())
+    found, bad = formats.documents(f"{text}\n".encode())
     if bad:
         raise BadField("procedure", f"line {bad[0].line}: {bad[0].value}: {bad[0].reason}")
     if len(found) != 1:

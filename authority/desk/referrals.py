@@ -130,9 +130,11 @@ def names_in(text: str) -> list[str]:
             continue
         try:
             host = urlsplit(word).hostname if "://" in word else word.partition("/")[0]
-            found[to_text(listed(host or ""))] = None
+            name = to_text(listed(host or ""))
         except (BadName, ValueError):
             continue
+        if len(name.rpartition(".")[2]) > 1:  # no abbreviation, such as e.g.
+            found[name] = None
     return list(found)
 
 

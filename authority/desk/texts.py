@@ -119,7 +119,7 @@ def _both(text: str) -> Templates:
 
 
 def _loaded(text: str) -> Templates:
-    found, bad = formats.documents(text.encode())
+    found, bad = formats.documents(f"{text}\n".encode())
     if bad:
         raise BadField("texts", f"line {bad[0].line}: {bad[0].value}: {bad[0].reason}")
     if len(found) != 1:
