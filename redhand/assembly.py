@@ -118,7 +118,7 @@ def demo(settings: Settings, bound: sockets.Bound) -> Child:
     """The demonstration authority. Nothing waits for it but the feed client."""
     fd = bound.socket.fileno()
     job = {"state_dir": str(settings.state_dir), "socket": fd, "logs": settings.logs}
-    return Child("demo", ("redhand.demo",), job, (fd,), awaited=False, early=True)
+    return Child("demo", ("redhand.demo_process",), job, (fd,), awaited=False, early=True)
 
 
 def _address(bound: sockets.Bound) -> str:

@@ -170,13 +170,18 @@ def _signed(place: Path, packet: Packet, *names: str) -> Packet:
     return packet
 
 
+def holder(name: str) -> str:
+    """Who holds a key of the demonstration, as its policy says it."""
+    return f"nobody ({name} of a demonstration)"
+
+
 def _people() -> list[str]:
     return [*(name for names in (*_HOLDERS.values(), *_OFFICERS.values()) for name in names), _REVIEWER]
 
 
 def _document(made: dict[str, KeyInMemory], receipts: KeyInMemory) -> dict[str, Any]:
     """The ceremony's file, with holders in place of paths."""
-    holders = {name: keys.holder(signer.key, f"nobody ({name} of a demonstration)") for name, signer in made.items()}
+    holders = {name: keys.holder(signer.key, holder(name)) for name, signer in made.items()}
     return {
         "origin": _ORIGIN,
         "root": {"threshold": 2, "keys": [holders[name] for name in _HOLDERS["root"]]},

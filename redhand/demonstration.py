@@ -1,7 +1,7 @@
 """What the demonstration is to the rest of the program: where it lies, which feed it comes to, and what must never be mixed with it.
 
 Who runs Red Hand without settings is shown what it does: an authority made on this machine, whose keys lie beside it and are nobody's, orders two
-invented names to be blocked, and its feed is followed as any other is. `demo` is the process that makes it and serves it.
+invented names to be blocked, and its feed is followed as any other is. `demo_process` makes it and serves it.
 """
 
 from __future__ import annotations
