@@ -71,8 +71,13 @@ def _matched(language: str, text: str) -> str:
     for pattern, translated in _patterns(language):
         match = pattern.fullmatch(text)
         if match:
-            return translated.format(**match.groupdict())
+            return translated.format(**{name: _words(language, value) for name, value in match.groupdict().items()})
     return text
+
+
+def _words(language: str, value: str) -> str:
+    """What stood in a place: roles and such are words of ours, and translated; logins and numbers stay."""
+    return ", ".join(catalogue(language).get(word, word) for word in value.split(", "))
 
 
 @cache

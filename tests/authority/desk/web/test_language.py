@@ -1,0 +1,107 @@
+"""Every text of every page is there in French, and what is refused is told in it too."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authority.desk.people.kinds import KINDS
+from authority.desk.roles import ROLES
+from authority.desk.web import app, documents, language, page
+from authority.desk.web.account import DONE
+
+DESK = Path(page.__file__).parent.parent
+OURS = [*sorted((DESK / "people").glob("*.py")), *(DESK / "web" / f"{name}.py" for name in (
+    "app", "who", "bounds", "sign_in", "account", "people", "proposals", "documents", "audit"
+))]  # fmt: skip
+AT_THE_SERVER = ("desk.sign_in.", "sign-in by a provider needs more", "a desk begins with", "there are people already")
+"""Told at the command line of the server alone."""
+
+
+def marked() -> list[tuple[str, str]]:
+    """Every text in `_("…")` of a template or of Python, with the file."""
+    found = []
+    for file in sorted((*(DESK / "web" / "templates").glob("*.html"), *(DESK / "web").glob("*.py"))):
+        text = file.read_text(encoding="utf-8")
+        for pattern in (r'\b_\(\s*"((?:[^"\\]|\\.)+)"', r"\b_\(\s*'((?:[^'\\]|\\.)+)'"):
+            found += [(file.name, each.replace('\\"', '"').replace("\\'", "'")) for each in re.findall(pattern, text)]
+    assert len(found) > 100
+    return found
+
+
+def test_every_text_of_a_page_is_there_in_french() -> None:
+    french = language.catalogue("fr")
+    missing = sorted({f"{file}: {text}" for file, text in marked() if text not in french})
+    assert missing == []
+
+
+def test_and_every_text_that_is_chosen_elsewhere() -> None:
+    texts = {*ROLES, *DONE.values(), *app.TITLES.values(), *(kind.title for kind in KINDS.values()), *(place.label for place in page.NAVIGATION)}
+    texts |= {text for both in documents.TITLES.values() for text in both}
+    assert sorted(texts - set(language.catalogue("fr"))) == []
+
+
+def test_places_are_the_same_in_both_languages() -> None:
+    for english, french in language.catalogue("fr").items():
+        assert set(re.findall(r"\{(\w+)\}", english)) >= set(re.findall(r"\{(\w+)\}", french)), english
+        assert french.strip(), english
+
+
+def refusals() -> list[str]:
+    """Every sentence that people's modules refuse with, its places filled with x1, x2 …"""
+    found = set()
+    for file in OURS:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                name = getattr(node.exc.func, "id", "")
+                said = node.exc.args[0 if name in ("TooMany", "DeskError", "Forbidden", "Conflict", "NotFound") else -1]
+                said = said.value if isinstance(said, ast.Subscript) else said
+                if isinstance(said, ast.Constant) and isinstance(said.value, str):
+                    found.add(said.value)
+                elif isinstance(said, ast.JoinedStr):
+                    parts = enumerate(said.values)
+                    found.add("".join(str(part.value) if isinstance(part, ast.Constant) else f"x{number}" for number, part in parts))
+    assert len(found) > 60
+    return sorted(each for each in found if not each.startswith(AT_THE_SERVER))
+
+
+@pytest.mark.parametrize("text", refusals())
+def test_what_is_refused_is_told_in_french(text: str) -> None:
+    told = language.told("fr", text)
+    assert told != text
+    assert set(re.findall(r"x\d+", text)) == set(re.findall(r"x\d+", told))
+
+
+def test_words_of_ours_in_a_refusal_are_translated() -> None:
+    said = language.told("fr", "eve may not agree to this; it takes one of: auditor, reviewer")
+    assert said == "eve ne peut pas accepter cela ; il faut l’un de : auditeur, contrôleur indépendant"
+
+
+def test_what_no_catalogue_has_is_told_in_english() -> None:
+    assert language.told("fr", "nothing that anybody wrote") == "nothing that anybody wrote"
+    assert language.translate("en", "Line {number}", number=3) == "Line 3"
+
+
+@pytest.mark.parametrize(
+    ("kept", "accept", "chosen"),
+    [("", "", "en"), ("fr", "en", "fr"), ("", "fr-CA,fr;q=0.9,en;q=0.8", "fr"), ("", "de,en;q=0.5,fr;q=0.7", "fr"), ("", "fr;q=0", "en"), ("xx", "*", "en"),
+     ("", "fr;q=banana", "en"), ("", ";;;,,,", "en")],
+)  # fmt: skip
+def test_the_language_is_the_one_asked_for(kept: str, accept: str, chosen: str) -> None:
+    assert language.choose(kept, accept) == chosen
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_any_header_gives_a_language(kept: str, accept: str) -> None:
+    assert language.choose(kept, accept) in language.LANGUAGES
+
+
+@given(st.integers(0, 4_000_000_000), st.sampled_from(["en", "fr"]))
+def test_times_say_that_they_are_utc(seconds: int, chosen: str) -> None:
+    assert language.moment(seconds, chosen).endswith("UTC")
+    assert language.span(seconds, chosen)[0].isdigit()
