@@ -9,7 +9,7 @@ TEXTS: dict[str, str] = {
     "New case": "Nouveau dossier",
     "My cases": "Mes dossiers",
     "Threats to life": "Menaces pour la vie",
-    "Overdue": "En retard",
+    "Overdue cases": "Dossiers en retard",
     "With a clock running": "Délai en cours",
     "All cases, newest first": "Tous, du plus récent au plus ancien",
     "Before an order": "Avant un ordre",
@@ -109,6 +109,10 @@ TEXTS: dict[str, str] = {
     "To": "À",
     "What happened": "Déroulement",
     "by {who}": "par {who}",
+    "the clock": "l'horloge",
+    "the log": "le registre",
+    "the public": "le public",
+    "the server's command line": "la ligne de commande du serveur",
     "Show all {number} steps": "Afficher les {number} étapes",
     "Choose": "Choisir",
     "Why": "Motif",
@@ -318,6 +322,33 @@ TEXTS: dict[str, str] = {
     "Public form": "Formulaire public",
     "Trusted flagger": "Signaleur de confiance",
     "Import": "Import",
+    # What the machine says in a timeline
+    "the clock {clock} ran out: due {time}": "le délai {clock} est écoulé : échéance {time}",
+    "who was asked to remove is told": "l'auteur du retrait demandé est informé",
+    "nobody can be told: {why}": "personne ne peut être informé : {why}",
+    "a referral came ({source})": "un signalement est arrivé ({source})",
+    # Why something is refused
+    "say why ({step}); every step is explained": "dites pourquoi ({step}) ; chaque étape est motivée",
+    "case {number} has changed since you looked at it; look again, and decide then": (
+        "le dossier {number} a changé depuis que vous l'avez ouvert ; relisez-le, puis décidez"
+    ),
+    "{step}: the case is {state}; this step is taken from: {able}": "{step} : le dossier est {state} ; cette étape se prend depuis : {able}",
+    "{who} may not do this ({action}); it is open to: {able}": "{who} ne peut pas faire cela ({action}) ; c'est ouvert à : {able}",
+    "{who} may not take the step {step}; it is open to: {able}": "{who} ne peut pas prendre l'étape {step} ; elle est ouverte à : {able}",
+    "the step {step} needs it": "l'étape {step} l'exige",
+    "there is no case {number}": "il n'y a pas de dossier {number}",
+    "it is no day; write it as 2026-03-31": "ce n'est pas un jour ; écrivez-le comme 2026-03-31",
+    "it is no time; write it as 2026-03-31T09:30": "ce n'est pas une heure ; écrivez-la comme 2026-03-31T09:30",
+    "it is no number of hours": "ce n'est pas un nombre d'heures",
+    "write more than none, and a year at most": "écrivez plus de zéro, et un an au plus",
+    "it is no number": "ce n'est pas un nombre",
+    "it is negative, or too large": "c'est négatif, ou trop grand",
+    "it is no number; open the case's page again": "ce n'est pas un nombre ; rouvrez la page du dossier",
+    "choose one": "choisissez",
+    "choose which order to draft": "choisissez quel ordre rédiger",
+    "case {number} is {state}, and no order follows; open it again first": (
+        "le dossier {number} est {state}, et aucun ordre ne suit ; rouvrez-le d'abord"
+    ),
     # Appeals
     "Appeals to decide": "Recours à trancher",
     "Filed": "Déposé",

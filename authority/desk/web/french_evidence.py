@@ -38,6 +38,8 @@ TEXTS: dict[str, str] = {
         "Une seconde personne confirme. Ensuite nul ne peut plus la lire ; il reste qu'elle a existé."
     ),
     "Although it may still be needed": "Bien qu'elle puisse encore servir",
+    "say why you look at it; it is logged": "dites pourquoi vous la consultez ; c'est inscrit au journal",
+    "the law forbids to have content of {category}": "la loi interdit de détenir le contenu de {category}",
     "The evidence is kept": "La preuve est conservée",
     "The observation is kept": "La constatation est conservée",
     "It may not be deleted until two persons release it": "Elle ne peut être détruite tant que deux personnes ne la libèrent pas",

@@ -23,7 +23,7 @@ STATES: dict[str, str] = {
 QUEUES: dict[str, str] = {
     "mine": "My cases",
     "urgent": "Threats to life",
-    "overdue": "Overdue",
+    "overdue": "Overdue cases",
     "due": "With a clock running",
     "new": "All cases, newest first",
 }
@@ -122,6 +122,8 @@ ORDERS: dict[str, str] = {
     "confirm": "Confirmation by the reviewer",
     "recommend": "Recommendation by the reviewer",
 }
+WHO: dict[str, str] = {"clock": "the clock", "log": "the log", "public": "the public", "setup": "the server's command line"}
+"""Who takes a step without being a person."""
 ORDER_STATES: dict[str, str] = {
     "draft": "Draft",
     "waiting": "Waiting for signatures",

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from authority.desk import audit, queues, search
 from authority.desk.roles import Actor
-from authority.desk.tables import Person
+from authority.desk.tables import Appeal, Person
 from authority.desk.web import labels
 from authority.desk.web.page import page
 from authority.desk.web.who import SignedIn, TheDesk
@@ -29,8 +29,9 @@ def cases(request: Request, who: SignedIn, desk: TheDesk, queue: str = "", after
         chosen = queue or _first(who.actor, counts)
         listed = queues.page(session, who.actor, chosen, now, after)
         people = names_of(session, (row.officer_id for row in listed.rows))
+        appeals = session.scalar(select(func.count()).select_from(Appeal).where(Appeal.decided_at.is_(None))) or 0
     return page(
-        request, who, "cases.html", queue=chosen, listed=listed, counts=counts, people=people, first=not after, labels=labels,
+        request, who, "cases.html", queue=chosen, listed=listed, counts=counts, people=people, first=not after, labels=labels, appeals=appeals,
         may_open=who.actor.may("case.open"), text="",
     )  # fmt: skip
 

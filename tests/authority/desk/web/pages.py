@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from sqlalchemy import event
 
 from authority.desk.people import sessions
 from authority.desk.roles import Actor
@@ -24,10 +25,16 @@ class Pages(House):
 
     def __init__(self, directory: Path, now: int = NOW, **ceremony: Any) -> None:
         super().__init__(directory, now, **ceremony)
+
+        @event.listens_for(self.desk.store.engine, "connect")
+        def _quick(connection: Any, _: Any) -> None:
+            connection.execute("PRAGMA synchronous=OFF")
+
+        self.desk.store.engine.dispose()
         self.tokens: dict[str, str] = {}
         self._clients: dict[tuple[str, str], Browser] = {}
         with self.desk.store.writing() as session:
-            for login, actor in self.people.items():
+            for actor in self.people.values():
                 session.add_all(Grant(person_id=actor.person, role=role, given_at=self.now) for role in actor.roles)
             session.flush()
         for login in list(self.people):
