@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-WIDTH = 720
-LEFT = 170
+WIDTH = 480
+LEFT = 110
 """Of the first drawing: where the names end."""
 LINE = 30
 TICKS = (1, 10, 60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400)

@@ -40,11 +40,13 @@ class Sums(NamedTuple):
     """Seconds from order to receipt within which half were done."""
     most: int | None = None
     """And nineteen of twenty."""
+    overdue: int = 0
+    """Of those open, where it was counted: on the scoreboard."""
 
     @property
     def owed(self) -> int:
-        """Decided by now, one way or the other."""
-        return self.applied + self.late + self.missed
+        """Decided by now, one way or the other; silence does not better a place on the scoreboard."""
+        return self.applied + self.late + self.missed + self.overdue
 
     @property
     def share(self) -> float | None:
@@ -144,7 +146,7 @@ def operator(session: Session, actor: Actor, name: str, now: int, last: int) -> 
 
 def scoreboard(standings: Sequence[Standing]) -> list[Standing]:
     """Those of the fleet that owed anything, by what share of all they did in time, then by how fast."""
-    ranked = [each for each in standings if each.left_at is None and each.block.owed + each.lift.owed]
+    ranked = [each for each in standings if each.left_at is None and both(each).owed]
     return sorted(ranked, key=lambda each: (-(both(each).share or 0), both(each).median or 0, each.record.operator))
 
 
@@ -152,7 +154,8 @@ def both(standing: Standing) -> Sums:
     """Blocks and restorings together; the slower of the two times."""
     one, other = standing.block, standing.lift
     counts: dict[str, Any] = {name: getattr(one, name) + getattr(other, name) for name in COUNTED}
-    return Sums(**counts, worst=max(one.worst, other.worst), median=_slower(one.median, other.median), most=_slower(one.most, other.most))
+    counts |= {"worst": max(one.worst, other.worst), "overdue": standing.silent + standing.withheld}
+    return Sums(**counts, median=_slower(one.median, other.median), most=_slower(one.most, other.most))
 
 
 def _slower(one: int | None, other: int | None) -> int | None:

@@ -72,6 +72,7 @@ def test_an_officer_sees_the_fleet_at_a_glance(desk: Pages) -> None:
     assert "no receipt yet" in said
     assert "<svg" in page
     assert " style=" not in page
+    assert re.search(r"2 +op-2 +0.% +0 of 2", said)  # one that ended undone, one that is overdue: silence betters no place
     for weeks in (1, 4, 13, 52):
         desk.by("officer").get(f"/compliance?weeks={weeks}")
     desk.by("officer").get("/compliance?weeks=7", 422)
