@@ -299,7 +299,11 @@ class Clock(Base):
     """One running or stopped clock of a case."""
 
     __tablename__ = "clock"
-    __table_args__ = (Index("clock_open", "ended_at", "due_at"), Index("clock_case", "case_id"))
+    __table_args__ = (
+        Index("clock_open", "ended_at", "due_at"),
+        Index("clock_unwarned", "ended_at", "warned_at", "name", "due_at"),
+        Index("clock_case", "case_id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("desk_case.id"))
     name: Mapped[str] = mapped_column(String(32))

@@ -287,6 +287,7 @@ def upgrade() -> None:
     )
     op.create_index("clock_case", "clock", ["case_id"], unique=False)
     op.create_index("clock_open", "clock", ["ended_at", "due_at"], unique=False)
+    op.create_index("clock_unwarned", "clock", ["ended_at", "warned_at", "name", "due_at"], unique=False)
     op.create_table(
         "desk_order",
         sa.Column("id", sa.Integer(), nullable=False),
