@@ -46,9 +46,8 @@ class House:
         (directory / "authority").mkdir()
         self.desk = Desk(DeskSettings(mail=mail or MailSettings(), **settings), directory, lambda: self.time)
 
-        @event.listens_for(self.desk.store.engine, "connect")
-        def _quick(connection: Any, _: Any) -> None:
-            connection.execute("PRAGMA synchronous=OFF")
+        if not self.desk.store.is_postgresql:
+            event.listen(self.desk.store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
 
         Base.metadata.create_all(self.desk.store.engine)
         self.people: dict[str, Actor] = {}
