@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,17 +95,16 @@ def main() -> None:
 
 
 def _asked(orders: int, operators: int) -> Iterable[tuple[str, Callable[[Session], Any]]]:
-    last = f"op-{operators - 1:02}"
     for weeks in (4, 52):
-        yield f"fleet, {weeks} weeks", lambda session, weeks=weeks: fleet.fleet(session, OFFICER, NOW, weeks)
-    yield "13 weeks of all", lambda session: fleet.weeks(session, OFFICER, NOW, 13)
-    for name, who in (("silent", "op-00"), ("good", last)):
-        yield f"the {name} operator", lambda session, who=who: fleet.operator(session, OFFICER, who, NOW, 4)
+        yield f"fleet, {weeks} weeks", partial(fleet.fleet, actor=OFFICER, now=NOW, last=weeks)
+    yield "13 weeks of all", partial(fleet.weeks, actor=OFFICER, now=NOW, count=13)
+    for what, name in (("silent", "op-00"), ("good", f"op-{operators - 1:02}")):
+        yield f"the {what} operator", partial(fleet.operator, actor=OFFICER, name=name, now=NOW, last=4)
         for show in fleet.SHOWS:
-            yield f"the {name} operator's {show}", lambda session, who=who, show=show: fleet.listed(session, OFFICER, who, show, NOW)
-        begin, end = NOW - 60 * DAY, NOW - 30 * DAY
-        yield f"the {name} operator's month", lambda session, who=who, begin=begin, end=end: fleet.late_rows(session, OFFICER, who, begin, end, NOW)
-    yield "one order", lambda session: fleet.order(session, OFFICER, orders // 3, NOW)
+            yield f"the {what} operator's {show}", partial(fleet.listed, actor=OFFICER, name=name, show=show, now=NOW)
+        month = partial(fleet.late_rows, actor=OFFICER, name=name, begin=NOW - 60 * DAY, end=NOW - 30 * DAY, now=NOW)
+        yield f"the {what} operator's month", month
+    yield "one order", partial(fleet.order, actor=OFFICER, index=orders // 3, now=NOW)
 
 
 if __name__ == "__main__":
