@@ -196,11 +196,11 @@ def _restore(connection: Connection, path: Path, progress: Progress) -> Summary:
         raise DeskError(f"{path} lacks the tables {', '.join(sorted(have - set(summary.rows)))}; it was not made by us; take another")
     migrations.make(connection)
     if connection.dialect.name == "postgresql":
-        _count_on(connection)
+        count_on(connection)
     return summary
 
 
-def _count_on(connection: Connection) -> None:
+def count_on(connection: Connection) -> None:
     """PostgreSQL's own counters go on after the highest number that is there."""
     for table in METADATA.sorted_tables:
         counter = connection.scalar(text("SELECT pg_get_serial_sequence(:t, 'id')"), {"t": table.name}) if "id" in table.columns else None
