@@ -35,6 +35,26 @@ class Form(NamedTuple):
 
 
 FORMS: dict[str, Form] = {
+    "alert": Form("Emergency service was told", "", (Field("told", "Who was told, and how"),), main=True),
+    "decide_appeal": Form(
+        "Decide an appeal",
+        "Who appealed is told. Lifting or amending the order takes an order of its own.",
+        (
+            Field("appeal", "Appeal", "choice", choices="appeals"),
+            Field("decision", "Decision", "choice", choices=("upheld", "lifted", "amended")),
+            Field("answer", "Answer to who appealed", "text"),
+        ),
+        main=True,
+    ),
+    "answer_recommendation": Form(
+        "Answer the reviewer",
+        "",
+        (
+            Field("recommendation", "Recommendation", "choice", choices="recommendations"),
+            Field("answer", "Answer", "choice", choices=("followed", "refused")),
+        ),
+        main=True,
+    ),
     "assess": Form(
         "Assess",
         "Say what the content is found to be. The category decides the clocks and who may sign.",
@@ -69,27 +89,7 @@ FORMS: dict[str, Form] = {
         (Field("found", "Found", "choice", choices=("still", "gone", "unclear")),),
         main=True,
     ),
-    "decide_appeal": Form(
-        "Decide an appeal",
-        "Who appealed is told. Lifting or amending the order takes an order of its own.",
-        (
-            Field("appeal", "Appeal", "choice", choices="appeals"),
-            Field("decision", "Decision", "choice", choices=("upheld", "lifted", "amended")),
-            Field("answer", "Answer to who appealed", "text"),
-        ),
-        main=True,
-    ),
-    "answer_recommendation": Form(
-        "Answer the reviewer",
-        "",
-        (
-            Field("recommendation", "Recommendation", "choice", choices="recommendations"),
-            Field("answer", "Answer", "choice", choices=("followed", "refused")),
-        ),
-        main=True,
-    ),
     "recommend_withdrawal": Form("Recommend withdrawal", "Officers must answer within a clock.", main=True, button="Recommend it"),
-    "alert": Form("Emergency service was told", "", (Field("told", "Who was told, and how"),), main=True),
     "restored": Form("Names are restored", "Only where operators' receipts do not say so by themselves. The case is closed.", main=True),
     "reopen": Form("Open again", "", main=True, button="Open again"),
     "assign": Form("Assign", "", (Field("officer", "To", "choice", choices="officers"),), button="Assign"),
@@ -131,7 +131,7 @@ FORMS: dict[str, Form] = {
     ),
     "refer_to_court": Form("Go to court", "", (Field("court", "Court"),)),
 }
-"""In the order in which the page shows them."""
+"""In the order in which the page shows them: what waits for an answer first."""
 
 ELSEWHERE: dict[str, str] = {
     "refer": "the page for a new case",

@@ -67,7 +67,7 @@ TEXTS: dict[str, str] = {
     "To the form": "Aller au formulaire",
     "Next due": "Prochaine échéance",
     "Nothing": "Aucune",
-    "In this state since": "Dans cet état depuis",
+    "In this state for": "Dans cet état depuis",
     "Not assessed yet": "Pas encore évalué",
     "Nobody": "Personne",
     "None yet": "Aucun",
@@ -82,7 +82,7 @@ TEXTS: dict[str, str] = {
     "Write it": "Compléter",
     "To the order being prepared: {what}": "Voir l'ordre en préparation : {what}",
     "Nothing is open to you.": "Aucune action ne vous est ouverte.",
-    "Also": "Autres actions",
+    "Other steps": "Autres étapes",
     "What the order will say": "Contenu de l'ordre",
     "Recommendations of the reviewer": "Recommandations de la personnalité qualifiée",
     "Not answered": "Sans réponse",
@@ -358,18 +358,21 @@ TEXTS: dict[str, str] = {
         "Ce qui a été demandé au responsable est tiré du déroulement. Un ordre déjà rédigé ne change pas : rédigez-le à nouveau."
     ),
     "Legal basis": "Base légale",
-    "The law and its article. Empty: the category's.": "La loi et son article. Vide : celle de la catégorie.",
+    "The law and its article. An order needs it, unless the category has its own.": (
+        "La loi et son article. Nécessaire à un ordre, sauf si la catégorie a la sienne."
+    ),
+    "An order needs all three.": "Les trois sont nécessaires à un ordre.",
+    "Empty: none is said.": "Vide : rien n'est dit.",
     "The category's: {basis}": "Celle de la catégorie : {basis}",
     "Reasons, in English": "Motifs, en anglais",
     "Reasons, in French": "Motifs, en français",
-    "The landing page and the log say them in public; name no person.": (
-        "La page d'information et le registre les rendent publics ; ne nommez personne."
+    "An order needs them in one language. They are public: name no person.": (
+        "Nécessaires à un ordre, dans une langue. Ils sont publics : ne nommez personne."
     ),
     "Territorial scope": "Portée territoriale",
     "Who reviews the order, as the page says it": "Qui contrôle l'ordre, tel que la page le dit",
     "Redress": "Recours ouverts",
     "Address where redress is explained": "Adresse où les recours sont expliqués",
-    "https://…": "https://…",
     "Days to object": "Jours pour contester",
     "Times": "Délais de l'ordre",
     "Hours from draft to effect": "Heures entre la rédaction et l'effet",

@@ -13,14 +13,14 @@ from authority.desk.web.forms import Field
 
 FIELDS: dict[str, tuple[Field, ...]] = {
     "Ground": (
-        Field("legal_basis", "Legal basis", hint="The law and its article. Empty: the category's.", needed=False),
-        Field("reasons_en", "Reasons, in English", "text", "The landing page and the log say them in public; name no person.", needed=False),
+        Field("legal_basis", "Legal basis", hint="The law and its article. An order needs it, unless the category has its own.", needed=False),
+        Field("reasons_en", "Reasons, in English", "text", "An order needs them in one language. They are public: name no person.", needed=False),
         Field("reasons_fr", "Reasons, in French", "text", needed=False),
-        Field("territorial_scope", "Territorial scope", needed=False),
-        Field("reviewer", "Who reviews the order, as the page says it", needed=False),
+        Field("territorial_scope", "Territorial scope", hint="Empty: none is said.", needed=False),
+        Field("reviewer", "Who reviews the order, as the page says it", hint="Empty: none is said.", needed=False),
     ),
     "Redress": (
-        Field("redress_url", "Address where redress is explained", hint="https://…", needed=False),
+        Field("redress_url", "Address where redress is explained", hint="An order needs all three.", needed=False),
         Field("redress_deadline_days", "Days to object", "number", needed=False),
         Field("redress_court", "Court", needed=False),
     ),
