@@ -1,0 +1,117 @@
+"""Cases: lists, search, one case with its timeline, steps, and what its next order says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Query
+from sqlalchemy import select
+
+from authority.desk import audit, clocks, facts, queues, reading, search, states, steps
+from authority.desk.desk import Desk
+from authority.desk.errors import BadField
+from authority.desk.states import State
+from authority.desk.tables import Case, Event
+from authority.desk.web import acts
+from authority.desk.web.api import shapes
+from authority.desk.web.forms import FORMS
+from authority.desk.web.who import SignedIn, TheDesk, Who
+
+router = APIRouter(tags=["cases"])
+EVENTS = 200
+
+
+@router.get("/queues")
+def counts(who: SignedIn, desk: TheDesk) -> dict[str, int]:
+    """How many cases each queue holds."""
+    with desk.store.reading() as session:
+        return queues.counts(session, who.actor, desk.now())
+
+
+@router.get("/cases")
+def cases(
+    who: SignedIn,
+    desk: TheDesk,
+    queue: Annotated[str, Query(description=f"One of {', '.join(queues.QUEUES)}.")] = "new",
+    after: shapes.After = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = queues.LIMIT,
+) -> shapes.Rows:
+    """A page of a queue."""
+    with desk.store.reading() as session:
+        found = queues.page(session, who.actor, queue, desk.now(), after, limit)
+    return shapes.Rows(cases=[shapes.Row.model_validate(row) for row in found.rows], after=found.after)
+
+
+@router.get("/search")
+def find(who: SignedIn, desk: TheDesk, q: Annotated[str, Query(min_length=1, max_length=search.LONGEST)]) -> list[shapes.Hit]:
+    """Cases that a text points to: a number, an order, a reference, a name. What is searched for is logged."""
+    with desk.store.reading() as session:
+        hits = search.search(session, who.actor, q)
+    with desk.store.writing() as session:
+        audit.record(session, who.actor, "case.search", "desk", desk.now(), text=q if q.isprintable() else ascii(q), found=len(hits))
+    return [shapes.Hit(case=shapes.Row.model_validate(hit.case), by=hit.by, found=hit.found) for hit in hits]
+
+
+@router.get("/cases/{number}")
+def case(who: SignedIn, desk: TheDesk, number: shapes.Number) -> shapes.Case:
+    """A case. That it was read is logged before the answer."""
+    return shown(desk, who, reading.opened(desk, who.actor, number))
+
+
+@router.get("/cases/{number}/events")
+def events(
+    who: SignedIn, desk: TheDesk, number: shapes.Number, after: Annotated[int, Query(ge=0, lt=1 << 31)] = 0
+) -> list[shapes.Event]:  # fmt: skip
+    """Its timeline, from after the event of a number, at most 200 at a time."""
+    found = reading.opened(desk, who.actor, number)
+    with desk.store.reading() as session:
+        chosen = select(Event).where(Event.case_id == found.id, Event.number > after).order_by(Event.number).limit(EVENTS)
+        return [shapes.Event.model_validate(each) for each in session.scalars(chosen)]
+
+
+def _said() -> str:
+    lines = ["Take a step of a case, by name. Every value in `details` is a text, written as on the desk's forms:", ""]
+    for name, form in FORMS.items():
+        asked = ", ".join(f"`{each.name}`{'' if each.needed else ' (may be left out)'}" for each in form.fields)
+        lines.append(f"- `{name}`: {asked or 'nothing more'}")
+    return "\n".join(lines)
+
+
+@router.post("/cases/{number}/steps/{step}", description=_said())
+def take(who: SignedIn, desk: TheDesk, number: shapes.Number, step: str, given: shapes.Step) -> shapes.Case:
+    """Take a step of a case."""
+    if odd := sorted(given.details.keys() & {"why", "version"}):
+        raise BadField(odd[0], "it stands beside the details, not in them")
+    fields = {name: value.strip() for name, value in given.details.items()}
+    version = {} if given.version is None else {"version": str(given.version)}
+    acts.act(desk, who.actor, number, step, {**fields, "why": given.why.strip(), **version})
+    return _after(desk, who, number)
+
+
+@router.patch("/cases/{number}/facts")
+def write(who: SignedIn, desk: TheDesk, number: shapes.Number, given: shapes.Facts) -> shapes.Case:
+    """Say what its next order says."""
+    with desk.store.writing() as session:
+        facts.set_facts(session, desk, who.actor, number, given.facts, given.why, desk.now(), given.version)
+    return _after(desk, who, number)
+
+
+def shown(desk: Desk, who: Who, found: Case) -> shapes.Case:
+    """A case, opened by who asks."""
+    now = desk.now()
+    with desk.store.reading() as session:
+        timed = clocks.shown(session, found, now)
+        missing = facts.missing(session, desk, found)
+    fields: dict[str, Any] = {name: getattr(found, name) for name in shapes.Case.model_fields if hasattr(found, name) and name != "clocks"}
+    fields["names"] = [shapes.Name.model_validate(each) for each in found.names]
+    return shapes.Case(
+        **fields, missing=missing, steps=states.open_to(cast(State, found.state), who.actor),
+        clocks=[shapes.Clock.model_validate(each) for each in timed],
+    )  # fmt: skip
+
+
+def _after(desk: Desk, who: Who, number: str) -> shapes.Case:
+    """As it is after what was done, which is logged itself."""
+    with desk.store.reading() as session:
+        found = steps.find(session, number)
+    return shown(desk, who, found)
