@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from blocklists import store
+from blocklists.durable import replace
 from blocklists.agreed import Timekeeper
 from blocklists.errors import StoreError
 from blocklists.feed.job import FeedJob
@@ -23,8 +24,10 @@ class Operator:
         self.place = place
         self.state_dir = place / "var"
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        (place / "root.json").write_bytes(root)
-        (place / "token").write_text(TOKEN + "\n")
+        # A process that is killed at any instant makes one of these too, over the files of another: each is whole, or as it was.
+        for name, content in (("root.json", root), ("token", f"{TOKEN}\n".encode())):
+            if not (place / name).exists() or (place / name).read_bytes() != content:
+                replace(place / name, content)
         self.demonstration = demonstration
         self.progress: list[tuple[str, int, int]] = []
         self.point(*urls)
