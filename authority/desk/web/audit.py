@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
+from authority.desk import anchoring
 from authority.desk import audit as log
 from authority.desk.tables import Anchor, Audit
 from authority.desk.web import page as pages
@@ -34,10 +35,13 @@ def lines(request: Request, who: SignedIn, desk: TheDesk, before: int | None = N
 
 @router.post("")
 def verify(request: Request, who: Posted, desk: TheDesk) -> Response:
-    """Goes through the whole chain."""
+    """Goes through the whole chain, and compares it with what the public log says of it."""
     who.actor.require("audit.read")
     with desk.store.reading() as session:
-        checked = log.verify(session)
+        count, broken = log.verify(session)
+        checked = count, [broken.why] if broken else []
+        if desk.places.log.is_dir():
+            checked = count, anchoring.verify(desk, session)
         anchored = session.scalar(select(Anchor).order_by(Anchor.number.desc()).limit(1))
         number, digest = log.head(session)
     return pages.page(request, who, "audit.html", lines=[], more=None, of="", anchored=anchored, number=number, digest=digest, checked=checked)

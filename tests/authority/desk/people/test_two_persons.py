@@ -1,4 +1,4 @@
-"""Two persons for grants, lists, rules and accounts; one person never in two roles that check each other; administrators never at the reviewer's key."""
+"""Two persons for grants, lists, rules and accounts; nobody in two roles that check each other; administrators never at the reviewer's key."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_what_is_refused_is_told_in_french(text: str) -> None:
 
 def test_words_of_ours_in_a_refusal_are_translated() -> None:
     said = language.told("fr", "eve may not agree to this; it takes one of: auditor, reviewer")
-    assert said == "eve ne peut pas accepter cela ; il faut l’un de : auditeur, contrôleur indépendant"
+    assert said == "eve ne peut pas accepter cela ; il faut l'un de : auditeur, contrôleur indépendant"
 
 
 def test_what_no_catalogue_has_is_told_in_english() -> None:
@@ -89,8 +89,8 @@ def test_what_no_catalogue_has_is_told_in_english() -> None:
 
 @pytest.mark.parametrize(
     ("kept", "accept", "chosen"),
-    [("", "", "en"), ("fr", "en", "fr"), ("", "fr-CA,fr;q=0.9,en;q=0.8", "fr"), ("", "de,en;q=0.5,fr;q=0.7", "fr"), ("", "fr;q=0", "en"), ("xx", "*", "en"),
-     ("", "fr;q=banana", "en"), ("", ";;;,,,", "en")],
+    [("", "", "en"), ("fr", "en", "fr"), ("", "fr-CA,fr;q=0.9,en;q=0.8", "fr"), ("", "de,en;q=0.5,fr;q=0.7", "fr"), ("", "fr;q=0", "en"),
+     ("xx", "*", "en"),     ("", "fr;q=banana", "en"), ("", ";;;,,,", "en")],
 )  # fmt: skip
 def test_the_language_is_the_one_asked_for(kept: str, accept: str, chosen: str) -> None:
     assert language.choose(kept, accept) == chosen

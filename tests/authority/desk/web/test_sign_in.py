@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from authority.desk.people import limits as bounds
 from authority.desk.people import sessions, tokens
-from authority.desk.tables import Audit, Invitation, Person, SignedIn
+from authority.desk.tables import Audit, Invitation, Person
 from authority.desk.web import bounds as bodies
 from authority.desk.web.sign_in import safe
 from tests.authority.desk.people.house import PASSWORD, House, plain
@@ -45,8 +45,6 @@ def test_a_person_signs_in_works_and_signs_out(served: House) -> None:
     out = browser.post("/account", "/sign-out")
     assert out.headers["location"] == "/sign-in?done=out"
     assert browser.http.get("/account").status_code == 303
-    with served.desk.store.reading() as session:
-        assert served.desk.now() and not session.scalars(select(SignedIn).where(SignedIn.digest == "")).all()
 
 
 def test_a_signed_out_token_is_worth_nothing_even_if_it_was_copied(served: House) -> None:
@@ -254,7 +252,8 @@ def test_nothing_is_framed_scripted_or_loaded_from_elsewhere(served: House) -> N
 
 @pytest.mark.parametrize(
     "path",
-    ["//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "javascript:alert(1)", "/%0d%0aSet-Cookie:x=1",
+    ["//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
+     "javascript:alert(1)", "/%0d%0aSet-Cookie:x=1",
      "evil.example", "", "/api/v1/cases", "/sign-in?next=/", "/" + "x" * 600, "/\r\nLocation: https://evil.example", "///evil.example"],
 )  # fmt: skip
 def test_nobody_is_sent_elsewhere(served: House, path: str) -> None:
