@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from blocklists import store
-from blocklists.durable import replace
 from blocklists.agreed import Timekeeper
+from blocklists.durable import replace
 from blocklists.errors import StoreError
 from blocklists.feed.job import FeedJob
 from blocklists.orders import OrderLines
