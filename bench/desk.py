@@ -1,21 +1,17 @@
 """The desk at 100,000 cases and 50,000 orders: `python -m bench.desk`. How long does each page, and each answer of the API, take at the server?
 
 The desk is filled in bulk (`bench.cases`) and served as `redhand desk serve` serves it. Every GET route of the application is asked for, with what
-stands for each of its parameters in SAMPLES: a route that is added is measured too, or its parameter is missed here by name. Links of a list to its
-other queues and next pages are followed. Each is asked for several times, by the first person who may see it, one request after the other over one
-connection on loopback; the time is the client's, from the request until the answer is whole, so that it is the server's and a little more. Beside it
-stands the processor's time of the server's process, which says what it costs on a machine that has other work.
+may stand for each of its parameters (`bench.pages`): a route that is added is measured too, or its parameter is missed by name. Links of a list to
+its other queues and next pages are followed. Each is asked for several times, by the first person who may see it, one request after the other over
+one connection on loopback; the time is the client's, from the request until the answer is whole, so that it is the server's and a little more. Beside
+it stands the processor's time of the server's process, which says what it costs on a machine that has other work.
 """
 
 from __future__ import annotations
 
-import html
 import http.client
-import importlib
-import importlib.util
 import json
 import os
-import re
 import statistics
 import tempfile
 import time
@@ -24,18 +20,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import quote
 
 import psutil
 import typer
-from fastapi.routing import APIRoute
 
 from authority import serve
-from authority.desk import queues
 from authority.desk.desk import Desk
-from authority.desk.roles import ROLES, Role
-from authority.desk.web import app
-from bench import cases, machine
+from bench import cases, machine, pages
 from bench.machine import BenchError
 
 CASES = 100_000
@@ -43,15 +34,7 @@ ORDERS = 50_000
 ROUNDS = 9
 MOST_SECONDS = 0.2
 """For every page."""
-FEWEST = 25
-"""Routes, so that a change elsewhere does not leave nothing to measure."""
-MOST_LINKS = 14
-"""Of each page, followed; two deep."""
 RECORD = Path(__file__).parent / "record"
-NO_PAGE = re.compile(r"export|/sign-in/house|/packet$|/text$|/content$|openapi|\.css$|robots")
-"""Files, of the size that is asked for; and ways through somebody else's server."""
-QUEUE = "/api/v1/cases"
-SEARCHES = ("www.site-000100.example", "site-000100.example", "site-0001", "example", "nothing.test", "XX-2026-000100", "R00000100", "a b c")
 
 
 class Took(NamedTuple):
@@ -79,10 +62,8 @@ def run(
         if desk.store.is_postgresql:  # as its own housekeeper does within minutes
             with desk.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("VACUUM ANALYZE")
-        samples = _samples(filled)
-        routes = _routes(desk)
         with _served(desk.settings.model_dump(mode="json"), Path(scratch)) as (port, process):
-            found = _measured(port, process, routes, samples, filled)
+            found = _measured(port, process, desk, filled)
         desk.close()
     kept = all(each.median <= MOST_SECONDS for each in found)
     day = datetime.now(UTC).date().isoformat()
@@ -98,38 +79,6 @@ def run(
     print(_table(whole, found))
     if not kept:
         raise typer.Exit(1)
-
-
-def _routes(desk: Desk) -> list[str]:
-    """Paths of every page, and of everything in the API's own description, that GET asks for."""
-    pages = [
-        route.path
-        for name in app.ROUTERS
-        if importlib.util.find_spec(f"{app.__package__}.{name}") is not None
-        for route in importlib.import_module(f"{app.__package__}.{name}").router.routes
-        if isinstance(route, APIRoute) and "GET" in (route.methods or ())
-    ]
-    described = app.create_app(desk).openapi()["paths"]
-    found = list(dict.fromkeys([*pages, *(path for path, methods in described.items() if "get" in methods)]))
-    if len(found) < FEWEST:
-        raise BenchError(f"the desk has only {len(found)} pages, and had {FEWEST}: they are no more found as bench/desk.py looks for them")
-    return found
-
-
-def _samples(filled: cases.Filled) -> dict[str, list[str]]:
-    """What may stand for each parameter of a path."""
-    return {
-        "number": filled.numbers,
-        "digest": [quote(each, safe=":") for each in filled.digests],
-        "index": [str(each) for each in filled.indices],
-        "operator": ["op-00", "op-07", "op-19"],
-        "login": ["p1", "p60"],
-        "kind": ["procedure", "protected"],
-        "reference": ["R00000100"],
-        "form": ["csv"],
-        "id": ["1"],
-        "order_id": ["XX-2026-000100"],
-    }
 
 
 @contextmanager
@@ -155,69 +104,34 @@ class _Client:
         self._fields = fields
 
     def get(self, path: str) -> tuple[int, bytes]:
-        self._connection.request("GET", path, headers=self._fields)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        """Over a new connection when the server has closed the old one, which nobody used for a while."""
+        for attempt in (1, 2):
+            try:
+                self._connection.request("GET", path, headers=self._fields)
+                answer = self._connection.getresponse()
+                return answer.status, answer.read()
+            except (http.client.RemoteDisconnected, ConnectionError):
+                self._connection.close()
+                if attempt == 2:
+                    raise
+        raise AssertionError("not reached")
 
 
-def _measured(port: int, process: psutil.Process, routes: list[str], samples: dict[str, list[str]], filled: cases.Filled) -> list[Took]:
-    order: tuple[Role, ...] = ("officer", "reviewer", "auditor", "administrator", "clerk", "operator")
-    if set(order) != set(ROLES):
-        raise BenchError("there is a role that nobody measures for")
-    clients: dict[str, _Client] = {role: _Client(port, {"Cookie": f"desk={filled.tokens[role]}"}) for role in order}
+def _measured(port: int, process: psutil.Process, desk: Desk, filled: cases.Filled) -> list[Took]:
+    clients: dict[str, pages.Client] = {role: _Client(port, {"Cookie": f"desk={token}"}) for role, token in filled.tokens.items()}
     clients |= {"nobody": _Client(port, {}), "program": _Client(port, {"Authorization": f"Bearer {filled.api}"})}
-    waiting = [(route, path, 0) for route in routes if not NO_PAGE.search(route) for path in _paths(route, samples)]
-    waiting += [(path, f"{path}?q={quote(text)}", 2) for path in ("/search", "/api/v1/search") for text in SEARCHES if path in routes]
-    waiting += [(QUEUE, f"{QUEUE}?queue={queue}", 2) for queue in queues.QUEUES if QUEUE in routes]
-    found, seen = list[Took](), {path for _, path, _ in waiting}
-    for route, path, depth in waiting:
-        if route.endswith("search") and "?" not in path:
-            continue
-        able = ("program",) if path.startswith("/api/") else (*order, "nobody")
-        for who in able:
-            status, body = clients[who].get(path)
-            if status == 200:
-                found.append(_took(clients[who], process, route, path, who))
-                break
-        else:
-            print(f"nobody gets {path} ({status}): not measured")
-            continue
-        if depth < 2:
-            for link in _links(body)[:MOST_LINKS]:
-                if link not in seen and any(_fits(link, known) for known in routes):
-                    seen.add(link)
-                    waiting.append((route, link, depth + 1))
-    return found
+    return [_took(each, process) for each in pages.addresses(clients, pages.routes_of(desk), pages.samples_of(filled))]
 
 
-def _paths(route: str, samples: dict[str, list[str]]) -> list[str]:
-    paths = [route]
-    for name in re.findall(r"{(\w+)(?::\w+)?}", route):
-        values = [str(n) for n in (1, 1990)] if route.startswith(("/proposals", "/api/v1/proposals")) else samples.get(name)
-        if values is None:
-            raise BenchError(f"{route}: nothing stands for {name}; say in bench/desk.py, SAMPLES, what may")
-        paths = [re.sub(rf"{{{name}(:\w+)?}}", value, path) for path in paths for value in values]
-    return paths
-
-
-def _links(body: bytes) -> list[str]:
-    """Of a page to lists: those with a question mark, in their order, each once."""
-    return list(dict.fromkeys(html.unescape(each) for each in re.findall(r'href="(/[^"#]*\?[^"#]*)"', body.decode(errors="replace"))))
-
-
-def _fits(link: str, route: str) -> bool:
-    return not NO_PAGE.search(link) and re.fullmatch(re.sub(r"{[^}]*}", "[^/]+", route), link.partition("?")[0]) is not None
-
-
-def _took(client: _Client, process: psutil.Process, route: str, path: str, who: str) -> Took:
+def _took(asked: pages.Asked, process: psutil.Process) -> Took:
     times, status, body = [], 0, b""
     spent = sum(process.cpu_times()[:2])
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        status, body = client.get(path)
+        status, body = asked.client.get(asked.path)
         times.append(time.perf_counter() - began)
     spent = (sum(process.cpu_times()[:2]) - spent) / ROUNDS
-    return Took(route, path, who, status, statistics.median(times), max(times), spent, len(body))
+    return Took(asked.route, asked.path, asked.who, status, statistics.median(times), max(times), spent, len(body))
 
 
 def _table(whole: dict[str, Any], found: list[Took]) -> str:

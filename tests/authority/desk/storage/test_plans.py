@@ -1,0 +1,78 @@
+"""No page reads a whole table: what each asks the database for is planned by its indexes, however many cases there are.
+
+The times at 100,000 cases are the bench's matter (`bench.desk`); this holds on any machine, and names the query that would break them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from starlette.testclient import TestClient
+
+from authority.desk.desk import Desk
+from authority.desk.web.app import create_app
+from bench import cases, pages
+
+LARGE = (
+    "desk_case", "case_name", "referral", "event", "clock", "message", "desk_order", "appeal", "recommendation", "evidence", "audit", "enforcement",
+    "obligation", "import_fault",
+)  # fmt: skip
+"""Tables that grow with the cases."""
+WHOLE = re.compile(rf"^SCAN ({'|'.join(LARGE)})\b(?! USING INDEX)|AUTOMATIC")
+COUNTS = "SELECT desk_case.state, count(*) AS count_1 \nFROM desk_case GROUP BY desk_case.state"
+"""How many cases are in each state: read off an index alone, 100,000 in some milliseconds."""
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, cases.Filled]]:
+    desk, found = cases.fill(tmp_path_factory.mktemp("desk"), 1000, 400, "")
+    yield desk, found
+    desk.close()
+
+
+class Browser:
+    """One person's, in this process."""
+
+    at = ""
+    """What somebody asks for just now."""
+
+    def __init__(self, client: TestClient, fields: dict[str, str]) -> None:
+        self._client, self._fields = client, fields
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        Browser.at = path
+        answer = self._client.get(path, headers=self._fields, follow_redirects=False)
+        return answer.status_code, answer.content
+
+
+def test_no_page_reads_a_whole_table(filled: tuple[Desk, cases.Filled]) -> None:
+    desk, found = filled
+    asked: dict[str, tuple[str, Any]] = {}
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.lstrip().startswith("SELECT"):
+            asked.setdefault(statement, (Browser.at, parameters))
+
+    client = TestClient(create_app(desk), base_url=desk.settings.url)
+    clients: dict[str, pages.Client] = {role: Browser(client, {"Cookie": f"desk={token}"}) for role, token in found.tokens.items()}
+    clients |= {"nobody": Browser(client, {}), "program": Browser(client, {"Authorization": f"Bearer {found.api}"})}
+    event.listen(desk.store.engine, "before_cursor_execute", note)
+    number = 0
+    for each in pages.addresses(clients, pages.routes_of(desk), pages.samples_of(found)):
+        assert each.path
+        number += 1
+    event.remove(desk.store.engine, "before_cursor_execute", note)
+    assert number > 100
+    assert len(asked) > 50
+    bad = []
+    with desk.store.engine.connect() as connection:
+        for statement, (path, parameters) in asked.items():
+            plan = [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            # The first rows of a table in its own order are no whole table.
+            first = " LIMIT " in statement and " WHERE " not in statement and not any("TEMP B-TREE" in step for step in plan)
+            bad += [f"{path}: {step}: {statement}" for step in plan if WHOLE.search(step) and not first and statement != COUNTS]
+    assert "\n".join(bad) == ""
