@@ -18,7 +18,7 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/redhand run
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST)
 
 cover: $(VENV)/.dev
 	@rm -f .coverage .coverage.*

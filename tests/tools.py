@@ -38,8 +38,12 @@ def require_root() -> None:
     pytest.skip("only root can make what this test needs")
 
 
+HALF = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
+"""Of all ports, for this process of two (tests/conftest.py)."""
+
+
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Ports that no UDP or TCP socket has at the address just now, each once."""
+    """Ports that no UDP or TCP socket has at the address just now, each once; of two processes that run tests, each takes its own half."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     ports: list[int] = []
     with ExitStack() as held:  # all held until the last is found, so that none comes twice
@@ -47,6 +51,8 @@ def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
             datagrams, stream = (held.enter_context(socket.socket(family, kind)) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
             datagrams.bind((address, 0))
             port = datagrams.getsockname()[1]
+            if port % 2 != HALF:
+                continue
             try:
                 stream.bind((address, port))
             except OSError:
