@@ -168,6 +168,7 @@ class Case(Base):
         Index("case_queue", "state", "urgent", "due_at"),
         Index("case_mine", "officer_id", "urgent", "due_at", "closed_at"),
         Index("case_clocked", "urgent", "due_at", "closed_at"),
+        Index("case_emergency", "emergency", "due_at"),
         Index("case_due", "due_at"),
         Index("case_opened", "opened_at"),
     )

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from authority.desk.errors import BadField
+from authority.desk.states import ORDERED
 from authority.desk.tables import Case, Order, Recommendation
 from authority.desk.web import labels, view
 from authority.desk.web.page import page
@@ -46,7 +47,7 @@ def review(request: Request, who: SignedIn, desk: TheDesk, before: str = "", onl
 
 
 def _orders(session: Session, before: int | None, waiting: bool) -> tuple[list[Line], int | None]:
-    query = select(Order, Case).join(Case, Case.id == Order.case_id).order_by(Order.id.desc()).limit(LIMIT + 1)
+    query = select(Order, Case).join(Case, Case.id == Order.case_id).order_by(Order.id.desc()).limit(LIMIT + 1).options(defer(Order.packet))
     if waiting:
         query = query.where(Order.published_at.is_(None), Order.ended_at.is_(None))
     if before is not None:
@@ -57,8 +58,9 @@ def _orders(session: Session, before: int | None, waiting: bool) -> tuple[list[L
 
 def _emergencies(session: Session) -> list[Case]:
     """Orders that lapse unless the reviewer confirms them."""
-    query = select(Case).where(Case.state.in_(("in_force", "suspended")), Case.emergency.is_(True)).order_by(Case.due_at).limit(LIMIT)
-    return list(session.scalars(query))
+    # Few are unconfirmed at any time; by their state alone a database would look through all that is in force.
+    query = select(Case).where(Case.emergency.is_(True)).order_by(Case.due_at).limit(10 * LIMIT)
+    return [case for case in session.scalars(query) if case.state in ORDERED][:LIMIT]
 
 
 def _recommendations(session: Session) -> list[tuple[Recommendation, Case]]:
