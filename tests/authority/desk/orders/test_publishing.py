@@ -61,7 +61,8 @@ def killed_after_the_log(house: House, digest: str) -> None:
         from authority.desk.roles import Actor
         from authority.desk.settings import DeskSettings
         publishing.settle = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-        desk = Desk(DeskSettings(directory="authority"), Path({str(house.directory.parent)!r}))
+        settings = DeskSettings(directory="authority", database={house.desk.store.engine.url.render_as_string()!r})
+        desk = Desk(settings, Path({str(house.directory.parent)!r}))
         publishing.publish(desk, Actor("officer", frozenset({{"officer"}}), {house["officer"].person}), {digest!r}, "go", {house.now})
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=DEADLINE, check=False)
