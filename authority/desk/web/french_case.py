@@ -324,6 +324,7 @@ TEXTS: dict[str, str] = {
     "Import": "Import",
     # What the machine says in a timeline
     "the clock {clock} ran out: due {time}": "le délai {clock} est écoulé : échéance {time}",
+    "it left at {time}: {proof}": "parti le {time} : {proof}",
     "who was asked to remove is told": "l'auteur du retrait demandé est informé",
     "nobody can be told: {why}": "personne ne peut être informé : {why}",
     "a referral came ({source})": "un signalement est arrivé ({source})",
