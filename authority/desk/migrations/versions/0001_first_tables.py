@@ -172,8 +172,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", name=op.f("desk_case_order_id_key")),
     )
     op.create_index("case_clocked", "desk_case", ["urgent", "due_at", "closed_at"], unique=False)
-    op.create_index("case_emergency", "desk_case", ["emergency", "due_at"], unique=False)
     op.create_index("case_due", "desk_case", ["due_at"], unique=False)
+    op.create_index("case_emergency", "desk_case", ["emergency", "due_at"], unique=False)
     op.create_index("case_mine", "desk_case", ["officer_id", "urgent", "due_at", "closed_at"], unique=False)
     op.create_index("case_opened", "desk_case", ["opened_at"], unique=False)
     op.create_index("case_queue", "desk_case", ["state", "urgent", "due_at"], unique=False)

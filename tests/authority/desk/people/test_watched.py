@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from authority.desk import audit, referrals
 from authority.desk.tables import Audit, Base
 from tests.authority.desk.people.house import FIRST, House
+from tests.authority.desk.tampering import unlock
 
 DESK = Path(audit.__file__).parent
 
@@ -66,6 +67,7 @@ def test_a_line_that_was_changed_or_taken_out_is_found(house: House) -> None:
                    update(Audit).where(Audit.number == number).values(details="{}", at=1))  # fmt: skip
         for change in changes:
             with contextlib.suppress(Undone), house.desk.store.writing() as session:
+                unlock(session)
                 session.execute(change)
                 _, broken = audit.verify(session)
                 raise Undone
@@ -74,6 +76,7 @@ def test_a_line_that_was_changed_or_taken_out_is_found(house: House) -> None:
     auditor = house.browser("cora")
     assert "are what was written" in auditor.post("/audit", "/audit").text
     with house.desk.store.writing() as session:
+        unlock(session)
         session.execute(update(Audit).where(Audit.number == 2).values(who="nobody"))
     assert "is not what was written" in auditor.post("/audit", "/audit").text
 

@@ -24,6 +24,7 @@ from authority.desk.store import Store
 from authority.desk.tables import Audit, Case, Counter, Evidence, Person, Referral, SignedIn
 from blocklists.errors import DiskError
 from tests.authority.desk.storage.house import NOW, House, house, whole
+from tests.authority.desk.tampering import unlock
 
 KEEPER = Actor("keeper")
 ROWS = 7
@@ -248,6 +249,7 @@ def test_what_is_no_backup_is_refused(octets: bytes, tmp_path_factory: pytest.Te
 def test_a_chain_that_was_changed_before_the_backup_is_not_restored(home: House, new_store: Callable[[str], Store], tmp_path: Path) -> None:
     home.refer("www.site.test")
     with home.desk.store.writing() as session:
+        unlock(session)
         session.execute(text("UPDATE audit SET who = 'nobody' WHERE number = 1"))
     backup.write(home.desk.store, tmp_path / "desk.backup", KEEPER, NOW)
     target = new_store("sqlite")

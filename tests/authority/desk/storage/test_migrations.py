@@ -13,11 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import IntegrityError
 
-from authority.desk import migrations
+from authority.desk import audit, migrations
 from authority.desk.errors import DeskError
 from authority.desk.migrations.models import METADATA
+from authority.desk.roles import SETUP
 from authority.desk.store import Store
+from authority.desk.tables import Anchor, Case, Event
 from tests.authority.desk import postgresql
 
 
@@ -53,12 +56,39 @@ def _said(store: Store) -> set[str]:
             parts = list(connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars())
     told: set[str] = set()
     for part in parts:
-        if "alembic_version" in part:
+        if "alembic_version" in part or "only_grows" in part:  # what only revisions make; the second is tested by what it does
             continue
         lines = [line.strip().rstrip(",") for line in part.splitlines() if line.strip() and not line.startswith("--")]
         # A column that a later revision adds stands last in its table, and is the same column.
         told |= {f"{lines[0]} … {line}" for line in lines}
     return told
+
+
+@pytest.mark.parametrize("table", ["audit", "event", "anchor"])
+@pytest.mark.parametrize("change", ["UPDATE {} SET at = at + 1", "DELETE FROM {}", "TRUNCATE {}"])
+def test_what_only_grows_refuses_to_be_changed(store: Store, kind: str, table: str, change: str) -> None:
+    if change.startswith("TRUNCATE") and kind == "sqlite":
+        return  # it has no such statement
+    with store.writing() as session:
+        audit.record(session, SETUP, "made", "case:1", 7)
+        session.add(Case(number="2026-000001", title="a.test", state="received", state_since=7, opened_at=7))
+        session.flush()
+        session.add(Event(case_id=1, number=1, at=7, who="x", step="refer", before="received", after="received", why="so"))
+        session.add(Anchor(number=1, hash="h", salt="s", log_index=None, at=7))
+    with pytest.raises(IntegrityError, match=f"the table {table} only grows"), store.writing() as session:
+        session.execute(text(change.format(table)))
+    with store.reading() as session:
+        assert session.scalar(text(f"SELECT at FROM {table}")) == 7
+        assert audit.verify(session) == (1, None)
+
+
+def test_an_anchor_learns_its_place_once(store: Store) -> None:
+    with store.writing() as session:
+        session.add(Anchor(number=1, hash="h", salt="s", log_index=None, at=7))
+    with store.writing() as session:
+        session.get_one(Anchor, 1).log_index = 5
+    with pytest.raises(IntegrityError, match="the table anchor only grows"), store.writing() as session:
+        session.get_one(Anchor, 1).log_index = 6
 
 
 def test_one_line_of_revisions_without_a_branch() -> None:
