@@ -54,9 +54,7 @@ def documents(desk: Desk, actor: Actor, begin: int, end: int, now: int, operator
 def facts(shown: Shown, left: int | None) -> penalty.Facts:
     """What a penalty is computed from."""
     row, obligation = shown.row, shown.obligation
-    ends = min((each for each in (obligation.end_at, left) if each is not None), default=None)
-    what = {each["what"] for each in row.exception or ()}
-    return penalty.Facts(row.kind, row.action, row.due_at, row.taken_at, ends, what)
+    return penalty.facts(row.kind, row.action, row.due_at, row.taken_at, obligation.end_at, row.exception, left)
 
 
 def document(shown: Shown, left: int | None, now: int) -> dict[str, Any]:

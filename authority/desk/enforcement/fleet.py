@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from authority.desk.enforcement import fulfilment, spread
+from authority.desk.enforcement import fulfilment, penalty, spread
 from authority.desk.enforcement.rows import week as week_of
 from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obligation, OperatorRecord
 from authority.desk.errors import BadField, Forbidden, NotFound
@@ -295,9 +295,23 @@ def _capped(seconds: int | None, worst: int) -> int | None:
     return None if seconds is None else min(seconds, worst)
 
 
-def late_rows(session: Session, actor: Actor, name: str, begin: int, end: int, now: int) -> list[Shown]:
+def late_rows(session: Session, actor: Actor, name: str, begin: int, end: int, now: int, limit: int | None = None) -> list[Shown]:
     """What was due from `begin` to before `end` and was late, missed, or is overdue: what a penalty is computed from. Raises NotFound, Forbidden."""
     require(actor, name)
+    return rows(session, _late(name, begin, end, now), now, limit)
+
+
+def late_facts(session: Session, actor: Actor, name: str, begin: int, end: int, now: int, left: int | None) -> list[penalty.Facts]:
+    """Of the same, only what a penalty is computed from: there may be thousands in a month. `left`: when the operator left."""
+    require(actor, name)
+    same = and_(Obligation.log_index == Enforcement.log_index, Obligation.kind == Enforcement.kind)
+    columns = (Enforcement.kind, Enforcement.action, Enforcement.due_at, Enforcement.taken_at, Obligation.end_at, Enforcement.exception)
+    query = select(*columns).join(Obligation, same).where(*_late(name, begin, end, now))
+    found = session.execute(query)
+    return [penalty.facts(kind, action, due, taken, ends, said, left) for kind, action, due, taken, ends, said in found]
+
+
+def _late(name: str, begin: int, end: int, now: int) -> list[ColumnElement[bool]]:
     due = and_(Enforcement.due_at >= begin, Enforcement.due_at < end)
     overdue = and_(Enforcement.outcome == "open", Enforcement.due_at < now)
-    return rows(session, [Enforcement.operator == name, due, or_(Enforcement.outcome.in_(("late", "missed")), overdue)], now)
+    return [Enforcement.operator == name, due, or_(Enforcement.outcome.in_(("late", "missed")), overdue)]

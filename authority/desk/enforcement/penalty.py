@@ -6,7 +6,7 @@ It is arithmetic for an officer's decision, not the decision: nothing here is se
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -41,6 +41,14 @@ class Working(NamedTuple):
 
     lines: tuple[Line, ...]
     amount: int
+
+
+def facts(
+    kind: str, action: str, due_at: int, taken_at: int | None, end_at: int | None, exceptions: Sequence[Mapping[str, str]] | None, left: int | None
+) -> Facts:
+    """Of a row and its obligation; `left`: when the operator left."""
+    ends = min((each for each in (end_at, left) if each is not None), default=None)
+    return Facts(kind, action, due_at, taken_at, ends, {each["what"] for each in exceptions or ()})
 
 
 def working(facts: Facts, rule: Penalty, now: int) -> Working:

@@ -79,14 +79,16 @@ def penalty_page(
     begin, end = _month(month)
     with desk.store.reading() as session:
         standing = fleet.operator(session, who.actor, operator, now, 1)
-        found = fleet.late_rows(session, who.actor, operator, begin, end, now)
+        facts = fleet.late_facts(session, who.actor, operator, begin, end, now, standing.left_at)
+        found = fleet.late_rows(session, who.actor, operator, begin, end, now, MOST_WORKED)
         procedure = desk.procedure(session)
         session.expunge_all()
     worked = [(each, penalty.working(export.facts(each, standing.left_at), procedure.penalty, now)) for each in found]
+    total = sum(penalty.working(each, procedure.penalty, now).amount for each in facts)
     return page(
-        request, who, "compliance_penalty.html", **WORDS, standing=standing, worked=worked[:MOST_WORKED], more=len(worked) - MOST_WORKED,
+        request, who, "compliance_penalty.html", **WORDS, standing=standing, worked=worked, more=len(facts) - len(worked),
         month=month, before=_shifted(begin, -1), later=_shifted(begin, 1) if end <= now else "", rule=procedure.penalty,
-        total=sum(one.amount for _, one in worked), money=lambda amount: penalty.money(amount, procedure.currency),
+        total=total, money=lambda amount: penalty.money(amount, procedure.currency),
         said=lambda line: said(line, who.language, procedure.currency),
     )  # fmt: skip
 
