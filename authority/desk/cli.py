@@ -8,7 +8,7 @@ import typer
 
 from authority import serve as authority_serve
 from authority.desk import serve as server
-from authority.desk.commands import founding
+from authority.desk.commands import cases, founding, keeping, orders, people
 from authority.desk.commands.context import opened, setting
 from authority.desk.evidence.cli import app as evidence
 from blocklists import logs
@@ -35,6 +35,17 @@ def serve(
 
 
 app.command(epilog="Example: redhand desk backup before.backup && redhand desk upgrade")(founding.upgrade)
+app.command(epilog="Example: redhand desk refer www.site.example --words 'A call to murder' --as a.martin")(cases.refer)
+app.command("import", epilog="Example: redhand desk import list.csv --as a.martin")(cases.import_file)
+app.add_typer(cases.case_app, name="case")
+app.add_typer(orders.order_app, name="order")
+app.add_typer(orders.packet_app, name="packet")
+app.command(epilog="Example: redhand desk publish sha256:… --why 'All have signed' --as a.martin")(orders.publish)
+app.add_typer(people.person_app, name="person")
+app.add_typer(people.token_app, name="token")
+app.add_typer(keeping.audit_app, name="audit")
+app.command(epilog="Example: redhand desk backup 2026-11-22.backup")(keeping.backup)
+app.command(epilog="Example: redhand desk restore 2026-11-22.backup")(keeping.restore)
 
 
 @evidence.callback()

@@ -1,6 +1,7 @@
 """What the desk's commands are given, and who acts by them.
 
-Whoever may run them may read the database itself: they ask for no password, and write down whom they were run as.
+Whoever may run them may read and write the database itself: they ask for no password, and write down as whom they were run, by which command. What
+takes two persons is confirmed at the desk or by the API, where each proves who they are.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from typing import Annotated
 
 import typer
 
-from authority.desk import migrations
+from authority.desk import audit, migrations
 from authority.desk.desk import Desk
 from authority.desk.errors import DeskError
 from authority.desk.people import accounts
 from authority.desk.people.sessions import actor_of
-from authority.desk.roles import Actor
+from authority.desk.roles import SETUP, Actor
 from authority.desk.settings import DeskSettings
 
 Login = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Who does it, as the audit log will say.", show_default=False)]
 Why = Annotated[str, typer.Option("--why", help="Why; it stands in the timeline and in the audit log.", show_default=False)]
 Number = Annotated[str, typer.Argument(metavar="CASE", help="The case's number, such as 2026-000123.", show_default=False)]
+Digest = Annotated[str, typer.Argument(metavar="DIGEST", help="The order's digest, sha256:…, as `case show` prints it.", show_default=False)]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -51,7 +53,15 @@ def opened(context: typer.Context, *, current: bool = True) -> Desk:
     return desk
 
 
-def actor(desk: Desk, login: str) -> Actor:
-    """Who acts. Raises NotFound, Conflict for who works here no more."""
-    with desk.store.reading() as session:
-        return actor_of(accounts.active(session, login))
+def entered(context: typer.Context, login: str) -> tuple[Desk, Actor]:
+    """The desk, and who acts. Raises as `opened` and `actor`."""
+    desk = opened(context)
+    return desk, actor(desk, login, context.command_path)
+
+
+def actor(desk: Desk, login: str, command: str) -> Actor:
+    """Who acts. That it was by a command on the server is in the audit log first. Raises NotFound, Conflict for who works here no more."""
+    with desk.store.writing() as session:
+        person = accounts.active(session, login)
+        audit.record(session, SETUP, "command", f"person:{login}", desk.now(), command=command)
+        return actor_of(person)

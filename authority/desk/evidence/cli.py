@@ -20,12 +20,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from authority.desk.commands.context import actor as acting
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, DeskError
 from authority.desk.evidence import checking, keeping, rekeying, shredding, sweeping
 from authority.desk.evidence.keeping import Observation
-from authority.desk.people import accounts
-from authority.desk.people.sessions import actor_of
 from authority.desk.roles import SETUP, Actor
 from authority.desk.tables import Evidence
 from blocklists.durable import explained
@@ -231,8 +230,7 @@ def _who(context: typer.Context, login: str) -> tuple[Desk, Actor]:
         raise DeskError("no desk is open; run: redhand desk evidence …")
     if not login:
         return desk, SETUP
-    with desk.store.reading() as session:
-        return desk, actor_of(accounts.active(session, login))
+    return desk, acting(desk, login, context.command_path)
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from authority.desk import audit, clocks, facts, queues, reading, search, states, steps
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
+from authority.desk.roles import Actor
 from authority.desk.states import State
 from authority.desk.tables import Case, Event
 from authority.desk.web import acts
@@ -55,7 +56,7 @@ def find(who: SignedIn, desk: TheDesk, q: Annotated[str, Query(min_length=1, max
 @router.get("/cases/{number}")
 def case(who: SignedIn, desk: TheDesk, number: shapes.Number) -> shapes.Case:
     """A case. That it was read is logged before the answer."""
-    return shown(desk, who, reading.opened(desk, who.actor, number))
+    return shown(desk, who.actor, reading.opened(desk, who.actor, number))
 
 
 @router.get("/cases/{number}/events")
@@ -96,7 +97,7 @@ def write(who: SignedIn, desk: TheDesk, number: shapes.Number, given: shapes.Fac
     return _after(desk, who, number)
 
 
-def shown(desk: Desk, who: Who, found: Case) -> shapes.Case:
+def shown(desk: Desk, actor: Actor, found: Case) -> shapes.Case:
     """A case, opened by who asks."""
     now = desk.now()
     with desk.store.reading() as session:
@@ -105,7 +106,7 @@ def shown(desk: Desk, who: Who, found: Case) -> shapes.Case:
     fields: dict[str, Any] = {name: getattr(found, name) for name in shapes.Case.model_fields if hasattr(found, name) and name != "clocks"}
     fields["names"] = [shapes.Name.model_validate(each) for each in found.names]
     return shapes.Case(
-        **fields, missing=missing, steps=states.open_to(cast(State, found.state), who.actor),
+        **fields, missing=missing, steps=states.open_to(cast(State, found.state), actor),
         clocks=[shapes.Clock.model_validate(each) for each in timed],
     )  # fmt: skip
 
@@ -114,4 +115,4 @@ def _after(desk: Desk, who: Who, number: str) -> shapes.Case:
     """As it is after what was done, which is logged itself."""
     with desk.store.reading() as session:
         found = steps.find(session, number)
-    return shown(desk, who, found)
+    return shown(desk, who.actor, found)

@@ -1,6 +1,6 @@
 """What the API says of itself is so: whatever is sent to any call, the answer is one that the description names, and none is a fault of ours.
 
-A seed is printed; DESK_SEED repeats it, DESK_EXAMPLES and DESK_SECONDS look longer. Half of the paths name what exists, so that not all ends with 404.
+A seed is printed; DESK_SEED repeats it, DESK_EXAMPLES and DESK_SECONDS look longer. Most paths name what exists, so that not all ends with 404.
 """
 
 from __future__ import annotations

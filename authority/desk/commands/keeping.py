@@ -1,0 +1,69 @@
+"""What the desk's keeper does: a backup, bringing one back, and checking the audit log by itself and by what the public log has of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from authority.desk import anchoring, audit
+from authority.desk import backup as backups
+from authority.desk.backup import Summary
+from authority.desk.commands.context import opened
+from authority.desk.roles import SETUP
+
+audit_app = typer.Typer(no_args_is_help=True, help="Check the audit log.")
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
+
+
+def backup(context: typer.Context, file: File) -> None:
+    """Copy the whole database into one new file, while the desk serves. It is as secret as the database.
+
+    It holds no evidence and no keys: copy desk/evidence, desk/evidence.key and what the authority publishes after it.
+    """
+    desk = opened(context)
+    with _progress() as progress:
+        _said(file, backups.write(desk.store, file, SETUP, desk.now(), progress))
+
+
+def restore(context: typer.Context, file: File) -> None:
+    """Fill an empty database, SQLite or PostgreSQL, from a backup: all of it, or nothing. Everybody signs in anew."""
+    desk = opened(context, current=False)
+    with _progress() as progress:
+        _said(file, backups.restore(desk.store, file, SETUP, desk.now(), progress))
+    typer.echo("restored; then check: redhand desk audit verify, and redhand desk evidence verify")
+
+
+@audit_app.command(epilog="Example: redhand desk audit verify")
+def verify(context: typer.Context) -> None:
+    """Read the whole audit log, and hold it against what the public log has of it. Ends with status 1 when anything is wrong."""
+    desk = opened(context)
+    with desk.store.reading() as session:
+        lines, head = audit.head(session)
+        wrong = anchoring.verify(desk, session)
+    for each in wrong:
+        typer.echo(each, err=True)
+    typer.echo(f"{lines} lines, head {head}; {len(wrong)} faults")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
+        task = shown.add_task("rows", total=None)
+        yield lambda done, all_of_them: shown.update(task, completed=done, total=all_of_them)
+
+
+def _said(file: Path, summary: Summary) -> None:
+    made = datetime.fromtimestamp(summary.made_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    typer.echo(f"{file}: made {made}, {sum(summary.rows.values())} rows, revision {summary.revision}")
+    typer.echo(f"  sha256 {summary.sha256}")
+    typer.echo(f"  audit log to line {summary.audit[0]}; needs {summary.evidence} objects of evidence")
