@@ -67,8 +67,12 @@ def packet(desk: Desk, actor: Actor, digest: str, now: int) -> tuple[str, bytes]
             raise Conflict(f"case {case.number} is {case.state}: nobody was asked to sign yet")
         ordering.check_guards(order)
         audit.record(session, actor, "order.packet", f"order:{order.order_id}", now, digest=digest)
-    name = f"{order.order_id}.{order.what}.{digest.removeprefix('sha256:')[:12]}.packet.json"
-    return name, replace(packet_of(order), files=files).encode()
+    return name_of(order), replace(packet_of(order), files=files).encode()
+
+
+def name_of(order: Order) -> str:
+    """What the packet's file is called."""
+    return f"{order.order_id}.{order.what}.{order.digest.removeprefix('sha256:')[:12]}.packet.json"
 
 
 def take(desk: Desk, actor: Actor, data: bytes, now: int) -> Order:

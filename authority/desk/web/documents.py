@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy import select
 
 from authority.desk import procedure as procedures
+from authority.desk import wording
 from authority.desk.desk import KINDS, Kind
 from authority.desk.errors import Forbidden, NotFound
 from authority.desk.people import proposals
@@ -28,6 +29,8 @@ TITLES: dict[Kind, tuple[str, str]] = {
     "shared_hosting": ("Shared hosts", "Names under which many owners have sites. One a line."),
     "texts": ("Texts of messages", "What hosts and owners are written, by language. YAML."),
 }
+BEGINS: dict[Kind, str] = {"procedure": procedures.DEFAULT, "texts": wording.TEXTS}
+"""What is in force while nobody has decided otherwise."""
 MOST_SHOWN = 200_000
 """Characters of a document that a page shows; the whole can be fetched."""
 
@@ -40,7 +43,7 @@ def everything(request: Request, who: SignedIn, desk: TheDesk) -> Response:
         # Bodies may be long: only what the list shows is read.
         rows = session.execute(select(Document.kind, Document.version, Document.made_at).order_by(Document.version)).all()
     newest = {kind: (version, made_at) for kind, version, made_at in rows}
-    return pages.page(request, who, "documents.html", kinds=TITLES, newest=newest)
+    return pages.page(request, who, "documents.html", kinds=TITLES, newest=newest, begun=BEGINS)
 
 
 @router.get("/{kind}")
@@ -87,7 +90,7 @@ def _found(desk: TheDesk, kind: str, version: int | None) -> tuple[str, int, lis
         body = session.scalar(select(Document.body).where(Document.kind == kind, Document.version == number))
     if body is None and number:
         raise NotFound(f"there is no version {number} of {kind}")
-    return body if body is not None else procedures.DEFAULT if kind == "procedure" else "", number, versions
+    return body if body is not None else BEGINS.get(cast(Kind, kind), ""), number, versions
 
 
 def _require(who: Who) -> None:

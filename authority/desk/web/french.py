@@ -22,7 +22,7 @@ _SHELL = {
     "overdue by {time}": "en retard de {time}",
     "clerk": "agent",
     "officer": "officier",
-    "reviewer": "contrôleur indépendant",
+    "reviewer": "personnalité qualifiée",
     "operator": "opérateur",
     "administrator": "administrateur",
     "auditor": "auditeur",

@@ -59,7 +59,7 @@ REFUSALS: dict[str, str] = {
         "{name} tient la fonction {office} ; qui détient la clé d'une fonction n'est pas administrateur"
     ),
     "only an officer or a reviewer holds an office; give the role first": (
-        "seul un officier ou un contrôleur tient une fonction ; donnez d'abord le rôle"
+        "seul un officier ou la personnalité qualifiée tient une fonction ; donnez d'abord le rôle"
     ),
     "{name} holds the office {office}": "{name} tient la fonction {office}",
     "by the policy {name} is {role} ({office}); that and the desk's roles check one another": (

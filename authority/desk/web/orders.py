@@ -5,10 +5,10 @@ No key comes here: officers take the packet away, sign it on their own machine, 
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import cast
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Request, UploadFile
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from authority import packets
@@ -17,7 +17,7 @@ from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.states import State
 from authority.desk.tables import Case, Order
-from authority.desk.web import acts, labels, view
+from authority.desk.web import acts, labels, upload, view
 from authority.desk.web.case import Failed, Filled
 from authority.desk.web.page import page
 from authority.desk.web.who import Posted, SignedIn, TheDesk, Who
@@ -55,10 +55,11 @@ def bring(request: Request, who: SignedIn) -> HTMLResponse:
 
 
 @router.post("/packets")
-def brought(request: Request, who: Posted, desk: TheDesk, packet: Annotated[UploadFile, File()]) -> Response:
+def brought(request: Request, who: SignedIn, desk: TheDesk) -> Response:
     """Takes the signatures in a packet; leads to its order."""
-    octets = packet.file.read(packets.MAX_OCTETS + 1)
+    who.actor.require("case.sign")
     try:
+        octets = upload.whole(upload.form(request, who), packets.MAX_OCTETS)
         made = signing.take(desk, who.actor, octets, desk.now())
     except (BadField, Conflict, NotFound) as error:
         said = error.text if isinstance(error, BadField) else str(error)
@@ -131,7 +132,7 @@ def _shown(request: Request, who: Who, desk: Desk, digest: str, status: int = 20
     return page(
         request, who, "order.html", status, order=found, case=case, at=at, standing=standing, trouble=trouble, findings=findings,
         open_findings=[each for each in findings if each.stands], can=_can(who, case, found, at), failed=failed or Failed(),
-        done=DONE.get(done, ""), labels=labels,
+        done=DONE.get(done, ""), labels=labels, packet_name=signing.name_of(found),
     )  # fmt: skip
 
 

@@ -79,7 +79,18 @@ def test_what_is_refused_is_told_in_french(text: str) -> None:
 
 def test_words_of_ours_in_a_refusal_are_translated() -> None:
     said = language.told("fr", "eve may not agree to this; it takes one of: auditor, reviewer")
-    assert said == "eve ne peut pas accepter cela ; il faut l'un de : auditeur, contrôleur indépendant"
+    assert said == "eve ne peut pas accepter cela ; il faut l'un de : auditeur, personnalité qualifiée"
+
+
+@pytest.mark.parametrize("role", ["officer", "reviewer", "clerk"])
+def test_a_role_has_one_word_in_french(role: str) -> None:
+    """Officers who are called as clerks are would be told to do what they may not."""
+    french = language.catalogue("fr")
+    ours = {english: said for english, said in french.items() if re.search(rf"\b{role}s?\b", english, re.IGNORECASE)}
+    # Where who signs goes without saying.
+    ours.pop("Ask officers to sign", None)
+    stem = french[role].split()[0]
+    assert [said for said in ours.values() if stem not in said.lower()] == []
 
 
 def test_what_no_catalogue_has_is_told_in_english() -> None:

@@ -71,6 +71,8 @@ def test_a_document_is_read_compared_and_fetched(house: House) -> None:
     file = eve.http.get("/documents/protected/text")
     assert file.text == "portal.example\nbank.example\n"
     assert file.headers["content-disposition"].startswith("attachment")
+    assert "What a new desk begins with" in eve.get("/documents/texts")
+    assert "removal_request:" in eve.get("/documents/texts")
     for path in ("/documents/nothing", "/documents/protected?version=9", "/documents/..%2f..%2fetc", "/proposals/999", "/people/nobody"):
         assert house.browser("gus").http.get(path).status_code == 404, path
 
