@@ -68,9 +68,9 @@ class _Part(NamedTuple):
 def write(store: Store, path: Path, actor: Actor, now: int, progress: Progress | None = None) -> Summary:
     """Makes a backup, on the disk when this returns, and readable by its owner alone; the audit log says who made it, and so does the backup.
 
-    Raises DeskError for a file that exists and for a database of another version; DiskError.
+    A database that is yet to be upgraded is copied as it is. Raises DeskError for a file that exists, or a database of a newer version; DiskError.
     """
-    migrations.require_current(store)
+    revision = migrations.require_tables(store)
     if path.exists():
         raise DeskError(f"{path} exists, and a backup never takes another's place; name a new file")
     with store.writing() as session:
@@ -81,7 +81,7 @@ def write(store: Store, path: Path, actor: Actor, now: int, progress: Progress |
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(descriptor, "wb") as raw:
                 with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=LEVEL, mtime=0) as file, store.reading() as session:
-                    summary = _write(session, file, now, progress or (lambda *_: None))
+                    summary = _write(session, file, revision, now, progress or (lambda *_: None))
                 raw.flush()
                 os.fsync(descriptor)
             os.link(part, path)  # unlike a rename, it takes nobody's place
@@ -134,9 +134,9 @@ def evidence(path: Path) -> Iterator[str]:
         reader.summary()
 
 
-def _write(session: Session, file: gzip.GzipFile, now: int, progress: Progress) -> Summary:
+def _write(session: Session, file: gzip.GzipFile, revision: str, now: int, progress: Progress) -> Summary:
     digest, done = hashlib.sha256(), 0
-    tables = [table for table in METADATA.sorted_tables if table.name not in LEFT_OUT]
+    tables = [table for table in _tables(session, revision).sorted_tables if table.name not in LEFT_OUT]
     rows = {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
     def line(value: object) -> None:
@@ -144,7 +144,7 @@ def _write(session: Session, file: gzip.GzipFile, now: int, progress: Progress) 
         digest.update(octets)
         file.write(octets)
 
-    line({"name": NAME, "format": FORMAT, "revision": migrations.head(), "made_at": now, "rows": sum(rows.values())})
+    line({"name": NAME, "format": FORMAT, "revision": revision, "made_at": now, "rows": sum(rows.values())})
     for table in tables:
         kinds = {column.name: _kind(column) for column in table.columns}
         line({"table": table.name, "columns": kinds})
@@ -161,9 +161,19 @@ def _write(session: Session, file: gzip.GzipFile, now: int, progress: Progress) 
     objects = session.scalar(select(func.count(Evidence.address.distinct())).where(Evidence.shredded_at.is_(None))) or 0
     head = audit.head(session)
     line({"end": rows, "audit": head, "evidence": objects})
-    summary = Summary(migrations.head(), now, rows, digest.hexdigest(), head, objects)
+    summary = Summary(revision, now, rows, digest.hexdigest(), head, objects)
     file.write(_encoded({"sha256": summary.sha256}))
     return summary
+
+
+def _tables(session: Session, revision: str) -> MetaData:
+    """As they are: the models', or for an older revision what the database says of itself."""
+    if revision == migrations.head():
+        return METADATA
+    found = MetaData()
+    found.reflect(session.connection())
+    found.remove(found.tables["alembic_version"])
+    return found
 
 
 def _encoded(value: object) -> bytes:

@@ -36,17 +36,23 @@ def present(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def require_current(store: Store) -> None:
-    """Raises DeskError, with what to do, unless the database has the tables that this program works with."""
+def require_tables(store: Store) -> str:
+    """The database's revision, which may be older than `head`. Raises DeskError, with what to do, for one without tables or of a newer version."""
     with _explained(), store.engine.connect() as connection:
         found = present(connection)
         _require_known(connection, found)
     if found is None:
         raise DeskError("the desk's database has no tables yet; make them, and the first people: redhand desk init PEOPLE.yaml")
+    return found
+
+
+def require_current(store: Store) -> None:
+    """Raises DeskError, with what to do, unless the database has the tables that this program works with."""
+    found = require_tables(store)
     if found != head():
         raise DeskError(
             f"the desk's database has the tables of an older version ({found}, and this one needs {head()}); "
-            "stop the desk, back it up with the version that made it (redhand desk backup), then run: redhand desk upgrade"
+            "stop the desk, back it up (redhand desk backup FILE), then run: redhand desk upgrade"
         )
 
 

@@ -102,6 +102,28 @@ def test_all_comes_back_into_either_database(kind: str, into: str, new_store: Ca
     migrations.require_current(target)
 
 
+@pytest.mark.parametrize("into", ["sqlite", "postgresql"])
+def test_a_database_that_is_yet_to_be_upgraded_is_backed_up_and_comes_back_upgraded(
+    empty: Store, into: str, new_store: Callable[[str], Store], tmp_path: Path
+) -> None:
+    """Whoever has installed a new version makes the backup with that one, before the upgrade."""
+    with migrations.changing(empty) as connection:
+        migrations.make(connection, "0001")
+    fill(empty)
+    before = content(empty)
+    written = backup.write(empty, tmp_path / "old.backup", KEEPER, NOW)
+    assert written.revision == "0001"
+    with pytest.raises(DeskError, match="older version"):
+        migrations.require_current(empty)
+    target = new_store(into)
+    backup.restore(target, tmp_path / "old.backup", KEEPER, NOW)
+    migrations.require_current(target)
+    after = content(target)
+    for lines in (before, after):
+        lines.pop("audit")
+    assert after == before
+
+
 def test_the_desk_goes_on_after_a_restore(kind: str, home: House, new_store: Callable[[str], Store], tmp_path: Path) -> None:
     """New rows take new numbers: the databases' own counters stand after the highest."""
     first = home.refer("www.site.test")
