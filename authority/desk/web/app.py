@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -29,7 +30,7 @@ from authority.errors import AuthorityError
 
 ROUTERS = (
     "sign_in", "account", "people", "proposals", "documents", "audit",
-    "queues", "case", "orders", "review", "evidence", "appeals", "compliance", "public", "api",
+    "queues", "case", "imports", "orders", "review", "evidence", "appeals", "compliance", "public", "api",
 )  # fmt: skip
 """Modules here, each with `router: APIRouter`. Those of the API are in its description; pages are not."""
 
@@ -38,7 +39,10 @@ _log = logging.getLogger("redhand.desk")
 
 def create_app(desk: Desk) -> FastAPI:
     """The application on one desk."""
-    app = FastAPI(title="Red Hand: the authority's desk", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    # No redirect for a stroke too many at a path's end: it would lead to whatever host the client named.
+    app = FastAPI(
+        title="Red Hand: the authority's desk", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json", redirect_slashes=False
+    )  # fmt: skip
     app.state.desk = desk
     app.state.door = Door(desk)
     app.state.gate = Gate(desk)
@@ -46,11 +50,10 @@ def create_app(desk: Desk) -> FastAPI:
         module = f"authority.desk.web.{name}"
         if importlib.util.find_spec(module) is not None:
             app.include_router(importlib.import_module(module).router, include_in_schema=name == "api")
-    path, octets = pages.style()
-
-    @app.get(path, include_in_schema=False)
-    def style() -> Response:
-        return Response(octets, media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+    for path, octets, media_type in ((*pages.style(), "text/css"), (*pages.icon(), "image/svg+xml")):
+        app.add_api_route(path, partial(_fixed, octets, media_type, 31_536_000), include_in_schema=False)
+    # Browsers ask for it by this name where no page said another, as beside a file or a problem of the API.
+    app.add_api_route("/favicon.ico", partial(_fixed, pages.icon()[1], "image/svg+xml", 86_400), include_in_schema=False)
 
     @app.get("/robots.txt", include_in_schema=False)
     def robots() -> PlainTextResponse:
@@ -61,9 +64,16 @@ def create_app(desk: Desk) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OperationalError, _busy)
     app.add_exception_handler(PoolTimeout, _busy)
+    app.add_exception_handler(DataError, _odd)
+    app.add_exception_handler(OverflowError, _odd)
     app.add_exception_handler(Exception, _fault)
     app.add_middleware(Bounds, desk=desk)
     return app
+
+
+def _fixed(octets: bytes, media_type: str, seconds: int) -> Response:
+    lasting = ", immutable" if seconds > 86_400 else ""
+    return Response(octets, media_type=media_type, headers={"Cache-Control": f"public, max-age={seconds}{lasting}"})
 
 
 def answer(request: Request, status: int, detail: str, field: str = "", headers: dict[str, str] | None = None) -> Response:
@@ -123,6 +133,10 @@ def _http(request: Request, error: Exception) -> Response:
 def _busy(request: Request, error: Exception) -> Response:
     _log.warning("the database did not answer in time: %s", type(error).__name__)
     return answer(request, 503, "the database did not answer in time; nothing was changed; try again", "", {"Retry-After": "5"})
+
+
+def _odd(request: Request, _: Exception) -> Response:
+    return answer(request, 422, "it has a number that is too large, or a character that no text has; nothing was changed")
 
 
 def _fault(request: Request, error: Exception) -> Response:

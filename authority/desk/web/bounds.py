@@ -21,11 +21,14 @@ FORM_OCTETS = 256 * 1024
 """Of what any form or call may bring."""
 LARGE: list[tuple[re.Pattern[str], int]] = [
     (re.compile(r"(/api/v1)?/cases/[^/]+/evidence"), 4 << 30),
-    (re.compile(r"(/api/v1)?/imports"), 1 << 30),
+    (re.compile(r"(/api/v1)?/imports"), 33 << 20),
     (re.compile(r"(/api/v1)?/(orders|packets)(/.*)?"), 4 << 20),
     (re.compile(r"(/api/v1)?/(documents|proposals)(/.*)?"), 16 << 20),
 ]
 """Paths, whole, that take more from who is signed in, and how much."""
+
+_ODD = re.compile(rb"multipart/.*charset\s*=(?!\s*\"?utf-?8\"?\s*(;|$))", re.IGNORECASE | re.DOTALL)
+"""A form that names a coding of its own: any of Python's would be taken for it, also those that make characters which no text has."""
 
 POLICY = b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -69,9 +72,13 @@ class Bounds:
                 if path.fullmatch(scope["path"]):
                     known = await run_in_threadpool(_is_known, scope)
                     most = larger if known else most
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        said = dict(scope["headers"])
+        if _ODD.search(said.get(b"content-type", b"")):
+            await _refuse(sending, 415, "Forms are taken in UTF-8 alone.")
+            return
+        length = said.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > most:
-            await _refuse(sending, most)
+            await _refuse(sending, 413, f"At most {most} octets are taken here.")
             return
         taken = 0
 
@@ -90,8 +97,8 @@ def _is_known(scope: Scope) -> bool:
     return maybe(Request(scope)) is not None
 
 
-async def _refuse(send: Any, most: int) -> None:
-    text = f"At most {most} octets are taken here.\n".encode()
+async def _refuse(send: Any, status: int, said: str) -> None:
+    text = f"{said}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})

@@ -5,11 +5,10 @@ Nothing of it is ever shown in a page: it goes out as a file. Who takes it out s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Annotated, BinaryIO
+from collections.abc import Callable
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Request, UploadFile
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from authority.desk import reading
@@ -17,13 +16,12 @@ from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.evidence import keeping, shredding
 from authority.desk.evidence.keeping import Observation
-from authority.desk.web import acts, labels
+from authority.desk.web import acts, labels, upload
 from authority.desk.web.case import Failed, Filled
 from authority.desk.web.page import page
 from authority.desk.web.who import Posted, SignedIn, TheDesk, Who
 
 router = APIRouter()
-PIECE = 256 * 1024
 DONE = {
     "added": "The evidence is kept",
     "observed": "The observation is kept",
@@ -40,13 +38,17 @@ def evidence(request: Request, who: SignedIn, desk: TheDesk, number: str, done: 
 
 
 @router.post("/cases/{number}/evidence")
-def add(request: Request, who: Posted, desk: TheDesk, number: str, given: Filled, content: Annotated[UploadFile, File()]) -> Response:
-    """Keeps a file."""
-    label = given.get("label") or content.filename or ""
-    media_type = (content.content_type or "application/octet-stream").partition(";")[0].strip().lower()
+def add(request: Request, who: SignedIn, desk: TheDesk, number: str) -> Response:
+    """Keeps a file: it is encrypted as it arrives, so the route takes no form of FastAPI's, which would write it to a temporary file first."""
+    who.actor.require("evidence.add")
+    file = upload.form(request, who)
+    given = {name: value.strip() for name, value in file.fields.items()}
+    label = given.get("label") or file.name
 
     def keep() -> object:
-        return keeping.add(desk, who.actor, number, _chunks(content.file), label, media_type, given.get("why", ""), desk.now())
+        if not file.name:
+            raise BadField("content", "choose a file")
+        return keeping.add(desk, who.actor, number, file.chunks, label, file.media_type, given.get("why", ""), desk.now())
 
     return _done(request, who, desk, number, "add", given, keep, "added")
 
@@ -132,8 +134,3 @@ def _shown(request: Request, who: Who, desk: Desk, number: str, status: int = 20
         request, who, "evidence.html", status, case=case, items=items, forbidden=forbidden, failed=failed or Failed(), done=DONE.get(done, ""),
         labels=labels, observation=keeping.OBSERVATION,
     )  # fmt: skip
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(PIECE):
-        yield chunk

@@ -12,7 +12,10 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 
 LANGUAGES: dict[str, str] = {"en": "English", "fr": "Français"}
-CATALOGUES = ("french", "french_case", "french_orders", "french_review", "french_evidence", "french_compliance", "french_public", "french_steps")
+CATALOGUES = (
+    "french", "french_case", "french_orders", "french_review", "french_evidence", "french_compliance", "french_public", "french_imports",
+    "french_services", "french_steps",
+)  # fmt: skip
 """Modules here, each with `TEXTS: dict[str, str]`."""
 MOST_ASKED = 200
 """Characters of an Accept-Language that are looked at."""

@@ -63,7 +63,8 @@ def page(
         languages=languages.LANGUAGES,
         navigation=places(who.actor) if who else [],
         path=request.url.path,
-        style=f"/style-{_style()[0]}.css",
+        style=style()[0],
+        icon=icon()[0],
         _=partial(languages.translate, language),
         told=partial(languages.told, language),
         when=partial(when, language),
@@ -96,14 +97,18 @@ def due(language: str, now: int, seconds: int | None) -> Markup:
 
 def style() -> tuple[str, bytes]:
     """The path of the one style sheet, which changes with its octets, and these."""
-    digest, octets = _style()
-    return f"/style-{digest}.css", octets
+    return _static("style", "css")
+
+
+def icon() -> tuple[str, bytes]:
+    """Likewise of the drawing that a browser's tab shows."""
+    return _static("hand", "svg")
 
 
 @cache
-def _style() -> tuple[str, bytes]:
-    octets = resources.files("authority.desk.web").joinpath("static/style.css").read_bytes()
-    return hashlib.sha256(octets).hexdigest()[:12], octets
+def _static(name: str, ending: str) -> tuple[str, bytes]:
+    octets = resources.files("authority.desk.web").joinpath(f"static/{name}.{ending}").read_bytes()
+    return f"/{name}-{hashlib.sha256(octets).hexdigest()[:12]}.{ending}", octets
 
 
 @cache

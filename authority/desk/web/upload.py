@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import anyio.from_thread
 from fastapi import Request
 
-from authority.desk.errors import Forbidden
+from authority.desk.errors import BadField, Forbidden
 from authority.desk.evidence import arriving
 from authority.desk.evidence.arriving import Form
 from authority.desk.web.who import Who, desk_of, require_own
@@ -27,6 +27,18 @@ def form(request: Request, who: Who) -> Form:
     if not hmac.compare_digest(found.fields.get("csrf", "").encode(), who.csrf.encode()):
         raise Forbidden("this form is too old, or not from here; open the page again, and send it then")
     return found
+
+
+def whole(file: Form, most: int) -> bytes:
+    """A small file, in memory. Raises BadField for none, and for one of more than `most` octets."""
+    if not file.name:
+        raise BadField("file", "choose a file")
+    octets = bytearray()
+    for chunk in file.chunks:
+        octets += chunk
+        if len(octets) > most:
+            raise BadField("file", f"it has more than {most} octets")
+    return bytes(octets)
 
 
 def body(request: Request) -> Iterator[bytes]:
