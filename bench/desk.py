@@ -25,7 +25,10 @@ import psutil
 import typer
 
 from authority import serve
+from authority.desk import backup
 from authority.desk.desk import Desk
+from authority.desk.roles import SETUP
+from authority.desk.store import Store
 from bench import cases, machine, pages
 from bench.machine import BenchError
 
@@ -64,6 +67,7 @@ def run(
                 connection.exec_driver_sql("VACUUM ANALYZE")
         with _served(desk.settings.model_dump(mode="json"), Path(scratch)) as (port, process):
             found = _measured(port, process, desk, filled)
+            keeping = _kept(desk, Path(scratch))
         desk.close()
     kept = all(each.median <= MOST_SECONDS for each in found)
     day = datetime.now(UTC).date().isoformat()
@@ -72,7 +76,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     whole = {
         "date": day, "machine": machine.facts(), "database": kind, "cases": cases_, "orders": orders, "load": os.getloadavg()[0],
-        "filled_seconds": filled.seconds, "pages": [each._asdict() for each in found], "kept": kept,
+        "filled_seconds": filled.seconds, "keeping": keeping, "pages": [each._asdict() for each in found], "kept": kept,
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     (folder / "table.md").write_text(_table(whole, found), encoding="utf-8")
@@ -123,6 +127,21 @@ def _measured(port: int, process: psutil.Process, desk: Desk, filled: cases.Fill
     return [_took(each, process) for each in pages.addresses(clients, pages.routes_of(desk), pages.samples_of(filled))]
 
 
+def _kept(desk: Desk, scratch: Path) -> dict[str, float]:
+    """A backup while it is served, and a restore into SQLite: seconds, and octets of the file."""
+    path = scratch / "desk.backup"
+    began = time.perf_counter()
+    written = backup.write(desk.store, path, SETUP, desk.now())
+    found: dict[str, float] = {"rows": sum(written.rows.values()), "backup": time.perf_counter() - began, "octets": path.stat().st_size}
+    target = Store(f"sqlite:///{scratch / 'restored.db'}")
+    began = time.perf_counter()
+    if backup.restore(target, path, SETUP, desk.now()) != written:
+        raise BenchError("what was restored is not what was backed up; see tests/authority/desk/storage/test_backup.py")
+    found["restore"] = time.perf_counter() - began
+    target.close()
+    return found
+
+
 def _took(asked: pages.Asked, process: psutil.Process) -> Took:
     times, status, body = [], 0, b""
     spent = sum(process.cpu_times()[:2])
@@ -159,6 +178,9 @@ def _table(whole: dict[str, Any], found: list[Took]) -> str:
             "| route | addresses | median of medians | slowest median | slowest of all | processor, mean | the slowest address |",
             "|---|---|---|---|---|---|---|",
             *rows,
+            "",
+            f"Backup of {whole['keeping']['rows']:,.0f} rows while it was served: {whole['keeping']['backup']:.0f} s,"
+            f" {whole['keeping']['octets'] / 1e6:.0f} MB; restore into SQLite, with the audit chain checked: {whole['keeping']['restore']:.0f} s.",
             "",
             f"Every median is at most {1000 * MOST_SECONDS:.0f} ms: the promise is kept." if whole["kept"] else "THE PROMISE IS NOT KEPT.",
             "",
