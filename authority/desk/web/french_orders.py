@@ -38,6 +38,7 @@ TEXTS: dict[str, str] = {
     "Signatures": "Signatures",
     "Signatures needed": "Signatures requises",
     "{signed} of {threshold} signatures": "{signed} signatures sur {threshold}",
+    "Who enforces it": "Qui l'applique",
     "officers of {authority}": "officiers de {authority}",
     "officers of {authority} or the reviewer": "officiers de {authority} ou personnalité qualifiée",
     "any one officer or reviewer": "un officier, ou la personnalité qualifiée",

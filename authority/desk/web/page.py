@@ -17,8 +17,11 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from sqlalchemy import select
 
+from authority.desk.desk import Desk
 from authority.desk.roles import Action, Actor
+from authority.desk.tables import Person
 from authority.desk.web import language as languages
 from authority.desk.web.who import Who, desk_of, language_of
 
@@ -53,9 +56,11 @@ def page(
 ) -> HTMLResponse:
     """A whole page.
 
-    In every template: who, csrf, language, languages, navigation, path, now, `_`, `told`, `when(…)`, `due(…)`, `span(…)` of seconds.
+    In every template: who, csrf, language, languages, navigation, path, now, `_`, `told`, `when(…)`, `due(…)`, `span(…)` of seconds,
+    `named(login)`, `by(login)`.
     """
     language = who.language if who else language_of(request)
+    named = cache(partial(_named, desk_of(request)))
     text = environment().get_template(template).render(
         who=who,
         csrf=who.csrf if who else "",
@@ -71,6 +76,8 @@ def page(
         due=partial(due, language, desk_of(request).now()),
         span=lambda seconds: languages.span(int(seconds), language),
         now=desk_of(request).now(),
+        named=named,
+        by=lambda login: Markup.escape(languages.translate(language, "by {who}")).format(who=named(login)),
         **values,
     )  # fmt: skip
     return HTMLResponse(text, status, {"Content-Language": language, "Vary": "Cookie, Accept-Language", **(headers or {})})
@@ -93,6 +100,13 @@ def due(language: str, now: int, seconds: int | None) -> Markup:
     near = "overdue" if late else "soon" if seconds - now < 4 * 3600 else "later"
     iso = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Markup('<time class="due {}" datetime="{}" title="{}">{}</time>').format(near, iso, languages.moment(seconds, language), said)
+
+
+def _named(desk: Desk, login: str) -> Markup:
+    """What a person is called, with the login, which is nobody else's, in the title. Who is no person here, such as a flagger, as it is."""
+    with desk.store.reading() as session:
+        name = session.scalar(select(Person.name).where(Person.login == login))
+    return Markup('<span title="{}">{}</span>').format(login, name) if name else Markup.escape(login)
 
 
 def style() -> tuple[str, bytes]:

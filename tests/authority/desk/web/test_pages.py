@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from authority import packets
-from authority.desk import audit
+from authority.desk import audit, compliance
 from authority.desk.tables import Audit
 from authority.packets import Packet
 from tests.authority.desk.web.pages import NOW, Browser, Pages, plain
@@ -339,7 +339,7 @@ def test_the_pages_speak_french(pages: Pages) -> None:
     assert "En vigueur" in page
     assert '<p class="why">no objection</p>' in page  # what a person wrote stays as it was written
     assert "Ce que disent les garde-fous" in there.get(f"/orders/{order.digest}")
-    assert "agents de North" in there.get(f"/orders/{order.digest}")
+    assert "officiers de North" in there.get(f"/orders/{order.digest}")
     assert "Dossiers en retard" in there.get("/cases")
     refused = there.post(f"/cases/{number}", f"/cases/{number}/steps/recheck", found="gone", why="")
     assert "dites pourquoi" in refused.text
@@ -356,3 +356,17 @@ def test_a_long_timeline_and_many_names_stay_a_page(pages: Pages) -> None:
     assert "note 3." not in page
     assert "All 300 names" in page
     assert "note 3." in pages.by("officer").get(f"/cases/{number}?whole=true")
+
+
+def test_people_are_called_by_name_and_an_order_leads_to_who_enforces_it(pages: Pages) -> None:
+    pages.add("m.leroy", "clerk", name="Marie <Leroy>")
+    number, order = pages.ordered("www.named.test")
+    step(pages.by("m.leroy"), number, "note", why="seen again")
+    page = pages.by("officer").get(f"/cases/{number}")
+    assert 'by <span title="m.leroy">Marie &lt;Leroy&gt;</span>' in page
+    there = f'href="/compliance/orders/{order.log_index}"'
+    assert there in page
+    assert there in pages.by("officer").get(f"/orders/{order.digest}")
+    assert 'par <span title="m.leroy">' in pages.by("officer", "fr").get(f"/cases/{number}")
+    compliance.refresh(pages.desk, pages.now)
+    assert order.order_id in pages.by("officer").get(f"/compliance/orders/{order.log_index}")
