@@ -18,7 +18,11 @@ Act = Callable[[Session, Desk, Actor, str, Given, int, int | None], object]
 
 
 def act(desk: Desk, actor: Actor, number: str, step: str, given: Given) -> None:
-    """Does what the form of a step asks for, in one transaction. Raises NotFound for a step that has no form; whatever its service raises."""
+    """Does what the form of a step asks for, in one transaction. Raises NotFound for a step that has no form; whatever its service raises.
+
+    Only for who may read cases: some steps are open to strangers too, who refer and appeal, and are answered by a reference, not by the case.
+    """
+    actor.require("case.read")
     found = _ACTS.get(step)
     if found is None:
         raise NotFound(f"the step {step[:40]!r} has no form")
