@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
-from authority.desk import wording
+from authority.desk import templating, wording
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
 from authority.desk.wording import Kind
@@ -94,6 +94,7 @@ def _rendered(template: Template, values: Mapping[str, Any]) -> Text:
 
 @lru_cache(maxsize=256)
 def _compiled(text: str) -> Any:
+    templating.require_plain(_environment(), text)
     return _environment().from_string(text)
 
 
