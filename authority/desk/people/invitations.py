@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from authority.desk import audit
 from authority.desk.desk import Desk
 from authority.desk.errors import Forbidden
-from authority.desk.people import passwords, sessions
+from authority.desk.people import passwords, sessions, tokens
 from authority.desk.people.accounts import set_password
 from authority.desk.people.limits import Limits
 from authority.desk.people.sessions import digest_of
@@ -38,12 +38,13 @@ def plain(code: str) -> str:
 
 
 def invite(session: Session, person: Person, first: str, second: str, now: int) -> None:
-    """A chance to choose a password, by the digests of two halves; whatever the person had before ends."""
+    """A chance to choose a password, by the digests of two halves; whatever the person had before ends, what a thief made of it too."""
     for old in session.scalars(select(Invitation).where(Invitation.person_id == person.id, Invitation.used_at.is_(None))):
         old.used_at = now
     session.add(Invitation(person_id=person.id, first=first, second=second, made_at=now, ends_at=now + GOOD_SECONDS, used_at=None))
     person.password = None
     sessions.end_all(session, person.id)
+    tokens.end_all(session, person.id, now)
     session.flush()
 
 

@@ -23,9 +23,11 @@ from authority.desk.people.accounts import LOGIN, NewPerson
 from authority.desk.people.sessions import digest_of, roles_of
 from authority.desk.roles import CONFIRMS, ROLES, Actor, Role
 from authority.desk.tables import Document, Person, Proposal
+from authority.desk.words import clean
 
 Body = dict[str, Any]
 ADMINISTRATOR: frozenset[Role] = frozenset({"administrator"})
+_NEW = frozenset({"login", "name", "email", "roles", "office", "operator", "subject"})
 MOST_DOCUMENT = 8_000_000
 """Characters."""
 
@@ -42,6 +44,8 @@ class Kind:
     """Raises BadField, Conflict or NotFound for what cannot be; gives the proposal's subject: a login, a document's kind, a flagger."""
     carry_out: Callable[[Session, Desk, Proposal, Actor, int], str]
     """What it does once confirmed; what it gives is shown once, to who confirmed: half of a code, a token."""
+    fields: frozenset[str] = frozenset()
+    """Of its body; `check` looks at each."""
     about_person: bool = True
     here: bool = True
     """Whether the pages and the API of proposals ask for it; others are asked for where they belong."""
@@ -51,7 +55,7 @@ def _text(body: Body, field: str, most: int = 255, least: int = 0) -> str:
     value = body.get(field, "")
     if not isinstance(value, str) or not least <= len(value.strip()) <= most:
         raise BadField(field, f"write {least} to {most} characters")
-    return value.strip()
+    return clean(value, field, most, line=True)
 
 
 def _role(body: Body) -> Role:
@@ -214,7 +218,7 @@ def _check_document(session: Session, desk: Desk, body: Body) -> str:
     if not isinstance(text, str) or not text.strip() or len(text) > MOST_DOCUMENT or "\0" in text:
         raise BadField("body", f"write the document, at most {MOST_DOCUMENT} characters")
     version = session.scalar(select(func.max(Document.version)).where(Document.kind == kind)) or 0
-    if body.setdefault("follows", version) != version:
+    if type(body.setdefault("follows", version)) is not int or body["follows"] != version:
         raise Conflict(f"version {version} of {kind} came into force meanwhile; look at it, and propose anew")
     if text == desk.document(session, kind):
         raise Conflict("this is what is in force already")
@@ -241,7 +245,7 @@ def _check_flagger(_: Session, __: Desk, body: Body) -> str:
     if not LOGIN.fullmatch(name):
         raise BadField("flagger", "take a to z, 0 to 9, dot, hyphen, underscore")
     days = body.setdefault("days", tokens.MOST_DAYS)
-    if not isinstance(days, int) or not 1 <= days <= tokens.MOST_DAYS:
+    if type(days) is not int or not 1 <= days <= tokens.MOST_DAYS:
         raise BadField("days", f"take 1 to {tokens.MOST_DAYS} days")
     return name
 
@@ -268,17 +272,22 @@ def _evidence(function: str) -> Callable[[Session, Desk, Proposal, Actor, int], 
 
 _BOTH: frozenset[Role] = frozenset({"officer", "reviewer"})
 KINDS: Mapping[str, Kind] = {
-    "person": Kind("A new account", ADMINISTRATOR, _by_new_roles, _check_person, _add_person),
-    "grant": Kind("One role more", ADMINISTRATOR, _by_role, _check_grant, _grant),
-    "end_grant": Kind("One role less", ADMINISTRATOR, _by_role, _check_end_grant, _end_grant),
-    "end_person": Kind("Somebody works here no more", ADMINISTRATOR, _by_held_roles, _check_end_person, _end_person),
-    "reset": Kind("A new password", ADMINISTRATOR, _by_held_roles, _check_login, _reset),
-    "office": Kind("Whose key it is", ADMINISTRATOR, _by_held_roles, _check_office, _set_office),
-    "subject": Kind("Sign-in by the house's provider", ADMINISTRATOR, _by_held_roles, _check_subject, _set_subject),
-    "document": Kind(
-        "A rule or a list", ADMINISTRATOR | {"officer"}, _by_decider, _check_document, _put_in_force, about_person=False
+    "person": Kind("A new account", ADMINISTRATOR, _by_new_roles, _check_person, _add_person, _NEW),
+    "grant": Kind("One role more", ADMINISTRATOR, _by_role, _check_grant, _grant, frozenset({"login", "role", "operator"})),
+    "end_grant": Kind("One role less", ADMINISTRATOR, _by_role, _check_end_grant, _end_grant, frozenset({"login", "role"})),
+    "end_person": Kind("Somebody works here no more", ADMINISTRATOR, _by_held_roles, _check_end_person, _end_person, frozenset({"login"})),
+    "reset": Kind("A new password", ADMINISTRATOR, _by_held_roles, _check_login, _reset, frozenset({"login"})),
+    "office": Kind("Whose key it is", ADMINISTRATOR, _by_held_roles, _check_office, _set_office, frozenset({"login", "office"})),
+    "subject": Kind(
+        "Sign-in by the house's provider", ADMINISTRATOR, _by_held_roles, _check_subject, _set_subject, frozenset({"login", "subject"})
     ),
-    "flagger": Kind("A trusted flagger's token", ADMINISTRATOR, _by_decider, _check_flagger, _flagger, about_person=False),
+    "document": Kind(
+        "A rule or a list", ADMINISTRATOR | {"officer"}, _by_decider, _check_document, _put_in_force, frozenset({"kind", "body", "follows"}),
+        about_person=False,
+    ),
+    "flagger": Kind(
+        "A trusted flagger's token", ADMINISTRATOR, _by_decider, _check_flagger, _flagger, frozenset({"flagger", "days"}), about_person=False
+    ),
     "shred_evidence": Kind("Evidence deleted for ever", _BOTH, _by_the_other, _elsewhere, _evidence("shred"), about_person=False, here=False),
     "release_hold": Kind("Evidence no longer held", _BOTH, _by_the_other, _elsewhere, _evidence("release"), about_person=False, here=False),
 }  # fmt: skip

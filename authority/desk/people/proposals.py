@@ -17,7 +17,9 @@ from authority.desk.people import invitations
 from authority.desk.people.kinds import KINDS, Kind
 from authority.desk.people.sessions import digest_of
 from authority.desk.roles import Actor, Role
+from authority.desk.states import MOST_WHY
 from authority.desk.tables import Person, Proposal
+from authority.desk.words import clean
 
 GOOD_SECONDS = 30 * 86_400
 """After which nobody agrees to it any more: it is asked anew."""
@@ -40,21 +42,23 @@ def make(session: Session, desk: Desk, actor: Actor, kind: str, body: dict[str, 
         raise BadField("kind", f"{kind} is proposed where it belongs, not here")
     if not actor.roles & found.makers or actor.person is None:
         raise Forbidden(f"{actor.name} may not propose this ({kind}); it is open to: {', '.join(sorted(found.makers))}")
-    if not why.strip():
+    if not (why := clean(why, "why", MOST_WHY)):
         raise BadField("why", "say why; who confirms must be able to judge")
-    body = {key: value for key, value in body.items() if key != "half"}
-    subject = found.check(session, desk, body)
+    # What nobody looks at would be kept all the same, and shown to who confirms.
+    if odd := sorted(body.keys() - found.fields):
+        raise BadField(odd[0][:40], f"there is no such field; {kind} has {', '.join(sorted(found.fields))}")
+    subject = found.check(session, desk, body := dict(body))
     if found.about_person and subject == actor.name and kind not in ("end_grant", "end_person"):
         raise Forbidden("nobody proposes this for themselves; ask another administrator")
     waiting = select(Proposal.id).where(Proposal.kind == kind, Proposal.subject == subject, Proposal.decided_at.is_(None))
     if kind != "grant" and session.scalar(waiting.where(Proposal.made_at > now - GOOD_SECONDS)) is not None:
         raise Conflict(f"the same is proposed already ({kind}: {subject}), and waits; decide that first")
     shown = ""
-    if kind in WITH_CODE and not body.get("subject"):
+    if kind in WITH_CODE and not str(body.get("subject", "")).strip():
         shown = invitations.half()
         body["half"] = digest_of(shown)
     proposal = Proposal(
-        kind=kind, subject=subject, body=body, why=why.strip(), made_by=actor.person, made_at=now, decided_by=None, decided_at=None, decision=None
+        kind=kind, subject=subject, body=body, why=why, made_by=actor.person, made_at=now, decided_by=None, decided_at=None, decision=None
     )  # fmt: skip
     session.add(proposal)
     session.flush()
@@ -75,9 +79,9 @@ def decide(session: Session, desk: Desk, actor: Actor, number: int, confirm: boo
             raise Conflict("it is too old to be agreed to; have it proposed anew")
     elif proposal.made_by != actor.person and not may_decide(session, proposal, actor):
         raise Forbidden(f"{actor.name} may not refuse this")
-    if not confirm and not reason.strip():
+    if not (reason := clean(reason, "reason", MOST_WHY)) and not confirm:
         raise BadField("reason", "say why it is refused")
-    proposal.decided_by, proposal.decided_at, proposal.reason = actor.person, now, reason.strip()
+    proposal.decided_by, proposal.decided_at, proposal.reason = actor.person, now, reason
     proposal.decision = "confirmed" if confirm else "refused"
     audit.record(
         session,

@@ -115,7 +115,7 @@ def test_evidence_is_kept_observed_read_and_proposed_for_deletion(house: Program
 
 
 def test_two_persons_make_a_flaggers_token_by_program(house: Programs) -> None:
-    body = {"kind": "flagger", "body": {"flagger": "bravo", "label": "their program", "days": 30}, "why": WHY}
+    body = {"kind": "flagger", "body": {"flagger": "bravo", "days": 30}, "why": WHY}
     made = house.ask("administrator", "POST", "/proposals", 201, json=body)
     number = made["proposal"]["id"]
     house.ask("administrator", "POST", f"/proposals/{number}/decision", 403, json={"confirm": True})
