@@ -28,7 +28,7 @@ def backup(context: typer.Context, file: File) -> None:
 
     It holds no evidence and no keys: copy desk/evidence, desk/evidence.key and what the authority publishes after it.
     """
-    desk = opened(context)
+    desk = opened(context, current=False)  # before an upgrade, too
     with _progress() as progress:
         _said(file, backups.write(desk.store, file, SETUP, desk.now(), progress))
 

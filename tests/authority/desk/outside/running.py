@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -15,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from redhand.cli import app
+from redhand.ending import ending
 from tests.authority.cast import Cast, found
 from tests.tools import DEADLINE, free_ports, wait_for
 
@@ -43,11 +47,23 @@ class Keeper:
         (directory / "people.yaml").write_text(PEOPLE)
 
     def run(self, *words: object, status: int = 0) -> str:
-        """What a command says; on its errors too, when it is to fail."""
-        done = subprocess.run(self._line(words), cwd=self.directory, env=_environment(), capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.stdout + (done.stderr if status else "")
+        """What a command says, called in this process; its errors too, when it is to fail."""
+        said, failed, ended = io.StringIO(), io.StringIO(), 0
+        with contextlib.chdir(self.directory), contextlib.redirect_stdout(said), contextlib.redirect_stderr(failed):
+            try:
+                ending(lambda: app(self._words(words), prog_name="redhand"))
+            except SystemExit as done:
+                ended = int(done.code or 0)
+        assert ended == status, (words, ended, said.getvalue(), failed.getvalue())
+        return said.getvalue() + (failed.getvalue() if status else "")
+
+    def refused(self) -> str:
+        """Why the desk is not served."""
+        done = subprocess.run(
+            self._line(("serve",)), cwd=self.directory, env=_environment(), capture_output=True, text=True, check=False, timeout=DEADLINE
+        )
+        assert (done.returncode, done.stdout) == (1, ""), done
+        return done.stderr
 
     def init(self) -> dict[str, Any]:
         """The desk, with its first people."""
@@ -69,7 +85,10 @@ class Keeper:
                 served.stop()
 
     def _line(self, words: tuple[object, ...]) -> list[str]:
-        return [sys.executable, "-P", "-m", "redhand", "desk", *map(str, words), "--config", str(self.directory / "config.yaml")]
+        return [sys.executable, "-P", "-m", "redhand", *self._words(words)]
+
+    def _words(self, words: tuple[object, ...]) -> list[str]:
+        return ["desk", *map(str, words), "--config", str(self.directory / "config.yaml")]
 
 
 class Served:

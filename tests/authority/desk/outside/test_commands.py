@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 
 from authority import packets
+from authority.desk.desk import Desk
+from authority.desk.errors import DeskError
+from authority.desk.serve import require_ready
+from authority.desk.settings import DeskSettings
+from authority.desk.tables import Audit
 from tests.authority.desk.outside.running import Keeper
 from tests.tools import wait_for
 
@@ -31,13 +36,14 @@ def keeper(tmp_path_factory: pytest.TempPathFactory) -> Keeper:
 
 def test_nothing_is_served_before_there_is_anybody(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, int(time.time()) - 60)
-    assert "redhand desk init" in keeper.run("serve", status=1)
+    assert "redhand desk init" in keeper.refused()
     assert "redhand desk init" in keeper.run("case", "list", "--as", "officer", status=1)
     assert "two administrators" in keeper.run("init", "--example").lower()
     (tmp_path / "people.yaml").write_text("people: [{login: x, name: X, roles: [king]}]")
     assert "people.0.roles" in keeper.run("init", "people.yaml", status=1)
     keeper.run("upgrade")
-    assert "redhand desk init" in keeper.run("serve", status=1)
+    with pytest.raises(DeskError, match="redhand desk init"):
+        require_ready(DeskSettings(), tmp_path)
 
 
 def test_the_first_people_come_by_both_halves_of_a_code_and_only_once(tmp_path: Path) -> None:
@@ -57,7 +63,7 @@ def test_the_first_people_come_by_both_halves_of_a_code_and_only_once(tmp_path: 
         assert time.monotonic() - began < 8
 
 
-def test_whichever_process_dies_is_started_again(keeper: Keeper) -> None:
+def test_whichever_process_dies_is_started_again_and_none_is_left_behind(keeper: Keeper) -> None:
     with keeper.serving() as served:
         for module in ("worker", "server"):
             before = served.child(module)
@@ -66,10 +72,7 @@ def test_whichever_process_dies_is_started_again(keeper: Keeper) -> None:
         # The socket is the parent's: who asks meanwhile is answered by the next.
         assert served.http.get("/sign-in").status_code == 200
         assert "is started again" in served.log.read_text()
-
-
-def test_the_children_end_with_who_started_them(keeper: Keeper) -> None:
-    with keeper.serving() as served:
+        # And they end with who started them, whatever ended that.
         children = [served.child(module) for module in ("worker", "server")]
         served.process.kill()
         served.process.wait()
@@ -133,10 +136,6 @@ def test_people_and_tokens(keeper: Keeper) -> None:
 
 
 def test_each_command_as_somebody_is_in_the_audit_log_as_a_command(keeper: Keeper) -> None:
-    from authority.desk.desk import Desk  # noqa: PLC0415
-    from authority.desk.settings import DeskSettings  # noqa: PLC0415
-    from authority.desk.tables import Audit  # noqa: PLC0415
-
     keeper.run("evidence", "due", "--as", "reviewer")
     desk = Desk(DeskSettings(), keeper.directory)
     with desk.store.reading() as session:
