@@ -19,6 +19,8 @@ CATALOGUES = (
 """Modules here, each with `TEXTS: dict[str, str]`."""
 MOST_ASKED = 200
 """Characters of an Accept-Language that are looked at."""
+MOST_TOLD = 2000
+"""Characters of a message whose places are looked for; a longer one stays in English."""
 
 _MONTHS = {
     "en": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
@@ -51,7 +53,7 @@ def translate(language: str, text: str, **values: object) -> str:
 def told(language: str, text: str) -> str:
     """A message whose places are filled already, such as an error's: found by the catalogue's text that it was made from."""
     texts = catalogue(language)
-    if not texts or text in texts:
+    if not texts or text in texts or len(text) > MOST_TOLD:
         return texts.get(text, text)
     return _matched(language, text)
 
@@ -79,7 +81,10 @@ def _matched(language: str, text: str) -> str:
 
 
 def _words(language: str, value: str) -> str:
-    """What stood in a place: roles and such are words of ours, and translated; logins and numbers stay."""
+    """What stood in a place: a reason inside another, roles and such are words of ours, and translated; logins and numbers stay."""
+    whole = _matched(language, value)
+    if whole != value:
+        return whole
     return ", ".join(catalogue(language).get(word, word) for word in value.split(", "))
 
 
