@@ -117,7 +117,7 @@ def write(request: Request, who: Posted, desk: TheDesk, number: str, given: Fill
         found = reading.opened(desk, who.actor, number)
         failed = Failed("order", "", str(error), given)
         if isinstance(error, BadField):
-            failed = Failed("order", writing.name_of(error.field), error.text, given)
+            failed = Failed("order", writing.name_of(error.field, given), error.text, given)
         return _writing(request, who, desk, found, given, failed, error.status)
     return RedirectResponse(f"/cases/{quote(number)}?done=written", 303)
 
@@ -128,7 +128,7 @@ def _writing(request: Request, who: Who, desk: Desk, found: Case, given: dict[st
         raise Conflict(f"case {found.number} is {found.state}, and no order follows; open it again first")
     with desk.store.reading() as session:
         rule = desk.procedure(session).category(found.category)
-    return page(request, who, "case_order.html", status, case=found, fields=writing.FIELDS, given=given, failed=failed, rule=rule)
+    return page(request, who, "case_order.html", status, case=found, fields=writing.parts(given, who.language), given=given, failed=failed, rule=rule)
 
 
 def _again(request: Request, who: Who, desk: Desk, number: str, step: str, error: BadField | Conflict, given: dict[str, str]) -> HTMLResponse:

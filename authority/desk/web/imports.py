@@ -43,13 +43,13 @@ def begin(request: Request, who: SignedIn, desk: TheDesk) -> Response:
     return RedirectResponse(f"/imports/{made.id}{'?done=before' if made.at_octet else ''}", 303)
 
 
-@router.get("/imports/{number}")
-def one(request: Request, who: SignedIn, desk: TheDesk, number: int, after: int = 0, done: str = "") -> HTMLResponse:
+@router.get("/imports/{id}")
+def one(request: Request, who: SignedIn, desk: TheDesk, id: int, after: int = 0, done: str = "") -> HTMLResponse:
     """How far it got, and the lines that were not taken. It is looked at again by loading it again."""
     who.actor.require("case.open")
     with desk.store.reading() as session:
-        row = imports.find(session, number)
-        faults = imports.faults(session, number, after, FAULTS + 1)
+        row = imports.find(session, id)
+        faults = imports.faults(session, id, after, FAULTS + 1)
     last = faults[FAULTS - 1].id if len(faults) > FAULTS else None
     said = [(each, *_field_of(each)) for each in faults[:FAULTS]]
     return page(

@@ -30,14 +30,15 @@ def test_every_state_step_and_clock_has_a_name() -> None:
 
 
 def texts() -> set[str]:
+    written = writing.parts({}, "en")
     tables = (
         labels.STATES, labels.QUEUES, labels.STEPS, labels.CLOCKS, labels.ORDERS, labels.ORDER_STATES, labels.GUARDS, labels.SOURCES,
         labels.FOUND_BY, labels.CHOICES, labels.DETAILS, labels.WHO, shown.MISSING, case.DONE, orders.DONE, evidence.DONE,
     )  # fmt: skip
-    found = {text for table in tables for text in table.values()} | set(labels.PHASES) | set(writing.FIELDS)
+    found = {text for table in tables for text in table.values()} | set(labels.PHASES) | set(written)
     found |= {text for pair in shown.DRAFTS.values() for text in pair}
     found |= {text for form in forms.FORMS.values() for text in (form.title, form.says, form.why, form.button)}
-    fields = [field for form in forms.FORMS.values() for field in form.fields] + [field for part in writing.FIELDS.values() for field in part]
+    fields = [field for form in forms.FORMS.values() for field in form.fields] + [field for part in written.values() for field in part]
     return found | {text for field in fields for text in (field.label, field.hint)}
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from authority import packets
-from authority.desk import audit, compliance
+from authority.desk import audit, compliance, mail
 from authority.desk.tables import Audit
 from authority.packets import Packet
 from tests.authority.desk.web.pages import NOW, Browser, Pages, plain
@@ -58,6 +58,9 @@ def test_a_case_goes_its_whole_way_by_forms(pages: Pages) -> None:
     assert number in plain(clerk.get("/cases"))
     page = step(clerk, number, "request_removal", recipient="abuse@host.example", kind="host", language="en", hours="2")
     assert "Deadline 21 September 2026, 16:13 UTC" in plain(page)
+    mail.send_due(pages.desk, pages.now)  # to a file: no mail server is set
+    message = re.search(r'<option value="(\d+)">[^<]*abuse@host.example', clerk.get(here))[1]  # type: ignore[index]
+    step(clerk, number, "record_posted", message=message, why="by letter")
     page = step(clerk, number, "record_refusal", why="They say it is satire.")
     assert "Unanswered" in plain(page)
     assert "An order still lacks" in plain(page)
@@ -370,3 +373,38 @@ def test_people_are_called_by_name_and_an_order_leads_to_who_enforces_it(pages: 
     assert 'par <span title="m.leroy">' in pages.by("officer", "fr").get(f"/cases/{number}")
     compliance.refresh(pages.desk, pages.now)
     assert order.order_id in pages.by("officer").get(f"/compliance/orders/{order.log_index}")
+
+
+def test_an_order_is_written_in_any_language_and_says_how_to_object_in_each(pages: Pages) -> None:
+    number, officer = pages.case("www.tongues.test", until="assessed"), pages.by("officer")
+    at = f"/cases/{number}/order"
+    told = {
+        "legal_basis": "Law 1",
+        "redress_url": "https://authority.example/",
+        "redress_deadline_days": "60",
+        "redress_court": "Court",
+        "reasons_fr": "",
+        "why": "written",
+    }
+    for tag, more, said in (
+        ("", {"other_reasons": "Gewalt"}, "say which language it is"),
+        ("german", {"other_reasons": "Gewalt"}, "write a language tag"),
+        ("de", {}, "write a text in that language"),
+    ):
+        answer = officer.post(at, at, **told, other_language=tag, **more)
+        assert answer.status_code == 422
+        assert said in plain(answer.text)
+    officer.do(at, at, **told, reasons_en="Violence", other_language="pt-BR", other_reasons="Violência", other_redress="Escreva ao tribunal.")
+    assert pages.row(number).facts["reasons"] == {"en": "Violence", "pt-BR": "Violência"}
+    assert pages.row(number).facts["redress"]["text"] == {"pt-BR": "Escreva ao tribunal."}
+    page = officer.get(at)
+    assert "Reasons, in pt-BR" in page
+    assert "Escreva ao tribunal." in page
+    assert "Voies de recours, en pt-BR" in pages.by("officer", "fr").get(at)
+    given = {**told, "reasons_en": "Violence", "reasons_pt-BR": "", "redress_text_pt-BR": "", "redress_text_fr": "Écrivez au tribunal."}
+    officer.do(at, at, **given)
+    assert pages.row(number).facts["reasons"] == {"en": "Violence"}
+    assert pages.row(number).facts["redress"]["text"] == {"fr": "Écrivez au tribunal."}
+    answer = officer.post(at, at, **given, other_language="de", other_redress="x" * 70_000)
+    assert answer.status_code == 422
+    assert "aria-invalid" in answer.text
