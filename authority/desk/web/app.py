@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import sqlite3
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -131,6 +132,10 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _busy(request: Request, error: Exception) -> Response:
+    # SQLite says by the same class that a table is missing or the disk is full: no waiting helps there.
+    said = getattr(error, "orig", None)
+    if isinstance(said, sqlite3.Error) and not {"locked", "busy"} & set(str(said).split()):
+        return _fault(request, error)
     _log.warning("the database did not answer in time: %s", type(error).__name__)
     return answer(request, 503, "the database did not answer in time; nothing was changed; try again", "", {"Retry-After": "5"})
 

@@ -6,6 +6,7 @@ paths that are meant for them, and only from who is signed in.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authority.desk.desk import Desk
-from authority.desk.web.who import maybe
+from authority.desk.web.who import API, maybe
 
 FORM_OCTETS = 256 * 1024
 """Of what any form or call may bring."""
@@ -74,11 +75,11 @@ class Bounds:
                     most = larger if known else most
         said = dict(scope["headers"])
         if _ODD.search(said.get(b"content-type", b"")):
-            await _refuse(sending, 415, "Forms are taken in UTF-8 alone.")
+            await _refuse(sending, scope["path"], 415, "Forms are taken in UTF-8 alone.")
             return
         length = said.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > most:
-            await _refuse(sending, 413, f"At most {most} octets are taken here.")
+            await _refuse(sending, scope["path"], 413, f"At most {most} octets are taken here.")
             return
         taken = 0
 
@@ -97,8 +98,10 @@ def _is_known(scope: Scope) -> bool:
     return maybe(Request(scope)) is not None
 
 
-async def _refuse(send: Any, status: int, said: str) -> None:
-    text = f"{said}\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)), (b"connection", b"close")]
+async def _refuse(send: Any, path: str, status: int, said: str) -> None:
+    text, kind = f"{said}\n", b"text/plain; charset=utf-8"
+    if path.startswith(API):
+        text, kind = json.dumps({"type": "about:blank", "title": said, "status": status, "detail": said}), b"application/problem+json"
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(text)), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await send({"type": "http.response.body", "body": text.encode()})

@@ -23,6 +23,7 @@ MEANINGS = {
     404: "It does not exist, or not for whose token it is.",
     409: "It cannot be done now.",
     413: "That is too large.",
+    415: "It is text in another encoding than UTF-8.",
     422: "A field is missing or impossible.",
     429: "Too many came in so short a time.",
     503: "The desk is busy; nothing was changed.",

@@ -160,6 +160,17 @@ def test_a_flagger_may_refer_and_nothing_else(house: Programs, path: str) -> Non
     house.ask("nobody", "GET", path, 401)
 
 
+@pytest.mark.parametrize(("step", "details"), [("escalate", {}), ("file_appeal", {"standing": "other", "words": "x"}), ("note", {})])
+def test_a_flagger_reaches_no_case_by_its_number(house: Programs, step: str, details: dict[str, str]) -> None:
+    number, _ = house.ordered(f"{step.replace('_', '-')}.test")
+    before = len(house.events(number))
+    house.ask("flagger", "POST", f"/cases/{number}/steps/{step}", 403, json={"why": WHY, "details": details})
+    house.ask("flagger", "POST", f"/cases/{number}/orders", 403, json={"what": "withdraw", "why": WHY})
+    house.ask("flagger", "PATCH", f"/cases/{number}/facts", 403, json={"facts": {"legal_basis": "x"}, "why": WHY})
+    house.ask("flagger", "POST", f"/cases/{number}/observations", 403, json={"label": "x", "why": WHY, "location": "x", "seen_at": 1})
+    assert len(house.events(number)) == before
+
+
 def test_what_a_role_may_not_do_no_token_of_it_does(house: Programs) -> None:
     number = ready(house, "roles.test")
     made = house.ask("clerk", "POST", f"/cases/{number}/orders", 201, json={"what": "block", "why": WHY})
@@ -213,6 +224,12 @@ def test_an_injected_path_is_refused(house: Programs, path: str) -> None:
     answer = house.program("officer").get(path)
     assert answer.status_code in (404, 422)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_more_than_is_taken_is_a_problem_too(house: Programs) -> None:
+    house.ask("flagger", "POST", "/referrals", 413, content=b"x" * 300_000)
+    # In pieces, whose length nobody said before.
+    house.ask("flagger", "POST", "/referrals", 413, content=(b"x" * 50_000 for _ in range(8)))
 
 
 def test_clocks_run_on_what_programs_did(house: Programs) -> None:
