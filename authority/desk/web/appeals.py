@@ -29,8 +29,9 @@ def appeals(request: Request, who: SignedIn, desk: TheDesk, after: str = "") -> 
     with desk.store.reading() as session:
         found = [(each, case) for each, case in session.execute(query.order_by(Appeal.filed_at, Appeal.id).limit(LIMIT + 1))]
         lines = found[:LIMIT]
-        running = select(Clock.subject, Clock.due_at).where(Clock.case_id.in_([case.id for _, case in lines]), Clock.ended_at.is_(None))
-        due_at = {row.subject: row.due_at for row in session.execute(running)}
+        # Which of them run is asked here, not of SQLite: it would look through every clock of the desk that runs.
+        clocks = select(Clock.subject, Clock.due_at, Clock.ended_at).where(Clock.case_id.in_([case.id for _, case in lines]))
+        due_at = {row.subject: row.due_at for row in session.execute(clocks) if row.ended_at is None}
     last = lines[-1][0] if len(found) > LIMIT else None
     return page(
         request, who, "appeals.html", lines=lines, due_at=due_at, after=f"{last.filed_at}.{last.id}" if last else "", first=not after, labels=labels
