@@ -121,6 +121,8 @@ def open_signing(desk: Desk, actor: Actor, digest: str, why: str, now: int, vers
 
 def abandon(desk: Desk, actor: Actor, digest: str, why: str, now: int, version: int | None = None) -> None:
     """Drops a draft. What officers have signed of it can no more be brought here, nor published from here."""
+    if not actor.may("review.decide"):
+        actor.require("case.decide")
     with desk.store.writing() as session:
         order = _open_order(session, digest)
         case = session.get_one(Case, order.case_id)

@@ -47,6 +47,7 @@ def propose(desk: Desk, actor: Actor, evidence: Sequence[int], why: str, now: in
 
     Raises Forbidden, BadField, NotFound, Gone; Conflict for what is held, is proposed already, or is not due while `early` is not said.
     """
+    actor.require("evidence.delete")
     wanted = sorted(set(evidence))
     if not 1 <= len(wanted) <= MOST:
         raise BadField("evidence", f"{len(wanted)} objects are named; name 1 to {MOST}")
@@ -63,6 +64,7 @@ def propose(desk: Desk, actor: Actor, evidence: Sequence[int], why: str, now: in
 
 def propose_release(desk: Desk, actor: Actor, evidence: int, why: str, now: int) -> Proposal:
     """Asks a second person to end a hold. Raises Forbidden, BadField, NotFound, Gone, Conflict when it is not held or proposed already."""
+    actor.require("evidence.delete")
     with desk.store.writing() as session:
         row, case = keeping.find(session, evidence)
         if row.shredded_at is not None:

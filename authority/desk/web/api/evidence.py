@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
+from authority.desk import reading
 from authority.desk.evidence import keeping, shredding
 from authority.desk.evidence.keeping import Observation
 from authority.desk.web import upload
@@ -20,7 +21,8 @@ Because = Annotated[str, Query(min_length=1, max_length=2000)]
 
 @router.get("/cases/{number}/evidence")
 def of_case(who: SignedIn, desk: TheDesk, number: shapes.Number) -> list[shapes.Evidence]:
-    """What is kept of a case, and what was."""
+    """What is kept of a case, and what was. That the case was read is logged."""
+    reading.opened(desk, who.actor, number)
     with desk.store.reading() as session:
         return [shapes.Evidence.model_validate(each) for each in keeping.of_case(session, who.actor, number)]
 
