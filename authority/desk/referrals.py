@@ -31,6 +31,7 @@ MOST_NAMES = 100
 _BETWEEN = re.compile(r"[\s,;|]+")
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Of a reference: none that is taken for another when it is read out."""
+_SAID = ("names", "location", "category", "words", "contact", "threat")
 _WORDS: dict[str, Literal["received", "looked_at", "asked", "ordered", "ended", "closed"]] = {
     "received": "received", "assessed": "looked_at", "emergency": "looked_at", "requested": "asked", "unanswered": "asked",
     "unidentifiable": "looked_at", "drafted": "looked_at", "signing": "looked_at", "in_force": "ordered", "suspended": "ordered",
@@ -78,9 +79,6 @@ def take(session: Session, desk: Desk, actor: Actor, given: Given, now: int, *, 
     if not (actor.may("case.open") or (actor.person is None and (actor.name == "public" or actor.name.startswith("flagger:")))):
         raise Forbidden(f"{actor.name} may not refer anything; it is open to clerks, officers, trusted flaggers and the public")
     whole = f"{actor.name}:{clean(key, 'key', 60, line=True)}" if key else None
-    if whole is not None and (before := session.scalar(select(Referral).where(Referral.key == whole))) is not None:
-        number = session.scalar(select(Case.number).where(Case.id == before.case_id)) or ""
-        return Taken(before.reference, number, joined=True, again=True)
     found = _names(given)
     referral = Referral(
         reference=reference(),
@@ -95,6 +93,11 @@ def take(session: Session, desk: Desk, actor: Actor, given: Given, now: int, *, 
         taken_at=now,
         key=whole,
     )
+    if whole is not None and (before := session.scalar(select(Referral).where(Referral.key == whole))) is not None:
+        if any(getattr(before, each) != getattr(referral, each) for each in _SAID):
+            raise BadField("key", "another referral was sent with this key; to refer this too, send it with a key of its own")
+        number = session.scalar(select(Case.number).where(Case.id == before.case_id)) or ""
+        return Taken(before.reference, number, joined=True, again=True)
     case = _open_case(session, found)
     joined = case is not None
     if case is None:

@@ -58,6 +58,9 @@ TEXTS: dict[str, str] = {
     "too many came from your address; try again in {wait} s": "trop d'envois viennent de votre adresse ; réessayez dans {wait} s",
     "too many come at once just now; try again in {wait} s": "trop d'envois arrivent en ce moment ; réessayez dans {wait} s",
     "the form is too old; look at what you wrote, and send it again": "le formulaire est trop ancien ; relisez ce que vous avez écrit, et renvoyez-le",
+    "this form was sent already, with something else in it; if this is to be sent too, look at what you wrote, and send it again": (
+        "ce formulaire a déjà été envoyé avec un autre contenu ; pour envoyer aussi celui-ci, relisez ce que vous avez écrit, et renvoyez-le"
+    ),
     "the form came back sooner than anybody writes; wait a few seconds, and send it again": "le formulaire est revenu plus vite que quiconque n'écrit ; attendez quelques secondes, et renvoyez-le",
     "a program filled in the field that is to stay empty; empty it, and send the form again": "un programme a rempli le champ qui doit rester vide ; videz-le, et renvoyez le formulaire",
     "no name of a site is in it; write one such as www.site.example, or the address of the page": "aucun nom de site n'y figure ; écrivez-en un comme www.site.example, ou l'adresse de la page",

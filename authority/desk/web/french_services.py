@@ -23,6 +23,12 @@ _CASES: dict[str, str] = {
     "recommendation {number} was answered already: {answer}": "la recommandation {number} a déjà reçu une réponse : {answer}",
     "{name} may not refer anything; it is open to clerks, officers, trusted flaggers and the public":
         "{name} ne peut rien signaler ; c'est ouvert aux agents, aux officiers, aux signaleurs de confiance et au public",
+    "another referral was sent with this key; to refer this too, send it with a key of its own": (
+        "un autre signalement a été envoyé avec cette clé ; pour envoyer aussi celui-ci, donnez-lui une clé à lui"
+    ),
+    "line {line}: no template may use {what} so; it puts values into words, and goes once through a list": (
+        "ligne {line} : aucun modèle ne peut employer {what} ainsi ; il met des valeurs en mots, et parcourt une fois une liste"
+    ),
     "there are {number}; refer at most {most} at a time": "il y en a {number} ; signalez-en {most} au plus à la fois",
     "it is not within a year from now; write a later time, or none": "ce n'est pas dans l'année qui vient ; écrivez un moment plus tardif, ou aucun",
     "the step {step} has no form": "l'étape {step} n'a pas de formulaire",

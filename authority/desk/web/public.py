@@ -6,6 +6,7 @@ No address is kept, and no cookie is needed. What is accepted is committed befor
 from __future__ import annotations
 
 from collections import defaultdict
+from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ router = APIRouter()
 PUBLIC = Actor("public")
 TRAP = "website"
 """A field that people do not see; programs fill it in."""
+AGAIN = "this form was sent already, with something else in it; if this is to be sent too, look at what you wrote, and send it again"
 STATES = {
     "received": "It was received. Nobody has looked at it yet.",
     "looked_at": "It is being looked at.",
@@ -73,6 +75,8 @@ def take(request: Request, who: Maybe, desk: TheDesk, gate: TheGate, given: Fill
         with desk.store.writing() as session:
             taken = referrals.take(session, desk, PUBLIC, sent, desk.now(), source="public", key=number)
     except (BadField, TooMany) as error:
+        if isinstance(error, BadField) and error.field == "key":
+            error = BadField("stamp", AGAIN)
         return _report(request, who, desk, gate, error, given)
     return RedirectResponse(f"/report/status?reference={taken.reference}&done=1", 303)
 
@@ -104,12 +108,16 @@ def file(request: Request, who: Maybe, desk: TheDesk, gate: TheGate, given: Fill
     language = who.language if who else language_of(request)
     try:
         number = _number(request, desk, gate, "appeal", given)
+        said = sha256("\0".join(given.get(each, "") for each in ("order", "standing", "words", "contact")).encode(errors="replace")).hexdigest()
         with gate.filing:
             reference = gate.filed.get(number)
             if reference is None:
                 gate.appeals.count(address(request), desk.now())
                 reference = _filed(desk, given, language)
                 gate.remember(number, reference)
+                gate.remember(f"{number} said", said)
+            elif gate.filed.get(f"{number} said") != said:
+                raise BadField("stamp", AGAIN)
     except (BadField, TooMany) as error:
         return _appeal(request, who, desk, gate, error, given)
     return RedirectResponse(f"/appeal/status?reference={quote(reference)}&done=1", 303)

@@ -75,10 +75,12 @@ def test_what_is_joined_delays_nothing(house: House) -> None:
 
 def test_sending_again_with_the_same_key_makes_no_second_one(house: House) -> None:
     first = house.refer("a.test", who=FLAGGER, source="flagger", key="77")
-    again = house.refer("b.test", who=FLAGGER, source="flagger", key="77")
+    again = house.refer("a.test", who=FLAGGER, source="flagger", key="77")
     assert (again.reference, again.number, again.again) == (first.reference, first.number, True)
     other = house.refer("a.test", who=Actor("flagger:other"), source="flagger", key="77")
     assert not other.again, "keys are each sender's own"
+    with pytest.raises(BadField, match="another referral was sent with this key"):
+        house.refer("b.test", who=FLAGGER, source="flagger", key="77")
 
 
 def test_who_has_the_reference_sees_what_came_of_it(house: House) -> None:
