@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,7 +63,8 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> tuple[str, int]:
 
 def replace(path: Path, data: bytes) -> None:
     """The file's new bytes, at once: any reader sees the old ones or these, also after a power cut. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # Threads have one of their own each: two that shared it would take it away from one another.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}.new")
     temporary.unlink(missing_ok=True)
     try:
         write_new(temporary, (data,))
