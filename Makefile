@@ -1,4 +1,5 @@
 # make run     a working resolver and landing page, from a fresh checkout
+# make demo    one order's whole life, timed, from a referral at the authority's desk to the name's return
 # make test    all tests                            make lint    style, types, import rules
 # make cover   all tests, with branch coverage: a fifth slower
 # make bench   the comparison with other resolvers  make clean   remove what make made, state and all
@@ -12,10 +13,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test cover lint bench soak clean
+.PHONY: run demo test cover lint bench soak clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/redhand run
+
+demo: $(VENV)/.desk
+	@exec $(BIN)/redhand demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST)
@@ -53,7 +57,12 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 	@$(PIP) install -e .
 	@touch $@
 
+$(VENV)/.desk: $(VENV)/bin/python pyproject.toml
+	@echo "Installing Red Hand with an authority's desk into $(VENV) (once)"
+	@$(PIP) install -e '.[desk]'
+	@touch $@ $(VENV)/.runtime
+
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	@echo "Installing what tests and checks need into $(VENV) (once)"
 	@$(PIP) install -e '.[dev]'
-	@touch $@ $(VENV)/.runtime
+	@touch $@ $(VENV)/.desk $(VENV)/.runtime

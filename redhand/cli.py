@@ -45,7 +45,7 @@ ROOMS: dict[str, tuple[str, str]] = {
 }
 """Commands of the rooms, and others that load much: the module and attribute that hold each one's Typer app."""
 
-EXTRAS: dict[str, str] = {"desk": "desk"}
+EXTRAS: dict[str, str] = {"demo": "desk", "desk": "desk"}
 """The extra that installs what a room's commands need, for rooms that need one."""
 
 Config = Annotated[
