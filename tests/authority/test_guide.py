@@ -36,6 +36,6 @@ def test_its_order_and_its_withdrawal_can_be_published(tmp_path: Path) -> None:
     here = tmp_path / "authority"
     cast = Cast()
     publisher = found(cast, here)
-    order, withdrawal = (documents(block.encode())[0][0].data for block in YAML.findall(GUIDE))
+    order, withdrawal = (data for block in YAML.findall(GUIDE) if "action" in (data := documents(block.encode())[0][0].data))
     publisher.publish([signed(cast, here, order)], NOW)
     assert publisher.publish([signed(cast, here, withdrawal, "reviewer-1")], NOW).size == 2
