@@ -175,6 +175,19 @@ def _started(session: Session, person: Person, ends: str, now: int, by: str) -> 
     return started
 
 
+def sign_out(session: Session, actor: Actor, token: str, now: int) -> None:
+    """Ends the session of a token."""
+    sessions.end(session, token)
+    audit.record(session, actor, "sign_out", f"person:{actor.name}", now)
+
+
+def sign_out_elsewhere(session: Session, actor: Actor, keeps: str, now: int) -> None:
+    """Ends every session of the actor's but the one of this digest."""
+    if actor.person is not None:
+        sessions.end_all(session, actor.person, but=keeps)
+        audit.record(session, actor, "sign_out.elsewhere", f"person:{actor.name}", now)
+
+
 def change_password(desk: Desk, actor: Actor, old: str, new: str, now: int, *, keeps: str = "") -> None:
     """A person's own; every other session of theirs ends. Raises BadField, Forbidden, TooMany."""
     with desk.store.reading() as session:

@@ -215,8 +215,9 @@ def _check_document(session: Session, desk: Desk, body: Body) -> str:
     kind, text = body.get("kind"), body.get("body")
     if kind not in DOCUMENTS:
         raise BadField("kind", f"take one of {', '.join(DOCUMENTS)}")
-    if not isinstance(text, str) or not text.strip() or len(text) > MOST_DOCUMENT or "\0" in text:
+    if not isinstance(text, str) or not text.strip() or len(text) > MOST_DOCUMENT:
         raise BadField("body", f"write the document, at most {MOST_DOCUMENT} characters")
+    clean(text, "body", MOST_DOCUMENT)  # nothing that who confirms would see otherwise than it is
     version = session.scalar(select(func.max(Document.version)).where(Document.kind == kind)) or 0
     if type(body.setdefault("follows", version)) is not int or body["follows"] != version:
         raise Conflict(f"version {version} of {kind} came into force meanwhile; look at it, and propose anew")

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import func, select
 
 from authority.desk.errors import BadField, Forbidden
-from authority.desk.people import accounts, passwords, sessions, tokens
+from authority.desk.people import accounts, passwords, tokens
 from authority.desk.tables import Person
 from authority.desk.tables import SignedIn as Row
 from authority.desk.web import page as pages
@@ -59,8 +59,9 @@ def password(request: Request, who: Posted, desk: TheDesk, old: Text = "", passw
 @router.post("/sessions")
 def end_sessions(who: Posted, desk: TheDesk) -> Response:
     """Signs out everywhere else."""
+    _person(who)
     with desk.store.writing() as session:
-        sessions.end_all(session, _person(who).id, but=who.digest)
+        accounts.sign_out_elsewhere(session, who.actor, who.digest, desk.now())
     return RedirectResponse("/account?done=sessions", 303)
 
 

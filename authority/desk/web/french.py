@@ -183,6 +183,10 @@ _TWO = {
     "refused": "refusé",
     "It takes": "Il faut",
     "What would change": "Ce qui changerait",
+    "More would change than this page shows. Take the whole, and compare it, before you agree.": (
+        "Il changerait plus que cette page ne montre. Prenez le tout, et comparez-le, avant d'accepter."
+    ),
+    "The whole that is proposed": "Tout ce qui est proposé",
     "It is too old to be agreed to; have it proposed anew.": "Trop ancienne pour être acceptée ; faites-la proposer à nouveau.",
     "Your reason": "Votre motif",
     "Needed to refuse.": "Nécessaire pour refuser.",

@@ -93,6 +93,7 @@ REFUSALS: dict[str, str] = {
     "proposal {number} was {decision} already": "la proposition {number} a déjà été décidée ({decision})",
     "{name} is no person, and decides nothing": "{name} n'est pas une personne et ne décide rien",
     "say why it is refused": "dites pourquoi c'est refusé",
+    "proposal {number} is no document": "la proposition {number} n'est pas un document",
     "there is no such field; {kind} has {fields}": "il n'y a pas de tel champ ; {kind} a {fields}",
     "it has a number that is too large, or a character that no text has; nothing was changed": (
         "il s'y trouve un nombre trop grand, ou un caractère qu'aucun texte n'a ; rien n'a été changé"

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, DeskError, NotFound, TooMany
-from authority.desk.people import accounts, invitations, sessions
+from authority.desk.people import accounts, invitations
 from authority.desk.people.browsers import SECONDS as BROWSER_SECONDS
 from authority.desk.people.sessions import MOST_SECONDS, Started
 from authority.desk.tables import Person
@@ -95,7 +95,7 @@ def back(request: Request, desk: TheDesk) -> Response:
 def sign_out(request: Request, who: Posted, desk: TheDesk) -> Response:
     """Ends the session, here and in the database."""
     with desk.store.writing() as session:
-        sessions.end(session, request.cookies.get(cookie_name(desk), ""))
+        accounts.sign_out(session, who.actor, request.cookies.get(cookie_name(desk), ""), desk.now())
     response = RedirectResponse("/sign-in?done=out", 303)
     response.delete_cookie(cookie_name(desk), "/", secure=_is_safe(desk), httponly=True)
     # What the browser still has of the pages goes too.
@@ -134,7 +134,7 @@ def language(request: Request, who: Maybe, desk: TheDesk, language: Text = "", b
         keep(response, desk, "language", language, BROWSER_SECONDS)
         if who is not None and who.person is not None:
             with desk.store.writing() as session:
-                session.get_one(Person, who.person.id).language = language
+                accounts.change_own(session, who.actor, who.person.email, language, desk.now())
     return response
 
 
