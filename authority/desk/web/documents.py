@@ -90,7 +90,7 @@ def _found(desk: TheDesk, kind: str, version: int | None) -> tuple[str, int, lis
         body = session.scalar(select(Document.body).where(Document.kind == kind, Document.version == number))
     if body is None and number:
         raise NotFound(f"there is no version {number} of {kind}")
-    return body if body is not None else BEGINS.get(cast(Kind, kind), ""), number, versions
+    return body if body is not None else BEGINS.get(kind, ""), number, versions
 
 
 def _require(who: Who) -> None:
