@@ -5,16 +5,17 @@ An appeal outlives its order: who objected to what has ended is answered all the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from authority.desk import alerts, outbox, referrals, steps, texts
+from authority.desk import alerts, outbox, referrals, speaking, steps, texts
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.roles import Actor
-from authority.desk.tables import Appeal, Case, Clock, Order
+from authority.desk.tables import Appeal, Case, Clock, Event, Grant, Order, Person
 from authority.desk.wording import Kind
 from authority.desk.words import clean
 
@@ -73,10 +74,10 @@ def file(
     now: int,
     *,
     contact: str = "",
-    language: str = "en",
+    language: str | None = None,
     version: int | None = None,
 ) -> Appeal:
-    """Takes one in, and says so to the contact, if there is one."""
+    """Takes one in, and says so to the contact, if there is one; without a language, `speaking.of_case`. The answer comes in the same."""
     if standing not in STANDINGS:
         raise BadField("standing", f"{standing[:20]!r} is none; write one of {', '.join(STANDINGS)}")
     words = clean(words, "words", 20_000)
@@ -85,7 +86,8 @@ def file(
     contact = outbox.address(contact, "contact") if contact.strip() else ""
     case = steps.find(session, number)
     row = Appeal(case_id=case.id, reference=referrals.reference(), standing=standing, contact=contact, words=words, filed_at=now)
-    steps.step(session, desk, actor, number, "file_appeal", why, now, version, appeal=row.reference, standing=standing)
+    language = language or speaking.of_case(session, desk, case, "appeal_filed")
+    steps.step(session, desk, actor, number, "file_appeal", why, now, version, appeal=row.reference, standing=standing, language=language)
     session.add(row)
     case.appeals += 1
     session.flush()
@@ -105,10 +107,13 @@ def decide(
     why: str,
     now: int,
     *,
-    language: str = "en",
+    language: str | None = None,
     version: int | None = None,
 ) -> Appeal:
-    """`upheld`: the order stands; `lifted`: it is withdrawn, and `amended`: amended, each within a clock. `answer` is what the appellant reads."""
+    """`upheld`: the order stands; `lifted`: it is withdrawn, and `amended`: amended, each within a clock. `answer` is what the appellant reads.
+
+    Who signed the order does not decide about it while an officer is there who did not; where none is, the timeline says so. Raises Conflict.
+    """
     row = find(session, reference)
     if decision not in DECISIONS:
         raise BadField("decision", f"{decision[:20]!r} is none; write one of {', '.join(DECISIONS)}")
@@ -118,13 +123,37 @@ def decide(
     if row.decided_at is not None:
         raise Conflict(f"appeal {row.reference} was decided already: {row.decision}")
     case = session.get_one(Case, row.case_id)
-    steps.step(session, desk, actor, case.number, "decide_appeal", why, now, version, appeal=row.reference, decision=decision)
+    own = _own(session, case, actor)
+    steps.step(session, desk, actor, case.number, "decide_appeal", why, now, version, appeal=row.reference, decision=decision, **own)
     row.decided_at, row.decision, row.answer = now, decision, answer
     case.appeals -= 1
     redress = case.facts.get("redress") or {}
     said = {"decision": decision, "answer": answer, "redress": str(redress.get("court") or ""), "days": int(redress.get("deadline_days") or 0)}
+    language = language or speaking.of_appeal(session, desk, case, row.reference)
     _tell(session, desk, case, row, "appeal_decided", language, now, **said)
     return row
+
+
+def _own(session: Session, case: Case, actor: Actor) -> dict[str, str]:
+    """Nothing, or what the timeline says when who decides has signed the order: no other officer is there. Raises Conflict while one is."""
+    officers = select(Person).join(Grant, Grant.person_id == Person.id)
+    active = officers.where(Grant.role == "officer", Grant.ended_at.is_(None), Person.ended_at.is_(None)).order_by(Person.login)
+    people = {person.id: person for person in session.scalars(active)}
+    signed = _signers(session, case, people.values())
+    if actor.person not in signed:
+        return {}
+    if others := [person.login for number, person in people.items() if number not in signed]:
+        raise Conflict(f"{actor.name} signed the order that the appeal is about; another officer decides it: {', '.join(others[:10])}")
+    return {"own_order": "signed"}
+
+
+def _signers(session: Session, case: Case, people: Iterable[Person]) -> set[int]:
+    """Those of these people whose office signed an order of the case that blocks; for one without an office, who brought a signature."""
+    ending = set(session.scalars(select(Order.digest).where(Order.case_id == case.id, Order.action.not_in(("block", "amend")))))
+    added = session.execute(select(Event.who, Event.details).where(Event.case_id == case.id, Event.step == "add_signature")).all()
+    found = [(who, str(details.get("office"))) for who, details in added if details.get("digest") not in ending]
+    offices, brought = {office for _, office in found}, {who for who, _ in found}
+    return {person.id for person in people if (person.office in offices if person.office else person.login in brought)}
 
 
 def _tell(session: Session, desk: Desk, case: Case, row: Appeal, kind: Kind, language: str, now: int, **said: object) -> None:

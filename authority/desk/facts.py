@@ -101,34 +101,35 @@ def missing(session: Session, desk: Desk, case: Case) -> list[str]:
 
 
 def before(session: Session, case: Case) -> dict[str, Any]:
-    """What was asked of the owner before, or why not, in the directive's fields; by the timeline since it was opened last. Empty: nothing yet."""
-    found: dict[str, Any] = {}
-    asked: Event | None = None
-    sent: dict[str, tuple[int, int]] = {}
+    """What was asked of the owner before, or why not, in the directive's fields; by the timeline since it was opened last. Empty: nothing yet.
+
+    A request that has not left was never made: a refusal alone, however it came, is no proof that somebody was asked.
+    """
+    answer: Event | None = None
+    other: dict[str, Any] = {}
+    recipients: dict[str, str] = {}
+    sent: tuple[str, int, int] | None = None
     for event in session.scalars(select(Event).where(Event.case_id == case.id).order_by(Event.number)):
+        details = event.details
         match event.step:
-            case "reopen":
-                found, asked = {}, None
+            case "reopen" | "abandon_draft":
+                answer, other, sent = None, {}, None
             case "request_removal":
-                asked = event
+                recipients[str(details.get("message"))] = str(details.get("recipient", ""))
             case "request_sent":  # the deadline runs from here
-                sent[str(event.details.get("message"))] = (event.at, int(event.details["deadline"]))
-            case "deadline_passed" | "record_refusal" if asked is not None:
-                refused = event.step == "record_refusal"
-                sent_at, deadline = sent.get(str(asked.details.get("message")), (asked.at, int(asked.details["deadline"])))
-                found = {
-                    "removal_request": {
-                        "sent_at": instant(sent_at),
-                        "recipient": line(str(asked.details.get("recipient", ""))),
-                        "deadline": instant(deadline),
-                        "outcome": line(f"refused: {event.why}") if refused else "no answer by the deadline",
-                    }
-                }
+                recipient = recipients.get(str(details.get("message")), "")
+                sent = (recipient, int(details.get("sent_at", event.at)), int(details["deadline"]))
+            case "deadline_passed" | "record_refusal":
+                answer, other = event, {}
             case "owner_unidentifiable":
-                found = {"owner_unidentifiable": True, "owner_unidentifiable_why": line(event.why)}
+                answer, other = None, {"owner_unidentifiable": True, "owner_unidentifiable_why": line(event.why)}
             case "declare_emergency":
-                found = {"emergency": {"ground": line(str(event.details.get("ground") or event.why))}}
-    return found
+                answer, other = None, {"emergency": {"ground": line(str(details.get("ground") or event.why))}}
+    if answer is None or sent is None:
+        return other
+    outcome = line(f"refused: {answer.why}") if answer.step == "record_refusal" else "no answer by the deadline"
+    said = {"sent_at": instant(sent[1]), "recipient": line(sent[0]), "deadline": instant(sent[2]), "outcome": outcome}
+    return {"removal_request": said}
 
 
 def policy(desk: Desk) -> Policy:

@@ -22,7 +22,7 @@ from sqlalchemy import select
 from authority.desk import delivery
 from authority.desk.desk import Desk
 from authority.desk.errors import DeskError
-from authority.desk.outbox import Sent
+from authority.desk.outbox import OUTSIDE, Sent
 from authority.desk.tables import Message
 from blocklists import durable, endpoints
 
@@ -35,7 +35,7 @@ _log = logging.getLogger("authority")
 
 
 def send_due(desk: Desk, now: int) -> int:
-    """Sends what waits at `now` (unix seconds); how many left. A failure is one message's, and never raised."""
+    """Sends what waits at `now` (unix seconds); how many left, or became files to be posted. A failure is one message's, and never raised."""
     with desk.store.reading() as session:
         waiting = list(
             session.scalars(
@@ -61,8 +61,8 @@ def send_due(desk: Desk, now: int) -> int:
                     server, result = None, Sent(False, str(error))
             else:
                 result = _filed(desk, message)
-            left += result.done
-            if not result.done:
+            left += result.done or result.by_hand
+            if not (result.done or result.by_hand):
                 _log.warning("message %d (%s) was not sent: %s", message.id, message.kind, result.proof)
             delivery.settle(desk, message.id, result, now)
     finally:
@@ -149,6 +149,8 @@ def _filed(desk: Desk, message: Message) -> Sent:
         durable.replace(folder / name, letter(desk, message).as_bytes())
     except OSError as error:
         return Sent(False, f"{folder / name} cannot be written: {error}")
+    if message.case_id is not None and message.kind in OUTSIDE:
+        return Sent(False, f"file outbox/{name}; to be posted by hand", by_hand=True)
     return Sent(True, f"file outbox/{name}")
 
 

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authority.desk import alerts, outbox, removal, steps, texts
+from authority.desk import alerts, facts, outbox, removal, speaking, steps, texts
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, DeskError
 from authority.desk.roles import CLOCK, Actor
@@ -45,19 +45,20 @@ def notify_owner(
     why: str,
     now: int,
     *,
-    language: str = "en",
+    language: str | None = None,
     version: int | None = None,
 ) -> Case:
-    """Tells them by a message that leaves at once."""
+    """Tells them by a message that leaves at once; without a language, in the one in which they were asked to remove (`speaking.of_owner`)."""
     _check(occasion)
     case = steps.find(session, number)
+    language = language or speaking.of_owner(session, desk, case, _KINDS[occasion])
     steps.require_version(case, version)
     redress = case.facts.get("redress") or {}
     reasons = case.facts.get("reasons") or {}
     said = {
         **alerts.values(desk, case),
         "order": case.order_id or "",
-        "reasons": str(reasons.get(language) or next(iter(reasons.values()), "") or case.category),
+        "reasons": str(reasons.get(language) or reasons.get(language.partition("-")[0]) or next(iter(reasons.values()), "") or case.category),
         "redress": str(redress.get("url") or ""),
         "days": int(redress.get("deadline_days") or 0),
     }
@@ -107,8 +108,8 @@ def _of_itself(session: Session, desk: Desk, case: Case, occasion: Occasion, now
         not_notified(session, desk, CLOCK, case.number, occasion, why, now, until=until)
     elif recipient := removal.owner(session, case):
         notify_owner(session, desk, CLOCK, case.number, occasion, recipient, "who was asked to remove is told", now)
-    elif why := removal.before(session, case).unidentifiable_why:
-        not_notified(session, desk, CLOCK, case.number, occasion, f"nobody can be told: {why}"[:2000], now)
+    elif unknown := facts.before(session, case).get("owner_unidentifiable_why"):
+        not_notified(session, desk, CLOCK, case.number, occasion, f"nobody can be told: {unknown}"[:2000], now)
 
 
 def _check(occasion: str) -> None:

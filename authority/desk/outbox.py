@@ -19,6 +19,10 @@ from blocklists.errors import BadName
 FIRST_AGAIN = 30
 """Seconds until what failed is tried again; twice as long each time."""
 LAST_AGAIN = 3600
+BY_HAND = 1 << 52
+"""When a message is tried again that is a file now, and waits until a person says that it was posted (`delivery.posted`): never."""
+OUTSIDE = frozenset({"removal_request", "owner_block", "owner_amend", "owner_suspend", "owner_lift", "appeal_filed", "appeal_decided"})
+"""Kinds that go to people outside the house: as a file, each has yet to be posted. A file for people of the house is all there is."""
 
 
 class Sent(NamedTuple):
@@ -29,6 +33,8 @@ class Sent(NamedTuple):
     """What the mail server answered, the file it became, or why it failed."""
     for_good: bool = False
     """Whether trying again is in vain."""
+    by_hand: bool = False
+    """Whether a person must post it now."""
 
 
 def address(text: str, field: str = "recipient") -> str:

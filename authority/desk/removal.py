@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple, get_args
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authority.desk import alerts, outbox, steps, texts
+from authority.desk import alerts, outbox, speaking, steps, texts
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
 from authority.desk.roles import Actor
-from authority.desk.tables import Case, Clock, Event, Message, Referral
+from authority.desk.tables import Case, Event, Message, Referral
 from authority.desk.words import clean
 
 Kind = Literal["host", "publisher", "registrar"]
@@ -38,15 +38,6 @@ class Asked(NamedTuple):
     outcome: Literal["waiting", "unsent", "failed", "silent", "refused", "removed", "overtaken"]
 
 
-class Before(NamedTuple):
-    """What happened before an order, as a directive says it; times in unix seconds."""
-
-    removal_request: dict[str, Any] | None
-    """sent_at, recipient, deadline, outcome."""
-    unidentifiable_why: str
-    emergency_ground: str
-
-
 def request(
     session: Session,
     desk: Desk,
@@ -58,10 +49,13 @@ def request(
     now: int,
     *,
     deadline: int | None = None,
-    language: str = "en",
+    language: str | None = None,
     version: int | None = None,
 ) -> Case:
-    """Asks for removal by a message that leaves at once. `deadline` in unix seconds; without one, the hours of the category's clock from now."""
+    """Asks for removal by a message that leaves at once, or without a mail server once a person has posted it (`delivery.posted`).
+
+    `deadline` in unix seconds; without one, the hours of the category's clock from now. Without a language, `speaking.of_case`.
+    """
     case = steps.find(session, number)
     procedure = desk.procedure(session)
     if kind not in KINDS:
@@ -75,12 +69,12 @@ def request(
     where = session.scalar(select(Referral.location).where(Referral.case_id == case.id, Referral.location != "").order_by(Referral.id).limit(1))
     rule = procedure.category(case.category)
     said = {**alerts.values(desk, case), "kind": kind, "location": where or "", "category": case.category, "legal_basis": rule.legal_basis}
+    language = language or speaking.of_case(session, desk, case, "removal_request")
     text = texts.render(session, desk, "removal_request", language, **said, deadline=deadline)
     steps.require_version(case, version)
     message = outbox.post(session, desk, "removal_request", recipient, text.subject, text.body, now, case=case)
-    return steps.step(
-        session, desk, actor, number, "request_removal", why, now, recipient=recipient, kind=kind, deadline=deadline, message=message.identity
-    )
+    details: dict[str, Any] = {"recipient": recipient, "kind": kind, "language": language, "deadline": deadline, "message": message.identity}
+    return steps.step(session, desk, actor, number, "request_removal", why, now, **details)
 
 
 def refused(session: Session, desk: Desk, actor: Actor, number: str, why: str, now: int, *, version: int | None = None) -> Case:
@@ -117,37 +111,10 @@ def asked(session: Session, case: Case) -> list[Asked]:
     return found
 
 
-def before(session: Session, case: Case) -> Before:
-    """What a directive says under `removal_request`, `owner_unidentifiable_why` and `emergency`: one of them, the newest that is so."""
-    for event in reversed(_events(session, case)):
-        if event.step == "declare_emergency":
-            return Before(None, "", str(event.details["ground"]))
-        if event.step == "owner_unidentifiable":
-            return Before(None, event.why, "")
-        if event.step in ("record_refusal", "deadline_passed"):
-            sent = [each for each in asked(session, case) if each.sent_at is not None]
-            if not sent:
-                return Before(None, "", "")
-            last = sent[-1]
-            said = "no answer before the deadline" if event.step == "deadline_passed" else "refused"
-            return Before({"sent_at": last.sent_at, "recipient": last.recipient, "deadline": last.deadline, "outcome": said}, "", "")
-    return Before(None, "", "")
-
-
-def unsent(session: Session, case: Case) -> bool:
-    """Whether nothing of what was asked has left yet: then no deadline can pass."""
-    return not any(each.sent_at is not None for each in asked(session, case))
-
-
 def owner(session: Session, case: Case) -> str:
     """Whom messages about the order go to: who was asked last and could be reached; empty when nobody was."""
     reached = [each for each in asked(session, case) if each.sent_at is not None]
     return reached[-1].recipient if reached else ""
-
-
-def waits_until(session: Session, case: Case) -> int | None:
-    """Until when who was asked has time; None when nobody has."""
-    return session.scalar(select(Clock.due_at).where(Clock.case_id == case.id, Clock.name == "owner", Clock.ended_at.is_(None)))
 
 
 _ANSWERS: dict[str, Literal["silent", "refused", "removed", "overtaken"]] = {

@@ -69,6 +69,7 @@ STEPS: dict[str, Step] = {
     "request_removal": Step(_from("assessed", "requested", "unanswered"), "requested", ("case.work",), ("recipient", "kind", "deadline", "message")),
     "request_sent": Step(_ALL, None, ("clock",), ("message", "deadline")),
     "request_failed": Step(_ALL, None, ("clock",), ("message",)),
+    "record_posted": Step(_ALL, None, ("case.work",), ("message", "posted_at")),
     "record_refusal": Step(_from("requested"), "unanswered", ("case.work",)),
     "deadline_passed": Step(_from("requested"), "unanswered", ("clock",)),
     "owner_unidentifiable": Step(_from("assessed", "requested", "unanswered"), "unidentifiable", ("case.decide",)),

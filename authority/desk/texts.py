@@ -66,6 +66,13 @@ def languages(session: Session, desk: Desk, kind: Kind) -> list[str]:
     return sorted(_both(desk.document(session, "texts"))[kind])
 
 
+def first(session: Session, desk: Desk, kind: Kind) -> str:
+    """The first language that the house's own document writes a kind in; English when it has no text of its own for it."""
+    text = desk.document(session, "texts")
+    own = _loaded(text).get(kind, {}) if text else {}
+    return next(iter(own), "en")
+
+
 def check(text: str) -> None:
     """Raises BadField unless a document `texts` can be in force: known kinds, and templates that work with what they are given."""
     for kind, templates in _loaded(text).items():

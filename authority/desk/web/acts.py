@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from authority.desk import annulment, appeals, cases, emergencies, notices, recommendations, removal
+from authority.desk import annulment, appeals, cases, delivery, emergencies, notices, recommendations, removal
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, NotFound
 from authority.desk.roles import Actor
@@ -91,7 +91,7 @@ def _request_removal(session: Session, desk: Desk, actor: Actor, number: str, gi
         given.get("why", ""),
         now,
         deadline=None if hours is None else now + round(hours * 3600),
-        language=given.get("language", "en"),
+        language=given.get("language") or None,
         version=version,
     )
 
@@ -129,6 +129,14 @@ def _notify(session: Session, desk: Desk, actor: Actor, number: str, given: Give
     return notices.notify_owner(session, desk, actor, number, occasion, recipient, given.get("why", ""), now, version=version)
 
 
+def _posted(session: Session, desk: Desk, actor: Actor, number: str, given: Given, now: int, version: int | None) -> object:
+    text, hours = given.get("message", ""), hours_of(given, "hours")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadField("message", "choose one")
+    at = None if hours is None else now - round(hours * 3600)
+    return delivery.posted(session, desk, actor, number, int(text), given.get("why", ""), now, posted_at=at, version=version)
+
+
 def _plain(service: Callable[..., object], *fields: str) -> Act:
     """A service that takes these fields of the form, then why."""
 
@@ -145,6 +153,7 @@ def _set_names(session: Session, desk: Desk, actor: Actor, number: str, given: G
 _ACTS: dict[str, Act] = {
     "assess": _assess,
     "request_removal": _request_removal,
+    "record_posted": _posted,
     "record_removed": _plain(removal.removed),
     "record_refusal": _plain(removal.refused),
     "owner_unidentifiable": _plain(removal.unidentifiable),

@@ -19,7 +19,7 @@ class Field(NamedTuple):
     hint: str = ""
     needed: bool = True
     choices: tuple[str, ...] | str = ()
-    """Values, whose labels are in `labels.CHOICES`; or the name of a list that the page knows: categories, officers, appeals, recommendations."""
+    """Values, whose labels are in `labels.CHOICES`; or a list that the page knows: categories, officers, appeals, recommendations, messages."""
 
 
 class Form(NamedTuple):
@@ -72,6 +72,16 @@ FORMS: dict[str, Form] = {
         ),
         main=True,
         button="Send the request",
+    ),
+    "record_posted": Form(
+        "Message was posted",
+        "Without a mail server, messages are files that a person posts. What was asked for runs from then.",
+        (
+            Field("message", "Message", "choice", choices="messages"),
+            Field("hours", "Posted how many hours ago", "hours", "Empty: just now.", needed=False),
+        ),
+        why="How it was posted",
+        main=True,
     ),
     "record_removed": Form("Content is removed", "The case is closed.", main=True),
     "record_refusal": Form("Removal is refused", "An order may then be drafted.", main=True),

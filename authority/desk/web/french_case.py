@@ -152,7 +152,7 @@ TEXTS: dict[str, str] = {
     "How it was posted": "Comment il a été expédié",
     "Posted": "Expédié",
     "Who decided": "Qui a décidé",
-    "An officer who signed the order: no other was there": "Un agent qui a signé l'ordre : il n'y en avait pas d'autre",
+    "An officer who signed the order: no other was there": "Un officier qui a signé l'ordre : il n'y en avait pas d'autre",
     "Request could not be sent": "Demande impossible à envoyer",
     "Removal refused": "Retrait refusé",
     "Deadline passed without an answer": "Délai écoulé sans réponse",

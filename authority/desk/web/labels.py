@@ -44,6 +44,7 @@ STEPS: dict[str, str] = {
     "request_removal": "Removal requested",
     "request_sent": "Request sent",
     "request_failed": "Request could not be sent",
+    "record_posted": "Message posted by hand",
     "record_refusal": "Removal refused",
     "deadline_passed": "Deadline passed without an answer",
     "owner_unidentifiable": "Owner found unidentifiable",
@@ -170,6 +171,7 @@ CHOICES: dict[str, str] = {
     "amend": "Its amendment",
     "exact": "This name alone",
     "subtree": "With all below it",
+    "signed": "An officer who signed the order: no other was there",
     "en": "English",
     "fr": "French",
 }
@@ -181,6 +183,7 @@ DETAILS: dict[str, str] = {
     "recipient": "Recipient",
     "kind": "Addressed as",
     "deadline": "Deadline",
+    "posted_at": "Posted",
     "ground": "Ground",
     "order": "Order",
     "index": "Log position",
@@ -197,6 +200,7 @@ DETAILS: dict[str, str] = {
     "action": "Kind of order",
     "appeal": "Appeal",
     "decision": "Decision",
+    "own_order": "Who decided",
     "court": "Court",
     "decided_at": "Decided on",
     "recommendation": "Recommendation",
@@ -212,5 +216,5 @@ DETAILS: dict[str, str] = {
     "reference": "Reference",
 }
 """Details of a step that the timeline shows; the others are for programs."""
-TIMES = frozenset({"deadline", "enforce_by", "expires_at", "ends_at", "lapses_at", "review_due", "decided_at", "until"})
+TIMES = frozenset({"deadline", "posted_at", "enforce_by", "expires_at", "ends_at", "lapses_at", "review_due", "decided_at", "until"})
 """Those of them that are unix seconds."""

@@ -70,7 +70,7 @@ def _value(spoken: str, name: str, value: Any) -> Any:
     if isinstance(value, list):
         more = f" … (+{len(value) - MOST_LISTED})" if len(value) > MOST_LISTED else ""
         return ", ".join(str(each) for each in value[:MOST_LISTED]) + more
-    if name in ("kind", "found", "decision", "answer", "occasion", "source", "guard", "action"):
+    if name in ("kind", "found", "decision", "answer", "occasion", "source", "guard", "action", "own_order"):
         names = {"source": labels.SOURCES, "guard": labels.GUARDS, "action": labels.ORDERS}.get(name, labels.CHOICES)
         return language.translate(spoken, names.get(str(value), str(value)))
     return str(value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from authority.desk import clocks, facts, ordering, states
+from authority.desk import clocks, delivery, facts, ordering, states
 from authority.desk.clocks import Shown, Took
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
@@ -72,7 +73,9 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
     )
     open_appeals = [(each.reference, f"{each.reference} ({each.standing})") for each in waiting if each.decided_at is None]
     unanswered = [(str(each.id), each.why[:80]) for each in recommended if each.answered_at is None]
-    forms = {step: form for step, form in FORMS.items() if step in steps and _makes_sense(step, case, open_appeals, unanswered)}
+    unposted = [(str(each.id), f"{each.subject[:80]} ({each.recipient})") for each in delivery.by_hand(session, case)]
+    about = {"decide_appeal": open_appeals, "answer_recommendation": unanswered, "record_posted": unposted}
+    forms = {step: form for step, form in FORMS.items() if step in steps and _makes_sense(step, case, about)}
     timed = clocks.shown(session, case, now)
     events = select(Event).where(Event.case_id == case.id).order_by(Event.number.desc())
     orders = ordering.orders_of(session, case)
@@ -88,6 +91,7 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
             "officers": _people(session) if "assign" in forms else [],
             "appeals": open_appeals,
             "recommendations": unanswered,
+            "messages": unposted,
         },
         drafts=_drafts(case, actor, steps),
         missing=_missing(session, desk, case) if actor.may("case.work") and "draft" in steps else [],
@@ -116,13 +120,11 @@ def state_of(order: Order, case: Case) -> str:
     return "draft" if order.what == "block" and case.state == "drafted" else "waiting"
 
 
-def _makes_sense(step: str, case: Case, appeals: list[tuple[str, str]], recommendations: list[tuple[str, str]]) -> bool:
+def _makes_sense(step: str, case: Case, about: Mapping[str, list[tuple[str, str]]]) -> bool:
     """Whether a step that is open has anything to be about."""
+    if step in about:
+        return bool(about[step])
     match step:
-        case "decide_appeal":
-            return bool(appeals)
-        case "answer_recommendation":
-            return bool(recommendations)
         case "alert" | "stand_down":
             return case.urgent
         case "escalate":

@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from authority.desk import cases, clockwork, emergencies, mail, notices, referrals, removal, steps
+from authority.desk import cases, clockwork, delivery, emergencies, mail, notices, referrals, removal, steps
 from authority.desk.clockwork import Ran
 from authority.desk.desk import Desk
+from authority.desk.outbox import BY_HAND
 from authority.desk.referrals import Given, Taken
 from authority.desk.roles import Actor, Role
 from authority.desk.settings import DeskSettings, MailSettings
@@ -41,6 +42,8 @@ class House:
 
     def __init__(self, directory: Path, mail: MailSettings | None = None, **settings: Any) -> None:
         self.time = NOW
+        self.posts = True
+        """Whether a clerk posts at once what only a person can."""
         directory.mkdir(parents=True, exist_ok=True)
         self.base = directory
         (directory / "authority").mkdir()
@@ -75,13 +78,23 @@ class House:
         return self.work()
 
     def work(self) -> Ran:
-        """Clocks and mail."""
+        """Clocks and mail; without a mail server, a clerk posts what there is."""
         total = Ran(0, 0, 0)
         while True:
             ran = clockwork.run(self.desk, self.time)
             total = Ran(*(a + b for a, b in zip(total, ran, strict=True)))
-            if not mail.send_due(self.desk, self.time) and not any(ran):
+            left = mail.send_due(self.desk, self.time)
+            if self.posts:
+                self.post()
+            if not left and not any(ran):
                 return total
+
+    def post(self) -> None:
+        """A clerk posts every file that waits for it."""
+        with self.writing() as session:
+            waiting = select(Message.id, Case.number).join(Case, Case.id == Message.case_id)
+            for number, case in session.execute(waiting.where(Message.again_at == BY_HAND, Message.sent_at.is_(None)).order_by(Message.id)).all():
+                delivery.posted(session, self.desk, self["clerk"], case, number, "taken to the post", self.time)
 
     def refer(self, *names: str, who: Actor = PUBLIC, source: Any = "public", key: str | None = None, **fields: Any) -> Taken:
         with self.writing() as session:

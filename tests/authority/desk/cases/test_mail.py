@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import update
 
-from authority.desk import cases, mail, outbox, removal, texts, wording
-from authority.desk.errors import BadField
+from authority.desk import cases, delivery, facts, mail, outbox, removal, texts, wording
+from authority.desk.errors import BadField, Conflict, Forbidden, NotFound
 from authority.desk.settings import MailSettings
 from authority.desk.tables import Message
 from tests.authority.desk.cases.house import DAY, HOUR, House
@@ -224,7 +224,7 @@ def test_a_server_that_is_not_there_is_tried_less_and_less_often(tmp_path: Path,
 def test_without_a_mail_server_each_message_is_a_file(house: House) -> None:
     house.requested()
     (message,) = house.messages("removal_request")
-    file = house.desk.directory / message.proof.removeprefix("file ")
+    file = house.desk.directory / message.proof.partition(";")[0].removeprefix("file ")
     letter: Any = message_from_bytes(file.read_bytes(), policy=default)
     assert (letter["To"], letter["Message-ID"], file.stat().st_mode & 0o077) == (
         "abuse@host.example",
@@ -312,3 +312,49 @@ def test_the_houses_own_words_are_sent_and_ours_when_those_fail(house: House) ->
     house.document("texts", 'removal_request: {en: {subject: "{{ names[7] }}", body: "x"}}\n')
     house.requested("b.test")
     assert "b.test" in house.messages("removal_request")[1].subject
+
+
+def test_a_hosts_time_begins_when_somebody_has_posted_the_file(house: House) -> None:
+    """Without a mail server a file is not a letter: nothing runs until a person says that it was posted, who, when and how."""
+    house.posts = False
+    number = house.requested()
+    (message,) = house.messages("removal_request")
+    assert (message.sent_at, set(house.running(number))) == (None, {"send"})
+    house.later(3 * DAY)
+    assert house.state(number) == "requested"
+    assert any("send" in each.body for each in house.messages("overdue")), "people hear that it lies there"
+    assert all(each.sent_at for each in house.messages("overdue")), "what is for the house is not posted"
+    written = len(list((house.desk.directory / "outbox").glob(f"{message.id:08d}-*")))
+    assert (written, house.messages("removal_request")[0].tries) == (1, 1)
+    with pytest.raises(Forbidden):
+        house.do(delivery.posted, "auditor", number, message.id, "by courier")
+    for when in (message.made_at - 1, house.time + 1):
+        with pytest.raises(BadField):
+            house.do(delivery.posted, "clerk", number, message.id, "by courier", posted_at=when)
+    other = house.assessed("other.test")
+    with pytest.raises(NotFound):
+        house.do(delivery.posted, "clerk", other, message.id, "by courier")
+    house.do(delivery.posted, "clerk", number, message.id, "by courier, receipt 12", posted_at=house.time - HOUR)
+    posted, sent = house.timeline(number)[-2:]
+    assert (posted.step, posted.who, posted.why, posted.details["posted_at"]) == (
+        "record_posted", "clerk", "by courier, receipt 12", house.time - HOUR,
+    )  # fmt: skip
+    assert (sent.step, sent.details["sent_at"]) == ("request_sent", house.time - HOUR)
+    assert house.running(number) == {"owner": DAY - HOUR}
+    with pytest.raises(Conflict):
+        house.do(delivery.posted, "clerk", number, message.id, "by courier")
+    house.later(DAY)
+    with house.desk.store.reading() as session:
+        said = facts.before(session, house.case(number))["removal_request"]
+    assert said["sent_at"] == facts.instant(posted.details["posted_at"])
+
+
+def test_what_never_left_was_never_asked(house: House) -> None:
+    house.posts = False
+    number = house.requested()
+    house.do(removal.refused, "clerk", number, "they rang")
+    with house.desk.store.reading() as session:
+        assert "removal_request" in facts.missing(session, house.desk, house.case(number))
+    house.post()
+    with house.desk.store.reading() as session:
+        assert "removal_request" not in facts.missing(session, house.desk, house.case(number))
