@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from authority import handover, orders, publisher
-from authority.desk import anchoring, audit, composing, notices, ordering, recommendations, signing, states, steps
+from authority.desk import anchoring, audit, beside, composing, notices, ordering, recommendations, signing, states, steps
+from authority.desk.beside import Logged
 from authority.desk.desk import Desk
 from authority.desk.errors import Conflict, DeskError
 from authority.desk.roles import LOG, Actor
@@ -64,23 +65,25 @@ def publish(desk: Desk, actor: Actor, digest: str, why: str, now: int, say: Call
 
 
 def follow_log(desk: Desk, now: int) -> list[str]:
-    """Does for every order of ours in the log what was not done for it here; says which. The worker calls it at every look."""
+    """Does for every order of ours in the log what was not done for it here; says which. Alarms those not ours. For the worker, each look."""
     if not desk.places.log.is_dir():
         return []
     tree, found = Tree(desk.places.log), list[str]()
     with desk.store.reading() as session:
         counter = session.get(Counter, READ)
-        start = counter.value if counter is not None else 0
+        start, first = (counter.value, False) if counter is not None else (0, True)
     while start < tree.size:
         stop = min(tree.size, start + PIECE)
         places = _digests(tree, start, stop)
         with desk.store.writing() as session:
+            counter = session.get(Counter, READ)
+            if (counter.value if counter is not None else 0) < stop:
+                beside.note(session, desk, places, now, first=counter is None or first)
             ours = session.scalars(select(Order).where(Order.digest.in_(places), Order.log_index.is_(None))).all()
-            for order in sorted(ours, key=lambda each: places[each.digest]):
-                index = places[order.digest]
+            for order in sorted(ours, key=lambda each: places[each.digest].at):
+                index = places[order.digest].at
                 settle(session, desk, order, index, LOG, f"found in the log as entry {index}", now)
                 found.append(order.order_id)
-            counter = session.get(Counter, READ)
             if counter is None:
                 session.add(Counter(name=READ, value=stop))
             else:
@@ -184,13 +187,13 @@ def _check(desk: Desk, order: Order, case: Case, actor: Actor, why: str, now: in
             raise Conflict(f"{order.order_id} had to be carried out by {read.enforce_by:%Y-%m-%d %H:%M} UTC, which is over; draft it again")
 
 
-def _digests(tree: Tree, start: int, stop: int) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _digests(tree: Tree, start: int, stop: int) -> dict[str, Logged]:
+    found: dict[str, Logged] = {}
     for index, data in enumerate(tree.entries(start, stop), start):
         try:
             signed = entries.read(data, f"entry {index}").envelope
         except BadDocument:
             continue
         if signed is not None:
-            found.setdefault(orders.digest(signed), index)
+            found.setdefault(orders.digest(signed), Logged(index, signed))
     return found

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Kind = Literal[
     "removal_request", "owner_block", "owner_amend", "owner_suspend", "owner_lift", "appeal_filed", "appeal_decided",
-    "threat", "overdue", "soon", "undelivered", "recommendation", "annulled",
+    "threat", "overdue", "soon", "undelivered", "recommendation", "annulled", "beside",
 ]  # fmt: skip
 
 _CASE: dict[str, Any] = {"number": "2026-000123", "names": ["www.site.test"], "authority": "desk@authority.example", "url": "https://desk.example/"}
@@ -27,6 +27,7 @@ VALUES: dict[Kind, dict[str, Any]] = {
     "undelivered": {**_CASE, "recipient": "abuse@host.example", "answer": "550 no such user"},
     "recommendation": {**_CASE, "why": "…", "due": 1_790_000_000},
     "annulled": {**_CASE, "court": "Court", "why": "…", "due": 1_790_000_000},
+    "beside": {"lines": [{"order": "XX-2026-000123", "index": 17, "action": "block", "signed": "north-1"}], "more": 0, "url": ""},
 }
 """What templates of each kind may use, with examples that a new template is tried with. Times are unix seconds: `{{ deadline | time }}`."""
 
@@ -328,4 +329,35 @@ annulled:
       {{ court }} a annulé l'ordre visant {{ names[0] }} : retirez-le avant le {{ due | time }}. {{ url }}
 
       {{ why }}
+beside:
+  en:
+    subject: "Orders in the log that nobody drafted at the desk ({{ lines|length + more }})"
+    body: |
+      Operators carry these out, and no case at the desk knows of them. Somebody uses the keys beside the desk. Ask those who hold them at once;
+      if they did not sign, revoke the keys (redhand authority revoke) and have the orders withdrawn.
+      {% for line in lines %}
+
+      {{ line.order }}: {{ line.action }}, entry {{ line.index }} of the log, signed by {{ line.signed }}
+      {% endfor %}
+      {% if more %}
+
+      And {{ more }} more, in the audit log.
+      {% endif %}
+
+      {{ url }}
+  fr:
+    subject: "Ordres au registre que personne n'a rédigés ici ({{ lines|length + more }})"
+    body: |
+      Les opérateurs les appliquent, et aucun dossier ne les connaît : quelqu'un se sert des clés sans passer par le bureau. Interrogez leurs
+      détenteurs sans attendre ; s'ils n'ont pas signé, révoquez les clés (redhand authority revoke) et faites retirer ces ordres.
+      {% for line in lines %}
+
+      {{ line.order }} : {{ line.action }}, entrée {{ line.index }} du registre, signé par {{ line.signed }}
+      {% endfor %}
+      {% if more %}
+
+      Et {{ more }} autres, au journal d'audit.
+      {% endif %}
+
+      {{ url }}
 """

@@ -17,9 +17,11 @@ from authority import packets
 from authority.desk import ordering, publishing, signing
 from authority.desk.errors import Conflict, DeskError
 from authority.desk.roles import LOG
-from authority.desk.tables import Audit, Recommendation
+from authority.desk.tables import Audit, Grant, Message, Person, Recommendation
 from authority.errors import AuthorityError
 from authority.publisher import publish
+from tests.authority.cast import order as order_of
+from tests.authority.cast import signed
 from tests.authority.desk.orders.house import HOUR, House
 from tests.authority.feeding import serving
 from tests.tools import DEADLINE
@@ -237,3 +239,29 @@ def test_a_stolen_server_puts_nothing_unsigned_in_force(house: House) -> None:
         with pytest.raises(AuthorityError, match="is not published"):
             publish(house.directory, [forged], house.now)
     assert "stolen.test" not in house.blocked()
+
+
+def test_an_order_that_nobody_drafted_here_is_alarmed_once(tmp_path: Path) -> None:
+    """Two officers sign beside the desk: operators obey, so that those who can revoke keys must hear of it."""
+    house = House(tmp_path)
+    with house.desk.store.writing() as session:
+        for login in ("administrator", "reviewer"):
+            person = session.get_one(Person, house[login].person)
+            person.email = f"{login}@authority.example"
+            session.add(Grant(person_id=person.id, role=login, given_at=house.now))
+    old = signed(house.cast, house.directory, order_of("XX-old", "old.test"), "north-1", "north-2")
+    publish(house.directory, [old], house.now)
+    publishing.follow_log(house.desk, house.now)  # the first look: an authority may be older than its desk
+    new = signed(house.cast, house.directory, order_of("XX-beside", "beside.test"), "north-1", "north-2")
+    publish(house.directory, [new], house.now)
+    for _ in range(2):
+        publishing.follow_log(house.desk, house.now)
+    with house.desk.store.reading() as session:
+        noted = {each.action: each for each in session.scalars(select(Audit).where(Audit.who == "log"))}
+        messages = session.scalars(select(Message).where(Message.kind == "beside").order_by(Message.recipient)).all()
+    assert set(noted) == {"log.before", "order.beside"}
+    assert (noted["order.beside"].object, "north-1, north-2" in noted["order.beside"].details) == ("order:XX-beside", True)
+    assert [each.recipient for each in messages] == ["administrator@authority.example", "reviewer@authority.example"]
+    assert "XX-beside: block" in messages[0].body
+    assert "XX-old" not in messages[0].body
+    house.desk.close()
