@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,12 @@ def test_the_worker_does_all_this_until_it_is_told_to_stop(tmp_path: Path) -> No
             assert child.stdin is not None
             child.stdin.write(json.dumps(job).encode() + b"\n")
             child.stdin.flush()
-            wait_for(lambda: "request_sent" in house.taken(number), "the request left")
+
+            def left() -> bool:
+                house.post()
+                return "request_sent" in house.taken(number)
+
+            wait_for(left, "the request left")
 
             def read() -> bool:
                 with house.desk.store.reading() as session:
@@ -201,6 +207,24 @@ def test_a_task_that_fails_is_tried_later_and_later_and_stops_no_other(house: Ho
     assert calls.count("fails") == 1
     assert calls.count("works") >= 20
     assert work[0].due > time.monotonic() + 1
+
+
+def test_a_store_that_hangs_holds_up_no_clock(house: House) -> None:
+    """What waits for something outside has a thread of its own, and is not begun a second time."""
+    calls: list[str] = []
+    hangs = threading.Event()
+
+    def sweep(desk: Desk, now: int) -> None:
+        calls.append("sweep")
+        hangs.wait()
+
+    work = [worker.Task("sweep", 0.0, sweep, apart=True), worker.Task("clocks", 0.0, lambda desk, now: calls.append("clocks"))]
+    try:
+        worker.run(house.desk, work, lambda seconds: calls.count("clocks") > 5)
+        assert calls.count("sweep") == 1
+    finally:
+        hangs.set()
+    assert {task.name for task in worker.tasks() if task.apart} == {"compliance.refresh", "evidence.sweeping.sweep", "mail"}
 
 
 def test_the_worker_knows_the_other_parts() -> None:
