@@ -26,8 +26,8 @@ from blocklists.log import entry as entries
 from blocklists.log.tree import Tree
 from blocklists.trust.policy import Policy
 
-RECEIPTS = 500
-"""Of one operator, taken in one transaction."""
+RECEIPTS = 200
+"""Of one operator, taken in one transaction at most."""
 ROOTS = 100_000
 SEEN = "compliance-log"
 """The counter that says how much of the log was followed."""
@@ -86,6 +86,7 @@ def refresh(desk: Desk, now: int) -> Refreshed:
     if policy is None:
         return Refreshed()
     try:
+        _rebuild(desk, now)  # what a killed process left half made
         followed = _follow(desk, policy, now)  # first: whoever comes owes what the log says by then
         operators = _registry(desk, policy, now)
         heard = sum(_listen(desk, known, policy, operator, now) for operator in operators)
@@ -131,11 +132,23 @@ def _registry(desk: Desk, policy: Policy, now: int) -> list[str]:
                 _turn(session, record, now, left=now)
             for name in renamed:
                 session.get_one(OperatorRecord, name).name = policy.operators[name].name
+        _rebuild(desk, now)
     return sorted({*known, *come})
 
 
+def _rebuild(desk: Desk, now: int) -> None:
+    """Makes the rows of operators that came, left or came back, a piece in each transaction; nothing else is taken meanwhile."""
+    with desk.store.reading() as session:
+        operators = following.unbuilt(session)
+    for operator in operators:
+        more = True
+        while more:
+            with desk.store.writing() as session:
+                more = following.rebuild(session, operator, now)
+
+
 def _turn(session: Session, record: OperatorRecord, now: int, **details: int) -> None:
-    following.reset(session, record, now)
+    following.reset(session, record)
     audit.record(session, LOG, "compliance.operator", f"operator:{record.operator}", now, **details)
 
 
@@ -157,7 +170,7 @@ def _follow(desk: Desk, policy: Policy, now: int) -> int:
         piece = [entries.read(data, f"entry {index}") for index, data in enumerate(tree.entries(size, stop), size)]
         with desk.store.writing() as session:
             seen = _seen(session)
-            if seen.value != size:
+            if seen.value != size or following.unbuilt(session):
                 raise _Moved
             following.take(session, policy, size, piece, now)
             size = seen.value = stop
@@ -165,6 +178,8 @@ def _follow(desk: Desk, policy: Policy, now: int) -> int:
         done = following.MOST
         while done == following.MOST:
             with desk.store.writing() as session:
+                if following.unbuilt(session):
+                    raise _Moved
                 done = following.end(session, policy, now)
     return size - first
 
@@ -183,22 +198,29 @@ def _seen(session: Session) -> Counter:
 
 
 def _listen(desk: Desk, known: _Known, policy: Policy, operator: str, now: int) -> int:
-    """Takes an operator's new receipts; those taken after `now` wait for the next look. How many."""
+    """Takes an operator's new receipts; those taken after `now` wait for the next look. How many.
+
+    A receipt that says that half the log is in force there, as a newcomer's first, is taken in parts: each transaction has at most TOGETHER entries.
+    """
     done = 0
     while True:
         with desk.store.reading() as session:
-            number = session.scalar(select(OperatorRecord.number).where(OperatorRecord.operator == operator)) or 0
+            record = session.get_one(OperatorRecord, operator)
         piece: list[Kept] = []
-        while len(piece) < RECEIPTS and (kept := receipts.kept(desk.places, operator, number + len(piece) + 1)) is not None and kept.at <= now:
+        most = record.size + following.TOGETHER
+        while len(piece) < RECEIPTS and (kept := receipts.kept(desk.places, operator, record.number + len(piece) + 1)) is not None and kept.at <= now:
             piece.append(kept)
+            if kept.receipt.checkpoint.size > most:
+                break
         if not piece:
             return done
         _follow(desk, policy, now)  # a receipt may name entries that came since the log was looked at
         tree = Tree(desk.places.log)
         judged = [(each, known.is_ours(each, tree)) for each in piece]
         with desk.store.writing() as session:
-            record = session.get_one(OperatorRecord, operator)
-            if record.number != number or _seen(session).value < max((each.receipt.checkpoint.size for each, ours in judged if ours), default=0):
+            mine = session.get_one(OperatorRecord, operator)
+            if (mine.number, mine.size, mine.unbuilt) != (record.number, record.size, None) or _seen(session).value < max(
+                (each.receipt.checkpoint.size for each, ours in judged if ours), default=0
+            ):
                 raise _Moved
-            listening.take(session, record, judged, now)
-        done += len(piece)
+            done += listening.take(session, mine, judged, most, now)

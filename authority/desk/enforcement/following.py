@@ -9,12 +9,15 @@ from sqlalchemy.orm import Session
 
 from authority.desk.enforcement import fulfilment, obligations, rows
 from authority.desk.enforcement.fulfilment import SELF_ENDING, Row
+from authority.desk.enforcement.obligations import Bound
 from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obligation, OperatorRecord
 from blocklists.log.entry import Entry
 from blocklists.trust.policy import Policy
 
 MOST = 250
 """Entries, and ends, in one transaction."""
+TOGETHER = 2000
+"""Rows of one operator in one transaction."""
 
 
 def take(session: Session, policy: Policy, start: int, piece: Sequence[Entry], now: int) -> None:
@@ -73,17 +76,32 @@ def end(session: Session, policy: Policy, now: int) -> int:
     return len(ended)
 
 
-def reset(session: Session, record: OperatorRecord, now: int) -> None:
-    """Makes an operator's rows as before any receipt of it: what it owes has changed, or is to be made anew."""
+def reset(session: Session, record: OperatorRecord) -> None:
+    """Begins to make an operator's rows as before any receipt of it: what it owes has changed, or is to be made anew. `rebuild` goes on."""
     forget(record)
     session.flush()
     mine = record.operator
     session.execute(delete(EnforcementWeek).where(EnforcementWeek.operator == mine).execution_options(synchronize_session=False))
     session.execute(delete(Enforcement).where(Enforcement.operator == mine).execution_options(synchronize_session=False))
-    all_of_them = session.scalars(select(Obligation).where(Obligation.action.not_in(SELF_ENDING)).order_by(Obligation.log_index)).all()
-    fresh = _owed(all_of_them, record, now)
+    record.unbuilt = 0
+
+
+def unbuilt(session: Session) -> list[str]:
+    """Operators whose rows are not all made again yet."""
+    return list(session.scalars(select(OperatorRecord.operator).where(OperatorRecord.unbuilt.is_not(None)).order_by(OperatorRecord.operator)))
+
+
+def rebuild(session: Session, operator: str, now: int) -> bool:
+    """Makes the next of its rows, of at most TOGETHER obligations; whether some are left."""
+    record = session.get_one(OperatorRecord, operator)
+    if record.unbuilt is None:
+        return False
+    some = rows.bound(session, Obligation.log_index >= record.unbuilt, Obligation.action.not_in(SELF_ENDING), limit=TOGETHER)
+    fresh = _owed(some, record, now)
     rows.add(session, fresh)
-    rows.count(session, [each.log_index for each in all_of_them], rows.weeks([mine], fresh))
+    rows.count(session, [each.log_index for each in some], rows.weeks([operator], fresh))
+    record.unbuilt = some[-1].log_index + 1 if len(some) == TOGETHER else None
+    return record.unbuilt is not None
 
 
 def forget(record: OperatorRecord) -> None:
@@ -92,7 +110,7 @@ def forget(record: OperatorRecord) -> None:
     record.ours, record.exceptions = True, []
 
 
-def _owed(made: Sequence[Obligation], record: OperatorRecord, now: int) -> list[Row]:
+def _owed(made: Sequence[Obligation | Bound], record: OperatorRecord, now: int) -> list[Row]:
     found = []
     for each in made:
         if fulfilment.owes(each, record.away):
@@ -109,7 +127,7 @@ def _postpone(session: Session, obligation: Obligation, records: Mapping[str, Op
         weeks[row.operator].add(rows.week(row.due_at))
         row.due_at = fulfilment.due(obligation, records[row.operator].away)
         weeks[row.operator].add(rows.week(row.due_at))
-    rows.change(session, found)
+    rows.postpone(session, found)
 
 
 def _records(session: Session) -> dict[str, OperatorRecord]:

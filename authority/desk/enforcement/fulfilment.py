@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from authority.desk.enforcement import obligations
+from authority.desk.enforcement.obligations import Bound
 from authority.desk.enforcement.tables import Obligation
 from blocklists.receipt import Exempt, Receipt
 
@@ -72,7 +73,7 @@ def by_order(exceptions: Sequence[Exempt]) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def owes(obligation: Obligation, away: Sequence[Sequence[int | None]]) -> bool:
+def owes(obligation: Obligation | Bound, away: Sequence[Sequence[int | None]]) -> bool:
     """Whether an operator that was away so owes it at all."""
     came, left = away[0][1], left_at(away)
     if left is not None and (obligation.logged_at >= left or (obligation.kind == "lift" and obligation.begins_at >= left)):
@@ -82,7 +83,7 @@ def owes(obligation: Obligation, away: Sequence[Sequence[int | None]]) -> bool:
     return obligation.end_at is None or obligation.end_at >= (came or 0)
 
 
-def due(obligation: Obligation, away: Sequence[Sequence[int | None]]) -> int:
+def due(obligation: Obligation | Bound, away: Sequence[Sequence[int | None]]) -> int:
     """When it is due of that operator: who came, or came back, while it ran has the whole time from then on."""
     found = obligation.due_at
     for left, back in away:
@@ -96,14 +97,14 @@ def left_at(away: Sequence[Sequence[int | None]]) -> int | None:
     return away[-1][0] if away[-1][1] is None else None
 
 
-def first_row(obligation: Obligation, operator: str, away: Sequence[Sequence[int | None]]) -> Row:
+def first_row(obligation: Obligation | Bound, operator: str, away: Sequence[Sequence[int | None]]) -> Row:
     """Before any receipt."""
     row = Row(obligation.log_index, obligation.kind, operator, obligation.action, obligation.begins_at, due(obligation, away))
     row.waits = obligation.action in SELF_ENDING
     return row
 
 
-def hear(row: Row, obligation: Obligation, receipt: Heard) -> None:
+def hear(row: Row, obligation: Obligation | Bound, receipt: Heard) -> None:
     """Takes the operator's next receipt, of a log that has the entry, into a row that is not done; `waits` says then whether another may do it."""
     if obligation.action in SELF_ENDING and receipt.effect < obligation.begins_at:
         return
@@ -132,7 +133,7 @@ def is_withheld(said: Sequence[Mapping[str, str]], names: int) -> bool:
     return any(each["what"] != "refused" for each in said) or (bool(said) and len(said) >= names)
 
 
-def exception(row: Row, obligation: Obligation, exceptions: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Any] | None:
+def exception(row: Row, obligation: Obligation | Bound, exceptions: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Any] | None:
     """What the newest receipt says of an order that its log has; None when nothing."""
     if obligation.kind != "block":
         return None
@@ -142,7 +143,7 @@ def exception(row: Row, obligation: Obligation, exceptions: Mapping[str, Sequenc
     return said or None
 
 
-def judge(row: Row, obligation: Obligation, left: int | None, now: int) -> Outcome:
+def judge(row: Row, obligation: Obligation | Bound, left: int | None, now: int) -> Outcome:
     """What came of it by `now`, in unix seconds."""
     ends = min((each for each in (obligation.end_at, left) if each is not None), default=None)
     if row.taken_at is not None:

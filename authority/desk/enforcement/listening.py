@@ -11,29 +11,35 @@ from sqlalchemy.orm import Session
 from authority.desk import audit
 from authority.desk.enforcement import fulfilment, rows
 from authority.desk.enforcement.fulfilment import Heard, Row
+from authority.desk.enforcement.obligations import Bound
 from authority.desk.enforcement.tables import Enforcement, Obligation, OperatorRecord
 from authority.desk.roles import LOG
 from authority.receipts import Kept
 from blocklists.receipt import Exempt
 
 _log = logging.getLogger("authority")
-_Owed = Mapping[tuple[int, str], Obligation]
+_Owed = Mapping[tuple[int, str], Bound]
 
 
-def take(session: Session, record: OperatorRecord, piece: Sequence[tuple[Kept, bool]], now: int) -> None:
-    """Takes the operator's next receipts, each with whether it names a state that our log had; others prove nothing, and sound an alarm."""
+def take(session: Session, record: OperatorRecord, piece: Sequence[tuple[Kept, bool]], most: int, now: int) -> int:
+    """Takes the operator's next receipts, each with whether it names a state that our log had; others prove nothing, and sound an alarm.
+
+    Entries from the log position `most` on are left: only the last receipt may speak of them, and it is taken again then, from there on. How many
+    were taken whole. That a part of a receipt is heard twice changes nothing.
+    """
     before = fulfilment.by_order([Exempt.model_validate(each) for each in record.exceptions])
     first = record.size
     heard = [fulfilment.heard(kept.receipt, kept.at) for kept, ours in piece if ours]
-    largest = max([first, *(each.size for each in heard)])
+    largest = min(most, max([first, *(each.size for each in heard)]))
+    whole = piece[:-1] if piece[-1][1] and piece[-1][0].receipt.checkpoint.size > most else piece
     mine = Enforcement.operator == record.operator
     waiting = rows.load(session, mine, Enforcement.waits)
     new = rows.load(
         session, mine, Enforcement.log_index >= first, Enforcement.log_index < largest, Enforcement.taken_at.is_(None), ~Enforcement.waits
     )
     owed = rows.of(session, [row.log_index for row in (*waiting, *new)])
-    ending = _fold(waiting, sorted(new, key=lambda row: row.log_index), owed, record, heard)
-    _note(session, record, piece, now)
+    ending = _fold(waiting, sorted(new, key=lambda row: row.log_index), owed, record, heard, most)
+    _note(session, record, whole, now)
     after = fulfilment.by_order([Exempt.model_validate(each) for each in record.exceptions])
     changed = {(row.log_index, row.kind): row for row in (*waiting, *new)}
     others = _excepted(session, record, {each for each in {*before, *after} if before.get(each) != after.get(each)})
@@ -48,15 +54,16 @@ def take(session: Session, record: OperatorRecord, piece: Sequence[tuple[Kept, b
     rows.add(session, ending)
     touched = [*changed.values(), *ending]
     rows.count(session, [row.log_index for row in touched], rows.weeks([record.operator], touched))
+    return len(whole)
 
 
-def _fold(waiting: list[Row], new: list[Row], owed: _Owed, record: OperatorRecord, heard: Sequence[Heard]) -> list[Row]:
+def _fold(waiting: list[Row], new: list[Row], owed: _Owed, record: OperatorRecord, heard: Sequence[Heard], most: int) -> list[Row]:
     """Takes receipts into rows; the rows that they begin: of orders that ended by their terms before we knew that they were in force there."""
     ending: list[Row] = []
     watched = list(waiting)
     covered = 0
     for each in heard:
-        record.size = max(record.size, each.size)
+        record.size = max(record.size, min(each.size, most))
         while covered < len(new) and new[covered].log_index < record.size:
             watched.append(new[covered])
             covered += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from authority.desk.enforcement.tables import Obligation
 from blocklists import directive as orders
@@ -20,6 +21,26 @@ from blocklists.trust.envelope import REVIEW
 from blocklists.trust.policy import Clocks, Policy
 
 HOUR = 3600
+
+
+class Bound(NamedTuple):
+    """What rows are judged by of an obligation, read apart from the session: a hundred thousand are read in a second."""
+
+    log_index: int
+    kind: str
+    order_id: str
+    action: str
+    names: int
+    logged_at: int
+    begins_at: int
+    hours: int
+    due_at: int
+    expires_at: int | None
+    lapses_at: int | None
+    confirmed: int | None
+    closers: list[Any]
+    end_at: int | None
+    ended: bool
 
 
 def read(entry: Entry) -> Directive | Review | None:
@@ -67,7 +88,7 @@ def follow(index: int, entry: Entry, order: Directive | Review, chain: Sequence[
     return made
 
 
-def end_of(obligation: Obligation, size: int | None = None) -> int | None:
+def end_of(obligation: Obligation | Bound, size: int | None = None) -> int | None:
     """When it binds no more, in unix seconds, for who has the whole log, or its first `size` entries; None: never."""
     ends = [at for index, at in obligation.closers if size is None or index < size]
     if obligation.expires_at is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from authority.desk.enforcement import spread
 from authority.desk.enforcement.fulfilment import SELF_ENDING, Row
+from authority.desk.enforcement.obligations import Bound
 from authority.desk.enforcement.tables import Enforcement, EnforcementWeek, Obligation
 
 DAY = 86_400
@@ -17,12 +18,21 @@ WEEK = 7 * DAY
 MANY = 500
 """Values in one statement."""
 FIELDS = tuple(Row.__dataclass_fields__)
-_COLUMNS = tuple(getattr(Enforcement, name) for name in FIELDS)
+_TABLE = cast(Table, Enforcement.__table__)
+_COLUMNS = tuple(_TABLE.c[name] for name in FIELDS)
+_OBLIGED = tuple(cast(Table, Obligation.__table__).c[name] for name in Bound._fields)
+_KEY = ("b_log_index", "b_kind", "b_operator")
+_SAME = tuple(_TABLE.c[name[2:]] == bindparam(name) for name in _KEY)
+_CHANGES = ("received_at", "taken_at", "applied_at", "receipt", "exception", "outcome", "waits")
+_TOLD = tuple((name, name.removeprefix("b_")) for name in (*_KEY, *_CHANGES))
+_INSERT = insert(_TABLE)
+_UPDATE = update(_TABLE).where(*_SAME).values({name: bindparam(name) for name in _CHANGES})
 
 
 def load(session: Session, *conditions: ColumnElement[bool] | Any) -> list[Row]:
     """Rows, apart from the session."""
-    return [Row(*found) for found in session.execute(select(*_COLUMNS).where(*conditions))]
+    session.flush()
+    return [Row(*found) for found in session.connection().execute(select(*_COLUMNS).where(*conditions))]
 
 
 def load_at(session: Session, indexes: Iterable[int], *conditions: ColumnElement[bool]) -> list[Row]:
@@ -34,30 +44,38 @@ def load_at(session: Session, indexes: Iterable[int], *conditions: ColumnElement
 
 def add(session: Session, rows: Iterable[Row]) -> None:
     """New ones."""
-    if made := [_document(row) for row in rows]:
-        session.execute(insert(Enforcement), made)
+    if made := [{name: getattr(row, name) for name in FIELDS} for row in rows]:
+        session.connection().execute(_INSERT, made)
 
 
 def change(session: Session, rows: Iterable[Row]) -> None:
-    """Those that are there."""
-    if made := [_document(row) for row in rows]:
-        session.execute(update(Enforcement), made)
+    """What receipts and time change of those that are there: not when they are due, which stands in two indexes."""
+    if made := [{name: getattr(row, field) for name, field in _TOLD} for row in rows]:
+        session.connection().execute(_UPDATE, made)
 
 
-def _document(row: Row) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in FIELDS}
+def postpone(session: Session, rows: Iterable[Row]) -> None:
+    """When they are due."""
+    if made := [{**{name: getattr(row, name[2:]) for name in _KEY}, "due_at": row.due_at} for row in rows]:
+        session.connection().execute(update(_TABLE).where(*_SAME).values(due_at=bindparam("due_at")), made)
 
 
-def of(session: Session, indexes: Iterable[int]) -> dict[tuple[int, str], Obligation]:
+def of(session: Session, indexes: Iterable[int]) -> dict[tuple[int, str], Bound]:
     """Obligations of log positions, by position and kind."""
     wanted = sorted(set(indexes))
-    found: dict[tuple[int, str], Obligation] = {}
+    found: dict[tuple[int, str], Bound] = {}
     for at in range(0, len(wanted), MANY):
         piece = wanted[at : at + MANY]
         neighbours = piece[-1] - piece[0] < 2 * MANY  # as a receipt covers them
         condition = Obligation.log_index.between(piece[0], piece[-1]) if neighbours else Obligation.log_index.in_(piece)
-        found.update({(each.log_index, each.kind): each for each in session.scalars(select(Obligation).where(condition))})
+        found.update({(each.log_index, each.kind): each for each in bound(session, condition)})
     return found
+
+
+def bound(session: Session, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Bound]:
+    """Obligations as rows are judged by them, in the order of the log."""
+    chosen = select(*_OBLIGED).where(*conditions).order_by(Obligation.log_index, Obligation.kind).limit(limit)
+    return [Bound(*each) for each in session.connection().execute(chosen)]
 
 
 def week(at: int) -> int:
@@ -89,13 +107,25 @@ def count(session: Session, indexes: Iterable[int], touched: Mapping[str, Iterab
 
 
 def _count_open(session: Session, indexes: list[int]) -> None:
+    """One look at the rows of these positions; an update for each pair of numbers that came out, not for each position."""
     for at in range(0, len(indexes), MANY):
         piece = indexes[at : at + MANY]
-        values: dict[str, Any] = {}
-        for column, outcome in (("open_rows", "open"), ("terms_rows", "terms")):
-            same = (Enforcement.log_index == Obligation.log_index, Enforcement.kind == Obligation.kind, Enforcement.outcome == outcome)
-            values[column] = select(func.count()).select_from(Enforcement).where(*same).correlate(Obligation).scalar_subquery()
-        session.execute(update(Obligation).where(Obligation.log_index.in_(piece)).values(values).execution_options(synchronize_session=False))
+        neighbours = piece[-1] - piece[0] < 2 * MANY
+        here = Enforcement.log_index.between(piece[0], piece[-1]) if neighbours else Enforcement.log_index.in_(piece)
+        waits, ends = (func.count().filter(Enforcement.outcome == outcome) for outcome in ("open", "terms"))
+        wanted = set(piece)
+        found = {(index, kind): (0, 0) for index in piece for kind in ("block", "lift")}
+        grouped = select(Enforcement.log_index, Enforcement.kind, waits, ends).where(here).group_by(Enforcement.log_index, Enforcement.kind)
+        for index, kind, waiting, terms in session.execute(grouped):
+            if index in wanted:
+                found[index, kind] = (waiting, terms)
+        same: dict[tuple[str, int, int], list[int]] = {}
+        for (index, kind), (waiting, terms) in found.items():
+            same.setdefault((kind, waiting, terms), []).append(index)
+        for (kind, waiting, terms), some in same.items():
+            other = or_(Obligation.open_rows != waiting, Obligation.terms_rows != terms)
+            changed = update(Obligation).where(Obligation.log_index.in_(some), Obligation.kind == kind, other)
+            session.execute(changed.values(open_rows=waiting, terms_rows=terms).execution_options(synchronize_session=False))
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:

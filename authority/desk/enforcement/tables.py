@@ -34,6 +34,8 @@ class OperatorRecord(Base):
     """By ours."""
     ours: Mapped[bool] = mapped_column(default=True)
     """Whether the newest receipt names a state that our log had; one that does not proves nothing."""
+    unbuilt: Mapped[int | None] = mapped_column(BigInteger)
+    """From which log position on its rows are still to be made; None: all are there."""
     exceptions: Mapped[list[Any]] = mapped_column(default=list)
     """What the newest receipt says is not in force there: id, what, why."""
 

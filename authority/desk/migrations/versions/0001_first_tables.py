@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("taken_at", sa.BigInteger(), nullable=False),
         sa.Column("ours", sa.Boolean(), nullable=False),
+        sa.Column("unbuilt", sa.BigInteger(), nullable=True),
         sa.Column("exceptions", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("operator", name=op.f("operator_record_pkey")),
     )
