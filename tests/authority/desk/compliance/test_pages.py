@@ -11,55 +11,18 @@ from importlib import resources
 
 import pytest
 
-from authority import operators as registry
-from authority.desk import compliance, procedure
 from authority.desk.enforcement import penalty
-from authority.desk.tables import Person
 from authority.desk.web import compliance_labels as labels
 from authority.desk.web.french_compliance import TEXTS
-from authority.keys import generate
-from authority.publisher import publish
-from tests.authority.desk.compliance.test_cases import confirm
-from tests.authority.desk.web.pages import HOUR, Pages, plain
-from tests.authority.feeding import Operator, registered
-
-NASTY = "<script>alert(1)</script> =Telecom"
+from tests.authority.desk.compliance.served import NASTY, watched
+from tests.authority.desk.web.pages import Pages, plain
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    """Two operators: one that says what it does, and one that is silent; one order overdue, one withdrawn."""
-    made = Pages(tmp_path_factory.mktemp("pages"), limits={"names_per_hour": 1000, "names_per_day": 5000})
-    speaking = registered(made.cast, made.directory, "op-1", made.now)
-    token, packet = registry.add(made.directory, "op-2", NASTY, generate().key, made.now)
-    assert packet is not None
-    assert token
-    publish(made.directory, [made.cast.sign(packet, "targets-1", "targets-2")], made.now)
-    for name in ("op-1", "op-2"):
-        made.add(f"{name}-account", "operator")
-        with made.desk.store.writing() as session:
-            session.get_one(Person, made.people[f"{name}-account"].person).operator = name
-    made.document("procedure", _procedure())
-    number, _ = made.ordered("late.example")
-    _told(made, speaking, 3)
-    made.ordered("silent.example")
-    _told(made, speaking, 30 * HOUR)
-    made.follow(number, "withdraw", "north-1")
-    _told(made, speaking, 60)
-    for login in made.people:  # sessions have ended meanwhile
-        made.sign_in(login)
+    made = watched(tmp_path_factory.mktemp("pages"))
     yield made
     made.close()
-
-
-def _procedure() -> str:
-    return procedure.DEFAULT + "\npenalty: {per_hour: 10000, most: 500000}\n"
-
-
-def _told(made: Pages, operator: Operator, seconds: int) -> None:
-    made.now += seconds
-    confirm(made, operator)
-    compliance.refresh(made.desk, made.now)
 
 
 def test_an_officer_sees_the_fleet_at_a_glance(desk: Pages) -> None:

@@ -122,6 +122,17 @@ class House:
         self.desk.close()
 
 
+def furnished(directory: Path) -> House:
+    """A house with something to look at: a proposal that waits, a list in force, a flagger."""
+    found = House(directory)
+    found.know_password("ada", "eve")
+    found.propose("ada", "grant", login="dan", role="officer", why="She has passed the course.")
+    found.agreed("ada", "eve", "document", kind="protected", body="portal.example\nbank.example\n")
+    found.propose("bea", "document", kind="protected", body="portal.example\nhospital.example\n", why="The hospital moved.")
+    found.agreed("ada", "eve", "flagger", flagger="hotline")
+    return found
+
+
 class Browser:
     """Fetches pages and fills in their forms. It follows nothing by itself."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,37 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from authority import packets
-from authority.desk import recommendations
+from authority.desk import imports, recommendations
 from authority.desk.evidence import keeping
+from tests.authority.desk.compliance.served import watched
+from tests.authority.desk.people.house import PASSWORD, House, furnished
 from tests.authority.desk.web.pages import Pages
 from tests.tools import require
 
-PHONE = {"width": 320, "height": 640}
+PHONE, SCREEN = {"width": 320, "height": 640}, {"width": 1280, "height": 800}
+SHELL = (
+    "/account", "/people", "/people/new", "/people/dan", "/proposals", "/proposals/1", "/documents", "/documents/protected",
+    "/documents/procedure",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     made = Pages(tmp_path_factory.mktemp("browser"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    made = watched(tmp_path_factory.mktemp("fleet"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    made = furnished(tmp_path_factory.mktemp("house"))
     yield made
     made.close()
 
@@ -57,35 +77,112 @@ def paths(pages: Pages) -> dict[str, list[str]]:
     clerk = pages.by("clerk")
     clerk.do(f"/cases/{number}", f"/cases/{number}/steps/file_appeal", standing="owner", words="It was a quotation.", why="a letter")
     clerk.do("/cases/new", "/cases/new", location="https://live.test/1", words="He says he will shoot.", threat="yes")
+    file = imports.begin(pages.desk, pages["clerk"], b"names,words\nwww.imported.test,x\nno name at all,\n", "Hotline", pages.now)
+    imports.go_on(pages.desk, file.id, pages.now)
     new = re.search(r"/cases/(2026-\d{6})", clerk.get("/cases?queue=urgent"))[1]  # type: ignore[index]
     cases = ["/cases", "/cases?queue=urgent", "/cases?queue=in_force", "/search?q=test", "/search?q=nothing.example", "/cases/new", f"/cases/{new}"]
     order_pages = [f"/orders/{each}" for each in (shop, signing.digest, order.digest)]
     return {
-        "officer": [*cases, f"/cases/{number}", f"/cases/{number}/order", f"/cases/{number}/evidence", *order_pages, "/packets", "/appeals"],
+        "officer": [
+            *cases,
+            f"/cases/{number}",
+            f"/cases/{number}/order",
+            f"/cases/{number}/evidence",
+            *order_pages,
+            "/packets",
+            "/appeals",
+            "/imports",
+            f"/imports/{file.id}",
+        ],
         "reviewer": ["/review", "/review?only=waiting", f"/cases/{emergency}", f"/cases/{number}"],
         "auditor": [f"/cases/{number}"],
     }
 
 
-def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(pages: Pages, chromium: Browser) -> None:
-    axe, faults = Axe(), []
-    by = paths(pages)
-    for language, scheme, size in (("fr", "light", PHONE), ("en", "dark", {"width": 1280, "height": 800})):
-        for login, each in by.items():
-            with as_(pages, chromium, login, language, color_scheme=scheme, viewport=size) as context:
-                page = context.new_page()
-                said: list[str] = []
-                page.on("console", lambda message, said=said: said.append(message.text) if "favicon" not in message.location["url"] else None)
-                for path in each:
-                    page.goto(path)
-                    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-                    wide = page.evaluate("document.documentElement.scrollWidth")
-                    if wide > size["width"]:
-                        faults.append((path, language, f"{wide} px wide"))
-                    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-                    faults += [(path, language, scheme, fault["id"], fault["nodes"][0]["html"][:200]) for fault in found]
-                faults += said
-    assert not faults
+def walk(context: BrowserContext, url: str, paths: Sequence[str]) -> list[tuple[Any, ...]]:
+    """What is wrong with these pages, in turn in French and English: on a phone in the light all that axe looks at, then on a screen in the dark
+    what changes with that: colours, and whether all fits."""
+    axe, page, faults = Axe(), context.new_page(), list[tuple[Any, ...]]()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    for number, path in enumerate(paths):
+        language = ("fr", "en")[number % 2]
+        context.add_cookies([{"name": "language", "value": language, "url": url}])
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        answer = page.goto(url + path)
+        assert answer is not None
+        if answer.status >= 400:
+            faults.append((path, answer.status))
+            said.clear()  # the browser says so too
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        for scheme, size, options in (
+            ("light", PHONE, {"resultTypes": ["violations"]}),
+            ("dark", SCREEN, {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}),
+        ):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > size["width"]:
+                faults.append((path, language, f"{wide} px wide on {size['width']}"))
+            found = axe.run(page, options=options).response["violations"]
+            faults += [(path, language, scheme, fault["id"], fault["nodes"][0]["html"][:200]) for fault in found]
+    return faults + [(each,) for each in said]
+
+
+def test_axe_finds_nothing_on_the_pages_of_cases_and_all_fits(pages: Pages, chromium: Browser) -> None:
+    faults = []
+    for login, each in paths(pages).items():
+        with as_(pages, chromium, login) as context:
+            faults += walk(context, pages.url, each)
+    assert faults == []
+
+
+def test_nor_on_those_of_compliance(fleet: Pages, chromium: Browser) -> None:
+    index = re.search(r"/compliance/orders/(\d+)", fleet.by("officer").get("/compliance/operators/op-2"))[1]  # type: ignore[index]
+    faults = []
+    for login, each in {
+        "officer": [
+            "/compliance", "/compliance/operators/op-2", "/compliance/operators/op-1?show=all", f"/compliance/orders/{index}",
+            "/compliance/operators/op-2/penalty?month=2026-09", "/compliance?weeks=52",
+        ],
+        "op-1-account": ["/compliance/operators/op-1"],
+    }.items():  # fmt: skip
+        with as_(fleet, chromium, login) as context:
+            faults += walk(context, fleet.url, each)
+    assert faults == []
+
+
+def test_nor_on_those_of_people_and_of_everybody(house: House, chromium: Browser) -> None:
+    faults = []
+    for login, each in {
+        "": ["/sign-in", "/invitation", "/report", "/report/status", "/appeal", "/appeal/status"],
+        "ada": SHELL,
+        "cora": ["/audit", "/proposals/3"],
+    }.items():  # fmt: skip
+        with chromium.new_context() as context:
+            context.set_default_timeout(15_000)
+            if login:
+                context.add_cookies([{"name": "desk", "value": house.browser(login).http.cookies["desk"], "url": house.url}])
+            faults += walk(context, house.url, each)
+    assert faults == []
+
+
+def test_a_person_signs_in_and_decides_by_keyboard_alone(house: House, chromium: Browser) -> None:
+    """Without script, without a mouse; what has the focus is seen to have it."""
+    with chromium.new_context(java_script_enabled=False, locale="en") as context:
+        page = context.new_page()
+        page.goto(house.url + "/sign-in")
+        page.keyboard.press("Tab")
+        assert page.locator(":focus").inner_text() == "To the content"
+        page.locator("#login").focus()
+        page.keyboard.type("eve")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r"/(cases|account|proposals)"))
+        page.goto(house.url + "/proposals/3")
+        press(page, "Agree, and do it", most=40)
 
 
 def press(page: Page, label: str, *, exact: bool = True, most: int = 200) -> None:
