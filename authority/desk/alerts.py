@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from authority import repository
 from authority.desk import outbox, texts
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
@@ -14,6 +16,8 @@ from authority.desk.outbox import hook
 from authority.desk.roles import Role
 from authority.desk.tables import Case, Grant, Message, Person
 from authority.desk.wording import Kind
+from authority.errors import AuthorityError
+from authority.places import Places
 
 WORDS = 2000
 """Characters of a referral's words that a message repeats."""
@@ -33,7 +37,25 @@ def people(session: Session, roles: Iterable[Role], case: Case | None = None) ->
 def values(desk: Desk, case: Case) -> dict[str, object]:
     """What every message about a case is told."""
     named = [("*." if name.match == "subtree" else "") + name.name for name in case.names] or [case.title]
-    return {"number": case.number, "names": named, "authority": desk.settings.mail.sender, "url": link(desk, case.number)}
+    sender = desk.settings.mail.sender
+    return {"number": case.number, "names": named, "house": house(desk, case) or sender, "authority": sender, "url": link(desk, case.number)}
+
+
+def house(desk: Desk, case: Case) -> str:
+    """Who writes, by name: the authorities that the policy lets order in the case's category, or all; empty before a policy is published."""
+    try:
+        changed = (desk.places.metadata / "timestamp.json").stat()
+        authorities, able = _named(desk.places, (changed.st_mtime_ns, changed.st_size, changed.st_ino))
+    except (OSError, AuthorityError):
+        return ""
+    return ", ".join(authorities[each] for each in able.get(case.category, tuple(authorities)))
+
+
+@lru_cache(maxsize=4)
+def _named(places: Places, changed: tuple[int, ...]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Names of authorities, and who may order in each category, as published; read again when what is published has `changed`."""
+    epoch = repository.published(places).policy.epochs[-1]
+    return {number: each.name for number, each in epoch.authorities.items()}, {name: each.authorities for name, each in epoch.categories.items()}
 
 
 def link(desk: Desk, number: str) -> str:

@@ -9,7 +9,10 @@ Kind = Literal[
     "threat", "overdue", "soon", "undelivered", "recommendation", "annulled", "beside",
 ]  # fmt: skip
 
-_CASE: dict[str, Any] = {"number": "2026-000123", "names": ["www.site.test"], "authority": "desk@authority.example", "url": "https://desk.example/"}
+_CASE: dict[str, Any] = {
+    "number": "2026-000123", "names": ["www.site.test"], "house": "Example Office", "authority": "desk@authority.example",
+    "url": "https://desk.example/",
+}  # fmt: skip
 _ORDER: dict[str, Any] = {**_CASE, "order": "XX-2026-000123", "reasons": "…", "redress": "https://authority.example/", "days": 30}
 _LATE: dict[str, Any] = {"lines": [{"number": "2026-000123", "clock": "owner", "due": 1_790_000_000, "title": "www.site.test"}], "more": 0, "url": ""}
 
@@ -36,6 +39,7 @@ removal_request:
   en:
     subject: "Request to remove unlawful content: {{ names[0] }} ({{ number }})"
     body: |
+      {{ house }} writes to you.
       {{ {'publisher': 'You publish', 'registrar': 'You registered'}.get(kind, 'You host') }} content that we find unlawful:
       {% for name in names %}
         {{ name }}
@@ -52,10 +56,11 @@ removal_request:
       If you think that we are mistaken, answer with your reasons. Please keep the content and the data about it for six months, out of reach.
 
       Reference: {{ number }}
-      Contact: {{ authority }}
+      Contact: {{ house }}, {{ authority }}
   fr:
     subject: "Demande de retrait d'un contenu illicite : {{ names[0] }} ({{ number }})"
     body: |
+      {{ house }} vous écrit.
       {{ {'publisher': 'Vous publiez', 'registrar': 'Vous avez enregistré'}.get(kind, 'Vous hébergez') }} un contenu que nous jugeons illicite :
       {% for name in names %}
         {{ name }}
@@ -72,7 +77,7 @@ removal_request:
       Si vous pensez que nous nous trompons, répondez en donnant vos raisons. Conservez pendant six mois, hors d'accès, le contenu et ses données.
 
       Référence : {{ number }}
-      Contact : {{ authority }}
+      Contact : {{ house }}, {{ authority }}
 owner_block:
   en:
     subject: "Your names are blocked by order {{ order }}"
@@ -86,7 +91,7 @@ owner_block:
       Reasons: {{ reasons }}
 
       You may object{% if days %} within {{ days }} days{% endif %}{% if redress %}: {{ redress }}{% endif %}.
-      Once the content is gone, tell us: {{ authority }}. The order is then lifted.
+      Once the content is gone, tell us: {{ house }}, {{ authority }}. The order is then lifted.
 
       Reference: {{ number }}
   fr:
@@ -101,7 +106,7 @@ owner_block:
       Motifs : {{ reasons }}
 
       Vous pouvez le contester{% if days %} dans un délai de {{ days }} jours{% endif %}{% if redress %} : {{ redress }}{% endif %}.
-      Quand le contenu aura disparu, dites-le-nous : {{ authority }}. L'ordre sera alors levé.
+      Quand le contenu aura disparu, dites-le-nous : {{ house }}, {{ authority }}. L'ordre sera alors levé.
 
       Référence : {{ number }}
 owner_amend:
@@ -119,7 +124,7 @@ owner_amend:
       You may object{% if days %} within {{ days }} days{% endif %}{% if redress %}: {{ redress }}{% endif %}.
 
       Reference: {{ number }}
-      Contact: {{ authority }}
+      Contact: {{ house }}, {{ authority }}
   fr:
     subject: "L'ordre {{ order }} visant vos noms a changé"
     body: |
@@ -134,7 +139,7 @@ owner_amend:
       Vous pouvez le contester{% if days %} dans un délai de {{ days }} jours{% endif %}{% if redress %} : {{ redress }}{% endif %}.
 
       Référence : {{ number }}
-      Contact : {{ authority }}
+      Contact : {{ house }}, {{ authority }}
 owner_suspend:
   en:
     subject: "Order {{ order }} on your names is suspended"
@@ -145,7 +150,7 @@ owner_suspend:
       {% endfor %}
 
       Reference: {{ number }}
-      Contact: {{ authority }}
+      Contact: {{ house }}, {{ authority }}
   fr:
     subject: "L'ordre {{ order }} visant vos noms est suspendu"
     body: |
@@ -155,7 +160,7 @@ owner_suspend:
       {% endfor %}
 
       Référence : {{ number }}
-      Contact : {{ authority }}
+      Contact : {{ house }}, {{ authority }}
 owner_lift:
   en:
     subject: "Order {{ order }} on your names has ended"
@@ -165,7 +170,7 @@ owner_lift:
         {{ name }}
       {% endfor %}
 
-      If a name is still blocked somewhere after that, tell us: {{ authority }}
+      If a name is still blocked somewhere after that, tell us: {{ house }}, {{ authority }}
 
       Reference: {{ number }}
   fr:
@@ -176,7 +181,7 @@ owner_lift:
         {{ name }}
       {% endfor %}
 
-      Si un nom est encore bloqué quelque part passé ce délai, dites-le-nous : {{ authority }}
+      Si un nom est encore bloqué quelque part passé ce délai, dites-le-nous : {{ house }}, {{ authority }}
 
       Référence : {{ number }}
 appeal_filed:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import select
 
-from authority.desk import facts, imports, ordering, queues, reading, referrals, steps
+from authority.desk import delivery, facts, imports, ordering, queues, reading, referrals, steps
 from authority.desk.commands.context import AsJSON, Login, Number, Why, entered
 from authority.desk.errors import BadField
 from authority.desk.tables import Event, Import
@@ -112,7 +112,7 @@ def show(context: typer.Context, number: Number, login: Login, as_json: AsJSON =
     case = reading.opened(desk, actor, number)
     shape = shaping.shown(desk, actor, case)
     with desk.store.reading() as session:
-        orders = ordering.orders_of(session, case)
+        orders, waiting = ordering.orders_of(session, case), delivery.by_hand(session, case)
         events = list(session.scalars(select(Event).where(Event.case_id == case.id).order_by(Event.number)))
     if as_json:
         timeline = [shapes.Event.model_validate(each).model_dump() for each in events]
@@ -127,6 +127,10 @@ def show(context: typer.Context, number: Number, login: Login, as_json: AsJSON =
     for each in orders:
         at = f"log position {each.log_index}" if each.log_index is not None else "dropped" if each.ended_at is not None else "not published"
         typer.echo(f"  order     {each.what} {each.order_id}, {at}\n            {each.digest}")
+    for message in waiting:
+        typer.echo(
+            f"  message   {message.id}, to {message.recipient}, is a file to be posted: then `step {case.number} record_posted -d message={message.id}`"
+        )
     if shape.missing:
         typer.echo(f"  an order still lacks: {', '.join(shape.missing)}")
     for event in events:
