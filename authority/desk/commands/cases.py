@@ -128,9 +128,7 @@ def show(context: typer.Context, number: Number, login: Login, as_json: AsJSON =
         at = f"log position {each.log_index}" if each.log_index is not None else "dropped" if each.ended_at is not None else "not published"
         typer.echo(f"  order     {each.what} {each.order_id}, {at}\n            {each.digest}")
     for message in waiting:
-        typer.echo(
-            f"  message   {message.id}, to {message.recipient}, is a file to be posted: then `step {case.number} record_posted -d message={message.id}`"
-        )
+        typer.echo(f"  message   to {message.recipient}: a file, to be posted; then take the step record_posted with -d message={message.id}")
     if shape.missing:
         typer.echo(f"  an order still lacks: {', '.join(shape.missing)}")
     for event in events:
