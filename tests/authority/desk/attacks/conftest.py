@@ -9,9 +9,9 @@ import pytest
 from tests.authority.desk.attacks.besieged import Besieged
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Besieged]:
-    """One for a file. Whatever its tests did, nothing was changed without a line."""
+    """One for all. Whatever its tests did, nothing was changed without a line."""
     made = Besieged(tmp_path_factory.mktemp("besieged"), limits={"names_per_hour": 1000, "names_per_day": 5000})
     yield made
     made.close()
