@@ -94,6 +94,15 @@ _ORDERS: dict[str, str] = {
         "il a été rédigé comme {kept}, et ceci est {found} ; reprenez le paquet ici",
     "what this packet signs was not drafted here, or was changed on its way; take the packet from here again":
         "ce que ce paquet signe n'a pas été rédigé ici, ou a été modifié en chemin ; reprenez le paquet ici",
+    "this draft of {order} was dropped, or another took its place; sign that one":
+        "ce projet de {order} a été abandonné, ou un autre a pris sa place ; signez celui-là",
+    "this draft of {order} was dropped, or another took its place": "ce projet de {order} a été abandonné, ou un autre a pris sa place",
+    "this draft of {order} {what}; nothing more is signed": "ce projet de {order} {what} ; plus rien ne se signe",
+    "{order} is published, as entry {index} of the log": "{order} est publié : entrée {index} du registre",
+    "{value} is none; write one of {known}": "{value} n'en est pas un ; écrivez l'un de : {known}",
+    "{name} belongs to no operator of the policy; an administrator can say to which":
+        "{name} n'appartient à aucun opérateur de la politique ; l'administrateur peut dire auquel",
+    "{name} is no address of a page; write the bare name": "{name} n'est pas l'adresse d'une page ; écrivez le nom seul",
     "there is no operator {name}": "il n'y a pas d'opérateur {name}",
     "the log has no order at position {index}": "le registre n'a pas d'ordre à la position {index}",
     "take it from the page before": "prenez-le de la page précédente",
@@ -133,6 +142,16 @@ _EVIDENCE: dict[str, str] = {
     "evidence {number} is kept as long already, or the time is none; give a later one":
         "la preuve {number} est déjà conservée aussi longtemps, ou ce n'est pas un moment ; donnez-en un plus tardif",
     "it is empty": "il est vide",
+    "a field of the form has too long a header": "un champ du formulaire a un en-tête trop long",
+    "send the file in a form of the type multipart/form-data": "envoyez le fichier dans un formulaire du type multipart/form-data",
+    "chunk {number} of the evidence is not what was stored; leave it, and restore the store's backup elsewhere":
+        "le morceau {number} de la preuve n'est pas ce qui a été déposé ; laissez-le, et restaurez ailleurs la sauvegarde du dépôt",
+    "the evidence does not begin as what the desk stores does; restore a backup of the store":
+        "la preuve ne commence pas comme ce que le bureau dépose ; restaurez une sauvegarde du dépôt",
+    "evidence {number} of case {case} is still to be kept; say that it is early, and why it must go all the same":
+        "la preuve {number} du dossier {case} est encore à conserver ; dites que c'est avant terme, et pourquoi elle doit partir quand même",
+    "it is no status of an HTTP answer, such as 200": "ce n'est pas le code d'une réponse HTTP, tel que 200",
+    "it is none of hold, extend, release, shred": "ce n'est ni hold, ni extend, ni release, ni shred",
     "it has more than {most} octets; split it": "il a plus de {most} octets ; divisez-le",
     "{number} objects are named; name 1 to {most}": "{number} objets sont nommés ; nommez-en de 1 à {most}",
     "evidence {number} is not held for what the proposal says; look again, and propose anew":
@@ -149,4 +168,29 @@ _EVIDENCE: dict[str, str] = {
     "case {number} has no evidence {item}": "le dossier {number} n'a pas de preuve {item}",
     "it is no SHA-256: 64 hex digits": "ce n'est pas un SHA-256 : 64 chiffres hexadécimaux",
 }  # fmt: skip
-TEXTS: dict[str, str] = {**_CASES, **_ORDERS, **_DOCUMENTS, **_EVIDENCE}
+_NAMES: dict[str, str] = {
+    "an empty text is not a domain name; write a name such as example.test":
+        "un texte vide n'est pas un nom de domaine ; écrivez un nom tel que example.test",
+    "{name} has {number} characters; the longest legal name is {most} octets":
+        "{name} a {number} caractères ; le plus long nom permis a {most} octets",
+    "{name} is the root of all names; name a domain": "{name} est la racine de tous les noms ; nommez un domaine",
+    "{name} has {odd}, which no host name has; write the bare name, without a scheme, path, port or rule signs":
+        "{name} contient {odd}, qu'aucun nom d'hôte ne contient ; écrivez le nom seul, sans protocole, chemin, port ni signe de règle",
+    "{name} ends in a number, as only addresses do; list names, because many sites share one address":
+        "{name} finit par un nombre, comme seules les adresses ; écrivez des noms, car bien des sites partagent une adresse",
+    "{name} is not an internationalised domain name ({error}); write it in the form that was registered, xn--…":
+        "{name} n'est pas un nom de domaine internationalisé ({error}) ; écrivez-le sous la forme enregistrée, xn--…",
+    "{name} mixes letters beyond ASCII with characters no host name has; remove white space, signs and escapes":
+        "{name} mêle des lettres hors d'ASCII à des caractères qu'aucun nom d'hôte n'a ; ôtez espaces, signes et échappements",
+    "{name} ends in, or has, a broken escape; write \\. for a dot in a label and \\DDD for an octet":
+        "{name} finit par, ou contient, un échappement incomplet ; écrivez \\. pour un point dans un label et \\DDD pour un octet",
+    "{name} escapes {value}, which is not an octet; \\DDD goes from \\000 to \\255":
+        "{name} échappe {value}, qui n'est pas un octet ; \\DDD va de \\000 à \\255",
+    "{name} has white space or a control character; remove it, or escape it as {escape}":
+        "{name} contient un espace ou un caractère de commande ; ôtez-le, ou échappez-le : {escape}",
+    "{name} has an empty label; remove the doubled or leading dot": "{name} a un label vide ; ôtez le point double ou initial",
+    "{name} has a label of {number} octets; the longest legal label is {most}":
+        "{name} a un label de {number} octets ; le plus long label permis en a {most}",
+    "{name} is {number} octets long; the longest legal name is {most}": "{name} a {number} octets ; le plus long nom permis en a {most}",
+}  # fmt: skip
+TEXTS: dict[str, str] = {**_NAMES, **_CASES, **_ORDERS, **_DOCUMENTS, **_EVIDENCE}

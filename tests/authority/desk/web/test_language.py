@@ -17,6 +17,7 @@ from authority.desk.people.kinds import KINDS
 from authority.desk.roles import ROLES
 from authority.desk.web import app, documents, language, page
 from authority.desk.web.account import DONE
+from blocklists import names
 
 DESK = Path(page.__file__).parent.parent
 IN_ENGLISH = (
@@ -75,14 +76,14 @@ def refusals() -> list[str]:
     """Every sentence that the desk refuses with."""
     kinds = {each.__name__ for each in every_kind(DeskError)}
     found = set()
-    for file in sorted(DESK.rglob("*.py")):
-        if file.relative_to(DESK).as_posix().startswith(IN_ENGLISH):
+    for file in (*sorted(DESK.rglob("*.py")), Path(names.__file__)):
+        if file != Path(names.__file__) and file.relative_to(DESK).as_posix().startswith(IN_ENGLISH):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args):
                 continue
             name = getattr(node.exc.func, "id", getattr(node.exc.func, "attr", ""))
-            if name in kinds:
+            if name in kinds | {"BadName"}:
                 found.update(sentences(node.exc.args[1 if name == "BadField" else 0]))
     assert len(found) > 200
     return sorted(each for each in found if not each.startswith(AT_THE_SERVER))
