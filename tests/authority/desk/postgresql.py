@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
@@ -18,6 +19,7 @@ import pytest
 
 from tests.tools import wait_for
 
+_LIBC = ctypes.CDLL(None)
 ROLE = "desk"
 ROOM = 2 << 30
 """Octets that a cluster and some hundred databases may take."""
@@ -61,7 +63,15 @@ class Server:
         }  # fmt: skip
         arguments = [program("postgres"), "-D", str(self._data), *(part for name, value in options.items() for part in ("-c", f"{name}={value}"))]
         with open(self.directory / "log", "ab") as log:
-            self._process = subprocess.Popen(arguments, stdout=log, stderr=log, user=self._user, cwd=self.directory, start_new_session=True)
+            self._process = subprocess.Popen(
+                arguments,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd=self.directory,
+                start_new_session=True,
+                preexec_fn=_end_with_us,  # noqa: PLW1509
+            )
         wait_for(self._answers, f"PostgreSQL answers; its log: {self.directory / 'log'}", 60)
 
     def kill(self) -> None:
@@ -118,6 +128,11 @@ def serving(durable: bool = False) -> Iterator[Server]:
         if made is not None:
             made.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _end_with_us() -> None:
+    """A test run that is killed leaves no server: it gets SIGQUIT then (prctl(2), PR_SET_PDEATHSIG)."""
+    _LIBC.prctl(1, signal.SIGQUIT)
 
 
 def _children(pid: int) -> list[str]:
