@@ -80,7 +80,7 @@ def import_file(
         raise typer.Exit(1)
 
 
-@case_app.command("list", epilog="Example: redhand desk case list --queue overdue --as a.martin")
+@case_app.command("list", epilog="Example: redhand desk case list --queue overdue --as d.novak")
 def list_(
     context: typer.Context,
     login: Login,
@@ -105,7 +105,7 @@ def list_(
         typer.echo(f"more: --after {found.after}", err=True)
 
 
-@case_app.command(epilog="Example: redhand desk case show 2026-000123 --as a.martin")
+@case_app.command(epilog="Example: redhand desk case show 2026-000123 --as d.novak")
 def show(context: typer.Context, number: Number, login: Login, as_json: AsJSON = False) -> None:
     """Show a case: where it stands, its clocks, orders and timeline. That it was read is logged."""
     desk, actor = entered(context, login)
@@ -142,7 +142,7 @@ def _steps() -> str:
 
 
 @case_app.command(
-    epilog=f"Example: redhand desk case step 2026-000123 assess -d category=terrorism -d finding='It is.' --why 'Seen' --as a.martin. {_steps()}."
+    epilog=f"Example: redhand desk case step 2026-000123 assess -d category=terrorism -d finding='It is.' --why 'Seen' --as d.novak. {_steps()}."
 )
 def step(
     context: typer.Context,
@@ -169,7 +169,7 @@ def step(
     typer.echo(f"case {number} is {case.state}, version {case.version}")
 
 
-@case_app.command("facts", epilog="Example: redhand desk case facts 2026-000123 facts.yaml --why 'As found' --as a.martin")
+@case_app.command("facts", epilog="Example: redhand desk case facts 2026-000123 facts.yaml --why 'As found' --as d.novak")
 def facts_(
     context: typer.Context,
     number: Number,

@@ -19,7 +19,7 @@ order_app = typer.Typer(no_args_is_help=True, help="Draft an order, show it, ove
 packet_app = typer.Typer(no_args_is_help=True, help="Packets that officers sign on their own machines: out, and back in.")
 
 
-@order_app.command(epilog="Example: redhand desk order draft 2026-000123 block --why 'As assessed' --as a.martin")
+@order_app.command(epilog="Example: redhand desk order draft 2026-000123 block --why 'As assessed' --as d.novak")
 def draft(
     context: typer.Context,
     number: Number,
@@ -34,7 +34,7 @@ def draft(
     _said(desk, ordering.draft(desk, actor, number, what, why, desk.now()))
 
 
-@order_app.command(epilog="Example: redhand desk order show sha256:… --as a.martin")
+@order_app.command(epilog="Example: redhand desk order show sha256:… --as d.novak")
 def show(context: typer.Context, digest: Digest, login: Login) -> None:
     """Show what is signed, what the guards say, and who is missing. That its case was read is logged."""
     desk, actor = entered(context, login)
@@ -47,7 +47,7 @@ def show(context: typer.Context, digest: Digest, login: Login) -> None:
     _said(desk, order)
 
 
-@order_app.command(epilog="Example: redhand desk order override sha256:… --guard popularity --name site.example --why '…' --as a.martin")
+@order_app.command(epilog="Example: redhand desk order override sha256:… --guard popularity --name site.example --why '…' --as d.novak")
 def override(
     context: typer.Context,
     digest: Digest,
@@ -61,14 +61,14 @@ def override(
     _said(desk, ordering.override(desk, actor, digest, guard, name, why, desk.now()))
 
 
-@order_app.command("signing", epilog="Example: redhand desk order signing sha256:… --why 'Two must sign' --as a.martin")
+@order_app.command("signing", epilog="Example: redhand desk order signing sha256:… --why 'Two must sign' --as d.novak")
 def signing_(context: typer.Context, digest: Digest, why: Why, login: Login) -> None:
     """Ask officers to sign a block."""
     desk, actor = entered(context, login)
     _said(desk, ordering.open_signing(desk, actor, digest, why, desk.now()))
 
 
-@order_app.command(epilog="Example: redhand desk order abandon sha256:… --why 'Another name was meant' --as a.martin")
+@order_app.command(epilog="Example: redhand desk order abandon sha256:… --why 'Another name was meant' --as d.novak")
 def abandon(context: typer.Context, digest: Digest, why: Why, login: Login) -> None:
     """Drop a draft."""
     desk, actor = entered(context, login)
@@ -76,7 +76,7 @@ def abandon(context: typer.Context, digest: Digest, why: Why, login: Login) -> N
     typer.echo(f"{digest}: dropped")
 
 
-@packet_app.command(epilog="Example: redhand desk packet out sha256:… -o order.packet.json --as a.martin")
+@packet_app.command(epilog="Example: redhand desk packet out sha256:… -o order.packet.json --as d.novak")
 def out(
     context: typer.Context,
     digest: Digest,
@@ -93,7 +93,7 @@ def out(
     typer.echo(f"{path}: sign it with redhand authority sign {path} --key …, then: redhand desk packet in {path}")
 
 
-@packet_app.command("in", epilog="Example: redhand desk packet in order.packet.json --as a.martin")
+@packet_app.command("in", epilog="Example: redhand desk packet in order.packet.json --as d.novak")
 def in_(
     context: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="The signed packet.", show_default=False)], login: Login
 ) -> None:

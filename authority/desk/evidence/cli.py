@@ -39,7 +39,7 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PIECE = 1 << 20
 
 
-@app.command(epilog="Example: redhand desk evidence add 2026-000123 page.png --label 'The page at noon' --why 'Seen by us' --as a.martin")
+@app.command(epilog="Example: redhand desk evidence add 2026-000123 page.png --label 'The page at noon' --why 'Seen by us' --as d.novak")
 def add(
     context: typer.Context,
     number: Number,
@@ -55,7 +55,7 @@ def add(
     _kept(keeping.add(desk, actor, number, _pieces(file), label, kind, why, desk.now()))
 
 
-@app.command(epilog="Example: redhand desk evidence observe 2026-000123 https://site.example/page --label 'Seen' --why 'Reported' --as a.martin")
+@app.command(epilog="Example: redhand desk evidence observe 2026-000123 https://site.example/page --label 'Seen' --why 'Reported' --as d.novak")
 def observe(
     context: typer.Context,
     number: Number,
@@ -76,7 +76,7 @@ def observe(
     _kept(keeping.observe(desk, actor, number, seen, label, why, desk.now()))
 
 
-@app.command("list", epilog="Example: redhand desk evidence list 2026-000123 --as a.martin")
+@app.command("list", epilog="Example: redhand desk evidence list 2026-000123 --as d.novak")
 def list_(context: typer.Context, number: Number, login: Login, as_json: AsJSON = False) -> None:
     """List what is kept of a case, and what was."""
     desk, actor = _who(context, login)
@@ -94,7 +94,7 @@ def list_(context: typer.Context, number: Number, login: Login, as_json: AsJSON 
         typer.echo(f"case {number} has no evidence")
 
 
-@app.command(epilog="Example: redhand desk evidence read 17 --output page.png --as a.martin")
+@app.command(epilog="Example: redhand desk evidence read 17 --output page.png --as d.novak")
 def read(
     context: typer.Context,
     evidence: Id,
@@ -122,7 +122,7 @@ def read(
     typer.echo(f"the commitment is: (printf '{_escaped(opened.salt)}'; cat {output.name}) | sha256sum")
 
 
-@app.command(epilog="Example: redhand desk evidence hold 17 --why 'Court of Example, 12/345' --as a.martin")
+@app.command(epilog="Example: redhand desk evidence hold 17 --why 'Court of Example, 12/345' --as d.novak")
 def hold(context: typer.Context, evidence: Id, why: Why, login: Login) -> None:
     """Forbid the deletion of evidence until two persons release it."""
     desk, actor = _who(context, login)
@@ -130,7 +130,7 @@ def hold(context: typer.Context, evidence: Id, why: Why, login: Login) -> None:
     typer.echo(f"evidence {row.id} is held: {row.hold}")
 
 
-@app.command(epilog="Example: redhand desk evidence extend 17 --days 183 --why 'The inquiry goes on' --as a.martin")
+@app.command(epilog="Example: redhand desk evidence extend 17 --days 183 --why 'The inquiry goes on' --as d.novak")
 def extend(
     context: typer.Context,
     evidence: Id,
@@ -144,7 +144,7 @@ def extend(
     typer.echo(f"evidence {row.id} is kept until {_day(row.retain_until)}")
 
 
-@app.command(epilog="Example: redhand desk evidence release 17 --why 'The court has decided' --as a.martin")
+@app.command(epilog="Example: redhand desk evidence release 17 --why 'The court has decided' --as d.novak")
 def release(context: typer.Context, evidence: Id, why: Why, login: Login) -> None:
     """Propose that a hold ends; a second person confirms it at the desk."""
     desk, actor = _who(context, login)
@@ -152,7 +152,7 @@ def release(context: typer.Context, evidence: Id, why: Why, login: Login) -> Non
     typer.echo(f"proposal {proposal.id}: the other office, reviewer or officer, confirms it at the desk")
 
 
-@app.command("shred-propose", epilog="Examples: redhand desk evidence shred-propose 17 18 --why 'Retention ended' --as a.martin   … --due …")
+@app.command("shred-propose", epilog="Examples: redhand desk evidence shred-propose 17 18 --why 'Retention ended' --as d.novak   … --due …")
 def shred_propose(
     context: typer.Context,
     why: Why,
@@ -175,7 +175,7 @@ def shred_propose(
     typer.echo(f"proposal {proposal.id}, {proposal.subject}: the other office, reviewer or officer, confirms it at the desk")
 
 
-@app.command("due", epilog="Example: redhand desk evidence due --as a.martin")
+@app.command("due", epilog="Example: redhand desk evidence due --as d.novak")
 def due_(context: typer.Context, login: Login) -> None:
     """List what is past its retention and should be deleted, and why."""
     desk, actor = _who(context, login)
