@@ -6,7 +6,7 @@ A line is written in the transaction of what it tells: neither stands without th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -29,10 +29,17 @@ class Broken(NamedTuple):
 
 def record(session: Session, actor: Actor, action: str, of: str, now: int, **details: Any) -> None:
     """Appends one line. `of` is what it was done to, such as case:2026-000123; details hold no content of evidence and no password."""
+    record_all(session, actor, action, [(of, details)], now)
+
+
+def record_all(session: Session, actor: Actor, action: str, done: Iterable[tuple[str, dict[str, Any]]], now: int) -> None:
+    """Appends a line for each thing that the same was done to, with its details."""
     number, before = head(session)
-    line = Audit(number=number + 1, at=now, who=actor.name, action=action, object=of, details=strict.write(details, "the audit line").decode())
-    line.hash = _hash(before, line)
-    session.add(line)
+    for of, details in done:
+        number += 1
+        line = Audit(number=number, at=now, who=actor.name, action=action, object=of, details=strict.write(details, "the audit line").decode())
+        line.hash = before = _hash(before, line)
+        session.add(line)
     session.flush()
 
 

@@ -9,17 +9,17 @@ import csv
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authority.desk import audit, referrals
+from authority.desk import audit, bulk, referrals
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, DeskError, Forbidden, NotFound
 from authority.desk.referrals import Given
 from authority.desk.roles import ROLES, Actor
-from authority.desk.tables import Grant, Import, ImportFault
+from authority.desk.tables import Grant, Import, ImportFault, Referral
 from authority.desk.words import clean
 from blocklists import durable
 from blocklists.names import visible
@@ -28,7 +28,7 @@ COLUMNS = ("names", "location", "category", "words", "contact", "threat", "key")
 MOST = 256 << 20
 """Octets of a file."""
 MOST_LINE = 1 << 17
-PIECE = 100
+PIECE = 250
 """Lines in one transaction."""
 MOST_FAULTS = 10_000
 """Lines with a fault that are kept with their reason; the rest is counted."""
@@ -117,36 +117,66 @@ def _piece(session: Session, desk: Desk, row: Import, now: int) -> None:
             row.at_octet, row.at_line = file.tell(), 1
         file.seek(row.at_octet)
         lines = _Lines(file, row.at_octet, row.at_line)
+        ended = False
+        read: list[_Read] = []
+        faults: list[ImportFault] = []
         for _ in range(PIECE):
             line = lines.line + 1
             try:
                 fields = next(csv.reader(lines, strict=True), None)
             except csv.Error as error:
-                _fault(session, row, line, lines.last, f"it is no CSV: {error}")
+                _fault(faults, row, line, lines.last, f"it is no CSV: {error}")
                 continue
             if fields is None:
-                row.ended_at = now
-                audit.record(session, actor, "import.end", f"import:{row.id}", now, taken=row.taken, joined=row.joined, bad=row.bad)
-                path.unlink(missing_ok=True)
+                ended = True
                 break
-            if any(field.strip() for field in fields):
-                _line(session, desk, actor, row, line, columns, fields, now)
+            if any(field.strip() for field in fields) and (one := _line(faults, actor, row, line, columns, fields, now)) is not None:
+                read.append(one)
         row.at_octet, row.at_line = lines.octets, lines.line
+    many = [bulk.Given(one.referral, one.why) for one in read]
+    opened = bulk.take_all(session, desk, actor, many, now, lambda place: _slow(session, desk, actor, row, read[place], faults, now))
+    row.taken += opened
+    session.add_all(sorted(faults, key=lambda fault: fault.line))
+    if ended:
+        row.ended_at = now
+        audit.record(session, actor, "import.end", f"import:{row.id}", now, taken=row.taken, joined=row.joined, bad=row.bad)
+        path.unlink(missing_ok=True)
 
 
-def _line(session: Session, desk: Desk, actor: Actor, row: Import, line: int, columns: list[str], fields: list[str], now: int) -> None:
+class _Read(NamedTuple):
+    """A line that can be taken."""
+
+    line: int
+    value: str
+    given: Given
+    key: str
+    why: str
+    referral: Referral
+
+
+def _line(faults: list[ImportFault], actor: Actor, row: Import, line: int, columns: list[str], fields: list[str], now: int) -> _Read | None:
+    """A line as it will be taken; None for one with a fault, which is noted."""
+    value = ",".join(fields)
     if len(fields) != len(columns):
-        _fault(session, row, line, ",".join(fields), f"it has {len(fields)} fields, and the first line names {len(columns)}")
-        return
+        _fault(faults, row, line, value, f"it has {len(fields)} fields, and the first line names {len(columns)}")
+        return None
     said = dict(zip(columns, fields, strict=True))
     try:
         given = _given(said)
         key = said.get("key", "").strip() or f"{row.digest[:16]}:{line}"
-        with session.begin_nested():
-            why = f"imported: {row.label}, line {line}"
-            taken = referrals.take(session, desk, actor, given, now, source="import", key=key, why=why)
+        return _Read(line, value, given, key, f"imported: {row.label}, line {line}", referrals.prepared(actor, given, now, "import", key))
     except DeskError as error:
-        _fault(session, row, line, ",".join(fields), str(error))
+        _fault(faults, row, line, value, str(error))
+        return None
+
+
+def _slow(session: Session, desk: Desk, actor: Actor, row: Import, one: _Read, faults: list[ImportFault], now: int) -> None:
+    """Takes a line by itself."""
+    try:
+        with session.begin_nested():
+            taken = referrals.take(session, desk, actor, one.given, now, source="import", key=one.key, why=one.why)
+    except DeskError as error:
+        _fault(faults, row, one.line, one.value, str(error))
         return
     if taken.again:
         row.again += 1
@@ -170,10 +200,10 @@ def _given(said: dict[str, str]) -> Given:
     )
 
 
-def _fault(session: Session, row: Import, line: int, value: str, reason: str) -> None:
+def _fault(faults: list[ImportFault], row: Import, line: int, value: str, reason: str) -> None:
     row.bad += 1
     if row.bad <= MOST_FAULTS:
-        session.add(ImportFault(import_id=row.id, line=line, value=visible(value, 200), reason=visible(reason, 500)))
+        faults.append(ImportFault(import_id=row.id, line=line, value=visible(value, 200), reason=visible(reason, 500)))
 
 
 def _columns(first: bytes) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -76,32 +77,19 @@ class Status(NamedTuple):
 
 def take(session: Session, desk: Desk, actor: Actor, given: Given, now: int, *, source: Source, key: str | None = None, why: str = "") -> Taken:
     """Takes one in. `key`: the sender's own name of it. Raises BadField or Forbidden, and nothing is kept then."""
-    if not (actor.may("case.open") or (actor.person is None and (actor.name == "public" or actor.name.startswith("flagger:")))):
-        raise Forbidden(f"{actor.name} may not refer anything; it is open to clerks, officers, trusted flaggers and the public")
-    whole = f"{actor.name}:{clean(key, 'key', 60, line=True)}" if key else None
-    found = _names(given)
-    referral = Referral(
-        reference=reference(),
-        source=source,
-        sender="" if source == "public" else actor.name.removeprefix("flagger:"),
-        contact=outbox.address(given.contact, "contact") if given.contact.strip() else "",
-        names=found,
-        location=clean(given.location, "location", 8000),
-        category=clean(given.category, "category", cases.CATEGORY, line=True),
-        words=clean(given.words, "words", 20_000),
-        threat=given.threat,
-        taken_at=now,
-        key=whole,
-    )
-    if whole is not None and (before := session.scalar(select(Referral).where(Referral.key == whole))) is not None:
+    referral = prepared(actor, given, now, source, key)
+    if referral.key is not None and (before := session.scalar(select(Referral).where(Referral.key == referral.key))) is not None:
         if any(getattr(before, each) != getattr(referral, each) for each in _SAID):
             raise BadField("key", "another referral was sent with this key; to refer this too, send it with a key of its own")
         number = session.scalar(select(Case.number).where(Case.id == before.case_id)) or ""
         return Taken(before.reference, number, joined=True, again=True)
+    found = list(referral.names)
     case = _open_case(session, found)
     joined = case is not None
     if case is None:
-        case = _new_case(session, found, now)
+        case = new_case(found, now, steps.count(session, series(now)))
+        session.add(case)
+        session.flush()
     referral.case_id = case.id
     session.add(referral)
     session.flush()
@@ -111,6 +99,26 @@ def take(session: Session, desk: Desk, actor: Actor, given: Given, now: int, *, 
         said = referral.words or "It was referred as an imminent threat to life."
         cases.escalate(session, desk, actor, case.number, said, now, location=referral.location)
     return Taken(referral.reference, case.number, joined)
+
+
+def prepared(actor: Actor, given: Given, now: int, source: Source, key: str | None) -> Referral:
+    """What is kept of it, of no case yet. Raises BadField or Forbidden."""
+    if not (actor.may("case.open") or (actor.person is None and (actor.name == "public" or actor.name.startswith("flagger:")))):
+        raise Forbidden(f"{actor.name} may not refer anything; it is open to clerks, officers, trusted flaggers and the public")
+    whole = f"{actor.name}:{clean(key, 'key', 60, line=True)}" if key else None
+    return Referral(
+        reference=reference(),
+        source=source,
+        sender="" if source == "public" else actor.name.removeprefix("flagger:"),
+        contact=outbox.address(given.contact, "contact") if given.contact.strip() else "",
+        names=_names(given),
+        location=clean(given.location, "location", 8000),
+        category=clean(given.category, "category", cases.CATEGORY, line=True),
+        words=clean(given.words, "words", 20_000),
+        threat=given.threat,
+        taken_at=now,
+        key=whole,
+    )
 
 
 def status(session: Session, reference: str) -> Status:
@@ -171,18 +179,28 @@ def _one(text: str) -> str:
 
 def _open_case(session: Session, found: list[str]) -> Case | None:
     """The oldest case that is not over and has one of the names, or everything under a name above."""
-    above = {".".join(labels[start:]) for name in found for labels in [name.split(".")] for start in range(1, len(labels))}
+    above = names_above(found)
     same = or_(CaseName.name.in_(found), and_(CaseName.name.in_(sorted(above)), CaseName.match == "subtree"))
     first = select(func.min(Case.id)).join(CaseName, CaseName.case_id == Case.id).where(Case.state.in_(tuple(OPEN | ORDERED)), same)
     number = session.scalar(first)
     return session.get(Case, number) if number is not None else None
 
 
-def _new_case(session: Session, found: list[str], now: int) -> Case:
-    year = datetime.fromtimestamp(now, UTC).year
-    number = f"{year}-{steps.count(session, f'case-{year}'):06d}"
-    case = Case(number=number, title=found[0], state="received", state_since=now, opened_at=now, version=0, facts={}, urgent=False, emergency=False)
+def names_above(found: Sequence[str]) -> set[str]:
+    """All names above these."""
+    return {".".join(labels[start:]) for name in found for labels in [name.split(".")] for start in range(1, len(labels))}
+
+
+def series(now: int) -> str:
+    """The series of numbers that a case of now has its own from."""
+    return f"case-{datetime.fromtimestamp(now, UTC).year}"
+
+
+def new_case(found: Sequence[str], now: int, number: int) -> Case:
+    """A case as it begins, yet to be added."""
+    case = Case(
+        number=f"{series(now).removeprefix('case-')}-{number:06d}", title=found[0], category="", state="received", state_since=now, opened_at=now,
+        version=0, facts={}, urgent=False, emergency=False, appeals=0,
+    )  # fmt: skip
     case.names = [CaseName(name=name, match="exact") for name in found]
-    session.add(case)
-    session.flush()
     return case

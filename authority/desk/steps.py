@@ -5,6 +5,7 @@ The caller holds a writing session (`Store.writing`), and adds in it whatever el
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy import func, select
@@ -68,13 +69,13 @@ def find(session: Session, number: str) -> Case:
     return case
 
 
-def count(session: Session, series: str) -> int:
-    """The next number of a series, from 1, given once."""
+def count(session: Session, series: str, many: int = 1) -> int:
+    """The next number of a series, from 1, given once; of many, the last."""
     counter = session.get(Counter, series)
     if counter is None:
         counter = Counter(name=series, value=0)
         session.add(counter)
-    counter.value += 1
+    counter.value += many
     session.flush()
     return counter.value
 
@@ -94,9 +95,17 @@ def _wind(session: Session, case: Case, step: str, now: int, procedure: Procedur
         left = rule is None or (closed and not rule.outlives) or (rule.states and case.state not in rule.states)
         if left or (rule is not None and step in rule.ends and _stops(rule, clock, details)):
             clock.ended_at = now
+    for clock in started(case, step, now, procedure, details, running):
+        session.add(clock)
+    due(session, case)
+
+
+def started(case: Case, step: str, now: int, procedure: Procedure, details: dict[str, Any], running: Sequence[Clock] = ()) -> list[Clock]:
+    """The clocks that the step starts, yet to be added; those of `running` that they take the place of are stopped."""
+    found: list[Clock] = []
     for name, rule in procedure.clocks.items():
         hours = procedure.hours(name, case.category)
-        if step not in rule.begins or hours is None or (closed and not rule.outlives) or not _starts(rule, case, details):
+        if step not in rule.begins or hours is None or (case.state in CLOSED and not rule.outlives) or not _starts(rule, case, details):
             continue
         subject = _subject(rule, details)
         same = [clock for clock in running if (clock.name, clock.subject) == (name, subject) and clock.ended_at is None]
@@ -107,8 +116,8 @@ def _wind(session: Session, case: Case, step: str, now: int, procedure: Procedur
         until = details.get(rule.until) if rule.until else None
         since = case.opened_at if rule.since == "referral" else now
         due_at = int(until) if until is not None else since + round(hours * 3600)
-        session.add(Clock(case_id=case.id, name=name, subject=subject, began_at=now, due_at=due_at))
-    due(session, case)
+        found.append(Clock(case_id=case.id, name=name, subject=subject, began_at=now, due_at=due_at))
+    return found
 
 
 def _starts(rule: ClockRule, case: Case, details: dict[str, Any]) -> bool:
