@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from authority.desk.enforcement import spread
@@ -107,25 +107,15 @@ def count(session: Session, indexes: Iterable[int], touched: Mapping[str, Iterab
 
 
 def _count_open(session: Session, indexes: list[int]) -> None:
-    """One look at the rows of these positions; an update for each pair of numbers that came out, not for each position."""
     for at in range(0, len(indexes), MANY):
         piece = indexes[at : at + MANY]
         neighbours = piece[-1] - piece[0] < 2 * MANY
-        here = Enforcement.log_index.between(piece[0], piece[-1]) if neighbours else Enforcement.log_index.in_(piece)
-        waits, ends = (func.count().filter(Enforcement.outcome == outcome) for outcome in ("open", "terms"))
-        wanted = set(piece)
-        found = {(index, kind): (0, 0) for index in piece for kind in ("block", "lift")}
-        grouped = select(Enforcement.log_index, Enforcement.kind, waits, ends).where(here).group_by(Enforcement.log_index, Enforcement.kind)
-        for index, kind, waiting, terms in session.execute(grouped):
-            if index in wanted:
-                found[index, kind] = (waiting, terms)
-        same: dict[tuple[str, int, int], list[int]] = {}
-        for (index, kind), (waiting, terms) in found.items():
-            same.setdefault((kind, waiting, terms), []).append(index)
-        for (kind, waiting, terms), some in same.items():
-            other = or_(Obligation.open_rows != waiting, Obligation.terms_rows != terms)
-            changed = update(Obligation).where(Obligation.log_index.in_(some), Obligation.kind == kind, other)
-            session.execute(changed.values(open_rows=waiting, terms_rows=terms).execution_options(synchronize_session=False))
+        here = Obligation.log_index.between(piece[0], piece[-1]) if neighbours else Obligation.log_index.in_(piece)
+        values: dict[str, Any] = {}
+        for column, outcome in (("open_rows", "open"), ("terms_rows", "terms")):
+            same = (Enforcement.log_index == Obligation.log_index, Enforcement.kind == Obligation.kind, Enforcement.outcome == outcome)
+            values[column] = select(func.count()).select_from(Enforcement).where(*same).correlate(Obligation).scalar_subquery()
+        session.execute(update(Obligation).where(here).values(values).execution_options(synchronize_session=False))
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:
