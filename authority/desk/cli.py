@@ -9,7 +9,7 @@ import typer
 from authority import serve as authority_serve
 from authority.desk import serve as server
 from authority.desk.commands import cases, founding, keeping, orders, people
-from authority.desk.commands.context import opened, setting
+from authority.desk.commands.context import Setting, opened, setting
 from authority.desk.evidence.cli import app as evidence
 from blocklists import logs
 
@@ -35,12 +35,12 @@ def serve(
 
 
 app.command(epilog="Example: redhand desk backup before.backup && redhand desk upgrade")(founding.upgrade)
-app.command(epilog="Example: redhand desk refer www.site.example --words 'A call to murder' --as a.martin")(cases.refer)
-app.command("import", epilog="Example: redhand desk import list.csv --as a.martin")(cases.import_file)
+app.command(epilog="Example: redhand desk refer www.site.example --words 'A call to murder' --as d.novak")(cases.refer)
+app.command("import", epilog="Example: redhand desk import list.csv --as d.novak")(cases.import_file)
 app.add_typer(cases.case_app, name="case")
 app.add_typer(orders.order_app, name="order")
 app.add_typer(orders.packet_app, name="packet")
-app.command(epilog="Example: redhand desk publish sha256:… --why 'All have signed' --as a.martin")(orders.publish)
+app.command(epilog="Example: redhand desk publish sha256:… --why 'All have signed' --as d.novak")(orders.publish)
 app.add_typer(people.person_app, name="person")
 app.add_typer(people.token_app, name="token")
 app.add_typer(keeping.audit_app, name="audit")
@@ -50,7 +50,9 @@ app.command(epilog="Example: redhand desk restore 2026-11-22.backup")(keeping.re
 
 @evidence.callback()
 def _evidence(context: typer.Context) -> None:
-    context.obj = opened(context)
+    # Whoever mounts these commands elsewhere gives them a desk that is open.
+    if isinstance(context.obj, Setting):
+        context.obj = opened(context)
 
 
 app.add_typer(evidence, name="evidence")
