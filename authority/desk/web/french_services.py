@@ -142,6 +142,10 @@ _EVIDENCE: dict[str, str] = {
     "evidence {number} is kept as long already, or the time is none; give a later one":
         "la preuve {number} est déjà conservée aussi longtemps, ou ce n'est pas un moment ; donnez-en un plus tardif",
     "it is empty": "il est vide",
+    "evidence {number} of case {case} was shredded": "la preuve {number} du dossier {case} a été détruite",
+    "evidence {number} of case {case} was shredded already": "la preuve {number} du dossier {case} a déjà été détruite",
+    "evidence {number} of case {case} was shredded; what is left is that it was there":
+        "la preuve {number} du dossier {case} a été détruite ; il reste seulement qu'elle y était",
     "a field of the form has too long a header": "un champ du formulaire a un en-tête trop long",
     "send the file in a form of the type multipart/form-data": "envoyez le fichier dans un formulaire du type multipart/form-data",
     "chunk {number} of the evidence is not what was stored; leave it, and restore the store's backup elsewhere":

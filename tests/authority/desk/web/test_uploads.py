@@ -94,7 +94,8 @@ def test_what_is_missing_or_from_elsewhere_is_refused_in_words(pages: Pages) -> 
     assert "There is none" in plain(clerk.get(at))
 
 
-def test_a_file_of_referrals_is_read_on_and_its_faults_are_told_by_line(pages: Pages) -> None:
+def test_a_file_of_referrals_is_read_on_and_its_faults_are_told_by_line(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "PIECE", 60)
     clerk, bad = pages.by("clerk"), "<b>no name</b>"
     good = "".join(f"n{each}.import.test,,it calls to kill\n" for each in range(150))
     text = f"names,location,words\nwww.import.test,,words\n{bad},,x\nonly-one-field\nwww.import.test,,again\n{good}"
