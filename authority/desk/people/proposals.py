@@ -68,7 +68,7 @@ def make(session: Session, desk: Desk, actor: Actor, kind: str, body: dict[str, 
 
 def decide(session: Session, desk: Desk, actor: Actor, number: int, confirm: bool, reason: str, now: int) -> Done:
     """Agrees, and does it, or refuses. Who asked may refuse, which takes it back. Raises Conflict, Forbidden, NotFound, and what doing it raises."""
-    proposal = find(session, number)
+    proposal = opened(session, actor, number)
     if proposal.decided_at is not None:
         raise Conflict(f"proposal {number} was {proposal.decision} already")
     if actor.person is None:
