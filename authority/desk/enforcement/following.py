@@ -28,6 +28,7 @@ def take(session: Session, policy: Policy, start: int, piece: Sequence[Entry], n
     for each in session.scalars(select(Obligation).where(Obligation.order_id.in_(chains)).order_by(Obligation.log_index)):
         chains[each.order_id].append(each)
     dues = {(each.log_index, each.kind): each.due_at for chain in chains.values() for each in chain}
+    ends = {(each.log_index, each.kind): each.end_at for chain in chains.values() for each in chain}
     made: list[Obligation] = []
     for index, entry, order in found:
         new = obligations.follow(index, entry, order, chains[order.id], policy)
@@ -43,6 +44,8 @@ def take(session: Session, policy: Policy, start: int, piece: Sequence[Entry], n
         for each in chain:
             if dues.get((each.log_index, each.kind), each.due_at) != each.due_at:
                 _postpone(session, each, records, weeks)
+            if ends.get((each.log_index, each.kind), each.end_at) != each.end_at:
+                _forgo(session, each, records, weeks)
     rows.count(session, [each.log_index for each in made], weeks)
 
 
@@ -128,6 +131,15 @@ def _postpone(session: Session, obligation: Obligation, records: Mapping[str, Op
         row.due_at = fulfilment.due(obligation, records[row.operator].away)
         weeks[row.operator].add(rows.week(row.due_at))
     rows.postpone(session, found)
+
+
+def _forgo(session: Session, obligation: Obligation, records: Mapping[str, OperatorRecord], weeks: dict[str, set[int]]) -> None:
+    """It ended before some operators came, as is seen only now, when the log is followed anew in pieces: they never owed it."""
+    for record in records.values():
+        if not fulfilment.owes(obligation, record.away):
+            here = (Enforcement.log_index == obligation.log_index, Enforcement.kind == obligation.kind, Enforcement.operator == record.operator)
+            weeks[record.operator].update(rows.week(row.due_at) for row in rows.load(session, *here))
+            session.execute(delete(Enforcement).where(*here).execution_options(synchronize_session=False))
 
 
 def _records(session: Session) -> dict[str, OperatorRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from authority import repository
 from authority.desk import compliance
+from authority.desk.enforcement import following
 from authority.desk.enforcement import rows as table
 from authority.desk.enforcement.fleet import COUNTED
 from authority.desk.enforcement.tables import EnforcementWeek, Obligation, OperatorRecord
@@ -27,6 +29,16 @@ ADMINISTRATOR = Actor("a.admin", frozenset({"administrator"}), 1)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Pieces so small that receipts are taken in parts, and newcomers' rows in several transactions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "MOST", 4)
+        patch.setattr(following, "TOGETHER", 3)
+        patch.setattr(compliance, "RECEIPTS", 2)
+        yield
 
 
 WHAT = ("held", "refused", "suspended", "skipped")
