@@ -136,7 +136,8 @@ def _piece(session: Session, desk: Desk, row: Import, now: int) -> None:
     many = [bulk.Given(one.referral, one.why) for one in read]
     opened = bulk.take_all(session, desk, actor, many, now, lambda place: _slow(session, desk, actor, row, read[place], faults, now))
     row.taken += opened
-    session.add_all(sorted(faults, key=lambda fault: fault.line))
+    faults.sort(key=lambda fault: fault.line)
+    session.add_all(faults)
     if ended:
         row.ended_at = now
         audit.record(session, actor, "import.end", f"import:{row.id}", now, taken=row.taken, joined=row.joined, bad=row.bad)
