@@ -22,7 +22,7 @@ demo: $(VENV)/.desk
 	@exec $(BIN)/redhand demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 2 $(PYTEST)
 
 cover: $(VENV)/.dev
 	@rm -f .coverage .coverage.*
