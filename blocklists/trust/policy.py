@@ -61,6 +61,8 @@ class LogKey(Keyed):
 class Authority(Part):
     name: Line
     contact: Line
+    register_url: Annotated[str, Field(pattern=r"^https?://[!#$%&'()*+,./0-9:;=?@A-Z_a-z~-]{1,500}$")] | None = None
+    """Where it publishes its orders, each on a page of its own: this address with the order's reference behind it. Visitors' pages lead there."""
 
 
 class Clocks(Part):
