@@ -57,6 +57,15 @@ class Aliases:
         self._kept: OrderedDict[bytes, tuple[float, bytes | None]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[bytes | None]] = {}
 
+    def recall(self, wire: bytes) -> tuple[bool, bytes | None]:
+        """Whether the answer is known without asking, and the answer; None for a question that cannot be asked now, as too many are."""
+        if self._server is None:
+            return True, None
+        kept = self._kept.get(wire)
+        if kept is not None and time.monotonic() < kept[0]:
+            return True, kept[1]
+        return wire not in self._asking and len(self._asking) >= IN_FLIGHT, None
+
     async def listed_behind(self, wire: bytes) -> bytes | None:
         """The listed name (wire form) that a name leads to, as the resolver sees it; None if none, or if that is not known in time."""
         if self._server is None:

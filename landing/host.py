@@ -43,12 +43,15 @@ NONE = Host("none")
 ADDRESS = Host("address")
 
 
+def field_of(target: bytes, field: bytes | None) -> bytes:
+    """What says where a request was meant to go: its target if that is in absolute form, else its Host field (None: there was none)."""
+    absolute = _ABSOLUTE.match(target)
+    return absolute[1] if absolute else field or b""
+
+
 def of_request(target: bytes, field: bytes | None) -> Host:
     """The host of a request, from its target if that is in absolute form, else from its Host field (None: there was none). Raises BadHost."""
-    absolute = _ABSOLUTE.match(target)
-    if absolute:
-        field = absolute[1]
-    return read(field) if field is not None else NONE
+    return read(field_of(target, field))
 
 
 def read(field: bytes) -> Host:

@@ -12,14 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from blocklists import confine, logs, readers, web
+from blocklists.agreed import Timekeeper
+from blocklists.alarms import Alarms
 from blocklists.guarded import MAX_HEAD, GuardedProtocol, raise_descriptor_limit
 from blocklists.tell import tell
-from landing.app import create_app
+from landing.app import Application
+from landing.following import Following
+from landing.front import Hall
 from landing.settings import LandingSettings
+from landing.site import Site
+
+SPARE_DESCRIPTORS = 256
+"""For all that is no connection."""
 
 
 def guarded(settings: LandingSettings) -> type[GuardedProtocol]:
-    """The protocol with one configuration's bounds."""
+    """The protocol of the operator's own pages, with one configuration's bounds."""
     bounds = {"head_seconds": settings.head_seconds, "most_connections": 2 * settings.connections}
     return type("GuardedProtocol", (GuardedProtocol,), bounds)
 
@@ -28,17 +36,22 @@ def main() -> None:
     """Serves until it is told to stop. A job that is not as described is a fault of the front door and ends in a traceback."""
     job: dict[str, Any] = json.load(sys.stdin)
     settings = LandingSettings.model_validate(job["settings"])
+    state_dir = Path(job["state_dir"])
     logs.to_stderr("landing", job.get("logs", "text"))
     if job.get("confined") is True:
-        confine.confine([readers.prepare(Path(job["state_dir"]))])
-    raise_descriptor_limit(2 * settings.connections + 256)
+        confine.confine([readers.prepare(state_dir)])
+    raise_descriptor_limit(settings.connections + SPARE_DESCRIPTORS)
+    time = Timekeeper(state_dir)
+    site = Site(settings, time)
+    hall = Hall(
+        site.answer, guarded(settings), connections=settings.connections, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds
+    )
     web.serve(
-        create_app(settings, Path(job["state_dir"]), tell),
+        Application(Following(state_dir, time, Alarms(tell), site.put_in_force)),
         job["sockets"],
-        http=guarded(settings),
+        http=hall.connection,
         lifespan="on",
         h11_max_incomplete_event_size=MAX_HEAD,
-        limit_concurrency=settings.connections,
         timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=2,
     )

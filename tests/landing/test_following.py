@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 
 from blocklists import readers
+from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
-from landing import app
-from landing.app import READER, Site
-from landing.settings import LandingSettings
+from landing import following
+from landing.following import READER, Following
 from tests.landing.samples import order, put_in_force
 from tests.tools import wait_for
 
 
 def test_a_new_version_is_heard_of_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(following, "LOOK_SECONDS", 60.0)
     put_in_force(tmp_path, order("blocked.example"))
 
     async def run() -> None:
-        site = Site(LandingSettings(), tmp_path, Alarms(lambda _: None))
-        task = asyncio.create_task(site.follow())
+        found = Following(tmp_path, Timekeeper(tmp_path), Alarms(lambda _: True), lambda _: None)
+        task = asyncio.create_task(found.run())
         await asyncio.to_thread(wait_for, lambda: readers.live(tmp_path) == {READER: 1}, "the first version in force", 20)
         for serial in (2, 3):
             await asyncio.to_thread(put_in_force, tmp_path, order("blocked.example", f"n{serial}.example"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import resource
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 
 from blocklists import readers, store
-from blocklists.alarms import Alarms
-from landing.app import READER, Site
+from blocklists.agreed import Timekeeper
+from landing.following import READER
+from landing.head import Head
+from landing.reply import Reply
 from landing.settings import LandingSettings
+from landing.site import Site
 from tests.landing.samples import order, put_in_force
 from tests.landing.server import DEADLINE, Client, Landing
 
@@ -108,17 +112,19 @@ def test_a_kept_connection_that_falls_silent_is_closed(tmp_path: Path) -> None:
             assert client.closed()
 
 
-def test_too_many_connections_are_told_to_come_back_and_then_cut(tmp_path: Path) -> None:
+def test_the_connection_that_was_silent_longest_gives_way_to_a_newcomer(tmp_path: Path) -> None:
     put_in_force(tmp_path, order("blocked.example"))
-    with Landing(tmp_path, connections=16) as landing:
+    with Landing(tmp_path, connections=16, idle_seconds=60) as landing, contextlib.ExitStack() as held:
         landing.wait_for("blocked.example", 451)
-        held = [landing.client() for _ in range(20)]
-        assert landing.ask("blocked.example").status == 503
-        more = [landing.client() for _ in range(20)]
-        assert more[-1].closed()
-        for client in held + more:
-            client.socket.close()
-        landing.wait_for("blocked.example", 451)
+        kept = [held.enter_context(landing.client()) for _ in range(16)]
+        for client in kept:
+            client.send(b"GET / HTTP/1.1\r\nHost: blocked.example\r\n\r\n")
+            assert client.answer().status == 451
+        assert landing.ask("blocked.example").status == 451
+        assert kept[0].closed()
+        for client in kept[2:]:
+            client.send(b"GET / HTTP/1.1\r\nHost: blocked.example\r\n\r\n")
+            assert client.answer().status == 451
 
 
 def test_nothing_about_a_visitor_is_written_anywhere(tmp_path: Path) -> None:
@@ -149,32 +155,24 @@ class _Broken:
 
 
 def test_a_fault_is_a_plain_page_without_details(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    site = Site(LandingSettings(), tmp_path, Alarms(lambda _: True))
+    site = Site(LandingSettings(), Timekeeper(tmp_path))
 
-    def ask() -> tuple[dict[str, Any], bytes]:
-        sent: list[dict[str, Any]] = []
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        async def receive() -> Any:
-            raise AssertionError("the body is not to be read")
-
-        scope = {"type": "http", "raw_path": b"/", "query_string": b"", "headers": [(b"host", b"blocked.example")]}
-        asyncio.run(site(scope, receive, send))
-        return sent[0], sent[1]["body"]
+    def ask() -> Reply:
+        answer = site.answer(Head(b"GET", b"/", b"blocked.example"))
+        assert isinstance(answer, Reply)
+        return answer
 
     site.put_in_force(_Broken())  # type: ignore[arg-type]
     with caplog.at_level(logging.ERROR):
-        start, body = ask()
-    assert start["status"] == 500
-    assert (b"cache-control", b"no-store") in start["headers"]
-    assert b"This page is out of order" in body
-    assert b"mark-of-the-fault" not in body
+        answer = ask()
+    assert answer.status == 500
+    assert b"cache-control: no-store\r\n" in answer.head
+    assert b"This page is out of order" in answer.body
+    assert b"mark-of-the-fault" not in answer.body
     assert "RuntimeError at test_serve.py" in caplog.text
     assert "mark-of-the-fault" not in caplog.text
     site.put_in_force(put_in_force(tmp_path, order("blocked.example")))
-    assert ask()[0]["status"] == 451
+    assert ask().status == 451
 
 
 def test_a_job_with_a_wrong_setting_is_refused(tmp_path: Path) -> None:

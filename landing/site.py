@@ -1,0 +1,207 @@
+"""What the page answers: one request's head in, one answer's octets out.
+
+It keeps nothing about a visitor: what it remembers is answers, for the second they were made in, so that a flood of visitors to one name costs no
+templating, no look-up and no disk. A fault in one request is a plain page, and a line in the log without the request; the process goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from blocklists import names, store
+from blocklists.agreed import Timekeeper
+from blocklists.index import Rule
+from landing import host, language, reply, verdict
+from landing.alias import Aliases
+from landing.head import Head
+from landing.host import BadHost
+from landing.page import Page, Pages
+from landing.reply import Reply
+from landing.settings import LandingSettings
+
+HEALTH = b"/.well-known/redhand/health"
+"""Answered on the landing's own addresses and on localhost only: under any other Host the path belongs to the blocked site."""
+
+RENDERED_PAGES = 512
+"""Pages kept as rendered, without the visitor's name in them."""
+
+KEPT_OCTETS = 16 * 1024 * 1024
+"""Of whole answers kept, what they answer included."""
+
+_log = logging.getLogger("redhand.landing")
+
+_Asked = tuple[bytes, str, str, str]
+"""What decides an answer within one second: Host and target's host, language switched to, Accept-Language, Accept."""
+
+
+class Site:
+    """What the page answers from: the version in force, the resolver's word on aliases, and bounded caches of pages and answers."""
+
+    def __init__(self, settings: LandingSettings, time: Timekeeper) -> None:
+        self._settings = settings
+        self._version: store.Version | None = None
+        self._time = time
+        self._pages = Pages(settings.operator, settings.operator_url)
+        self._aliases = Aliases(settings.resolver)
+        self._rendered: OrderedDict[tuple[object, ...], Page] = OrderedDict()
+        self._kept: dict[_Asked, Reply] = {}
+        self._kept_octets = 0
+        self._second = 0
+        self._fields = (
+            (b"cache-control", b"no-store"),
+            (b"vary", b"Accept, Accept-Language"),
+            (b"content-security-policy", self._pages.security_policy.encode()),
+            (b"referrer-policy", b"no-referrer"),
+            (b"x-content-type-options", b"nosniff"),
+        )
+        self._blocked_fields = ((b"link", f'<{settings.operator_url}>; rel="blocked-by"'.encode()), *self._fields)
+
+    def put_in_force(self, version: store.Version) -> None:
+        """Answers from this version from now on."""
+        self._version = version
+        self._rendered.clear()
+        self._forget()
+
+    def answer(self, head: Head) -> Reply | Awaitable[Reply]:
+        """The answer to one request; one that has to be waited for when only the resolver knows whether its Host is an alias."""
+        try:
+            return self._answer(head)
+        except Exception as error:  # the page must outlive any fault of ours
+            return self._fault(error)
+
+    def _answer(self, head: Head) -> Reply | Awaitable[Reply]:
+        now = self._time.now()
+        if now != self._second:  # an order may begin or end with each second
+            self._second = now
+            self._forget()
+        target, _, query = head.target.partition(b"?")
+        if target == HEALTH and _is_ours(head.host):
+            return self._health()
+        meant = head.host or b"" if target.startswith(b"/") else host.field_of(target, head.host)
+        asked = (meant, _switched_to(query) if b"lang=" in query else "", head.accept_language, head.accept)
+        found = self._kept.get(asked)
+        if found is None:
+            made = self._make(asked, now)
+            if not isinstance(made, Reply):
+                return made
+            found = made
+        return found
+
+    def _make(self, asked: _Asked, now: int, heard: tuple[bool, bytes | None] | None = None) -> Reply | Awaitable[Reply]:
+        """The answer, looked up and rendered; `heard`: what the resolver said of the name, once it was asked."""
+        field, switched_to, accept_language, accept = asked
+        chosen = language.choose(switched_to, accept_language, self._settings.language)
+        as_json = language.prefers_json(accept)
+        try:
+            meant = host.read(field)
+        except BadHost:
+            return self._keep(asked, self._plain("bad", 400, chosen, as_json))
+        version = self._version
+        if version is None:
+            return self._plain("unready", 503, chosen, as_json)
+        if meant.kind != "name":
+            return self._keep(asked, self._plain("unknown", 404, chosen, as_json))
+        rules = verdict.speaking(version.index, names.key(meant.wire), now)
+        if rules:
+            return self._keep(asked, self._blocked(version, rules, None, meant.text, chosen, as_json, now))
+        known, listed = heard or self._aliases.recall(meant.wire)
+        if not known:
+            return self._ask(asked, meant.wire)
+        if listed is not None and listed != meant.wire:
+            rules = verdict.speaking(version.index, names.key(listed), now)
+            if rules:
+                return self._keep(asked, self._blocked(version, rules, listed, meant.text, chosen, as_json, now))
+        return self._keep(asked, self._plain("unknown", 404, chosen, as_json))
+
+    async def _ask(self, asked: _Asked, wire: bytes) -> Reply:
+        try:
+            listed = await self._aliases.listed_behind(wire)
+            made = self._make(asked, self._time.now(), (True, listed))  # by the version in force now
+            return made if isinstance(made, Reply) else await made
+        except Exception as error:
+            return self._fault(error)
+
+    def _blocked(self, version: store.Version, rules: list[Rule], listed: bytes | None, name: str, chosen: str, as_json: bool, now: int) -> Reply:
+        """The page for a name that these rules block, by way of an alias of a listed name or not."""
+        page = self._page(version, rules, listed is not None, chosen, as_json, now)
+        if not any(rule.kind == "directive" for rule in rules):
+            return reply.make(403, (*self._fields, *_content(page)), page.body(name))  # no law demands it: RFC 7725 is not ours to invoke
+        references = tuple(rule.reference for rule in rules if rule.kind == "directive")
+        return reply.make(451, (*self._blocked_fields, *_content(page)), page.body(name), references)
+
+    def _page(self, version: store.Version, rules: list[Rule], alias: bool, chosen: str, as_json: bool, now: int) -> Page:
+        # An order's limits on disclosure end with time, so no page is kept for longer than an hour.
+        key = (version.identity, now // 3600, tuple(rule.number for rule in rules), tuple(rule.key for rule in rules), alias, chosen, as_json)
+        page = self._rendered.get(key)
+        if page is None:
+            orders = [verdict.order_of(rule, version.basis(rule), now) for rule in rules]
+            page = self._pages.blocked(orders, alias, chosen, as_json)
+            self._rendered[key] = page
+            if len(self._rendered) > RENDERED_PAGES:
+                self._rendered.popitem(last=False)
+        else:
+            self._rendered.move_to_end(key)
+        return page
+
+    def _plain(self, kind: str, status: int, chosen: str, as_json: bool) -> Reply:
+        key = (kind, chosen, as_json)
+        page = self._rendered.get(key)
+        if page is None:
+            page = self._rendered[key] = self._pages.plain(kind, status, chosen, as_json)
+        fields = (*self._fields, *_content(page))
+        return reply.make(status, (*fields, (b"retry-after", b"5")) if status == 503 else fields, page.body(""))
+
+    def _health(self) -> Reply:
+        version = self._version
+        state = {"status": "ok" if version else "starting", "serial": version.serial if version else None}
+        return reply.make(200 if version else 503, (*self._fields, (b"content-type", b"application/json")), json.dumps(state).encode())
+
+    def _fault(self, error: Exception) -> Reply:
+        """A page that says nothing of the fault; the log says where it was, and not its message, which may hold the visitor's words."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
+        _log.error("a request could not be answered: %s at %s", type(error).__name__, where)
+        return self._plain("fault", 500, self._settings.language, False)
+
+    def _keep(self, asked: _Asked, made: Reply) -> Reply:
+        """Remembers an answer until the second ends; the octets of all that are kept are bounded."""
+        octets = len(made.head) + len(made.body) + sum(map(len, asked))
+        if self._kept_octets + octets > KEPT_OCTETS:
+            self._forget()
+        self._kept[asked] = made
+        self._kept_octets += octets
+        return made
+
+    def _forget(self) -> None:
+        self._kept = {}
+        self._kept_octets = 0
+
+
+def _content(page: Page) -> tuple[tuple[bytes, bytes], ...]:
+    return (b"content-type", page.content_type.encode()), (b"content-language", page.language.encode())
+
+
+def _is_ours(field: bytes | None) -> bool:
+    """Whether a Host says one of the landing's own addresses, or localhost."""
+    try:
+        meant = host.read(field or b"")
+    except BadHost:
+        return False
+    return meant.kind == "address" or meant.text == "localhost"
+
+
+def _switched_to(query: bytes) -> str:
+    """The language asked for by the page's own switch, `?lang=fr`; the rest of the query was meant for the blocked site."""
+    if len(query) > 4096:
+        return ""
+    try:
+        return parse_qs(query.decode("latin-1"), max_num_fields=64).get("lang", [""])[-1]
+    except ValueError:
+        return ""

@@ -1,0 +1,156 @@
+"""What is read of a request's head, and what is refused; h11, slower and older, says the same of whatever both take for a request."""
+
+from __future__ import annotations
+
+import h11
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from landing import head
+from landing.head import MAX_HEAD, BadHead, Head
+
+
+def read(*lines: str | bytes) -> Head:
+    found = head.read(b"".join((line.encode() if isinstance(line, str) else line) + b"\r\n" for line in (*lines, "")))
+    assert found is not None
+    return found
+
+
+def test_what_the_answer_depends_on() -> None:
+    found = read(
+        "GET /a?b=c HTTP/1.1", "HOST:blocked.example:8080 ", "Accept: text/html", "Cookie: a=b", "accept:\t*/*;q=0.1", "Accept-Language: fr",
+        "Sec-Fetch-Dest: Document", "Content-Length: 12",
+    )  # fmt: skip
+    assert found[:6] == (b"GET", b"/a?b=c", b"blocked.example:8080", "text/html,*/*;q=0.1", "fr", "document")
+    assert (found.origin, found.preflight, found.keep_alive, found.old, found.body) == (False, False, True, False, 12)
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "stays"),
+    [
+        ("1.1", "", True),
+        ("1.1", "Close", False),
+        ("1.1", "upgrade, close", False),
+        ("1.0", "", False),
+        ("1.0", "Keep-Alive", True),
+        ("1.7", "", True),
+    ],
+)
+def test_whether_the_connection_stays(version: str, connection: str, stays: bool) -> None:
+    found = read(f"GET / HTTP/{version}", "Host: a.example", *([f"Connection: {connection}"] if connection else []))
+    assert (found.keep_alive, found.old) == (stays, version == "1.0")
+
+
+def test_a_preflight_has_an_origin_and_asks_for_a_method() -> None:
+    asks = "Access-Control-Request-Method: PUT"
+    assert read("OPTIONS / HTTP/1.1", "Host: a.example", "Origin: null", asks).preflight
+    assert not read("OPTIONS / HTTP/1.1", "Host: a.example", asks).preflight
+    assert not read("GET / HTTP/1.1", "Host: a.example", "Origin: null", asks).preflight
+
+
+@pytest.mark.parametrize("field", ["Transfer-Encoding: chunked", "transfer-encoding: gzip, chunked", "Expect: 100-continue"])
+def test_a_body_whose_length_is_not_known_before(field: str) -> None:
+    assert read("POST / HTTP/1.1", "Host: a.example", field, "Content-Length: 3").body is None
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (b"GET /\r\n\r\n", 400),
+        (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        (b"PRI * HTTP/2.0\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n", 400),
+        (b"\x16\x03\x01", 400),
+        (b"\r\n" * 9, 400),
+        (b"GET /" + b"x" * MAX_HEAD, 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * MAX_HEAD + b"\r\n\r\n", 431),
+    ],
+)
+def test_what_is_refused(octets: bytes, status: int) -> None:
+    with pytest.raises(BadHead) as caught:
+        head.read(octets)
+    assert caught.value.status == status
+
+
+def test_the_longest_head_is_read() -> None:
+    octets = b"GET / HTTP/1.0\r\nX: " + b"x" * (MAX_HEAD - 23) + b"\r\n\r\n"
+    found = head.read(octets)
+    assert found is not None
+    assert found.size == len(octets) == MAX_HEAD
+
+
+BLANKS = st.sampled_from(["", " ", "\t", "  "])
+WORDS = st.sampled_from(["a", "close", "keep-alive", "x, y", "chunked", "3", "3, 3", "4", "é", "a b", "\x0b", "\x01", ""])
+NAMES = st.sampled_from(
+    ["Host", "host", "Accept", "ACCEPT-LANGUAGE", "Connection", "Content-Length", "Transfer-Encoding", "Cookie", "Origin", "X-Host", "Hos t", "Host "]
+)
+FIELDS = st.builds(lambda name, before, value, after: f"{name}:{before}{value}{after}\r\n", NAMES, BLANKS, WORDS, BLANKS)
+LINES = st.builds(
+    lambda method, target, version, end: f"{method} {target} HTTP/{version}{end}",
+    st.sampled_from(["GET", "POST", "OPTIONS", "M-SEARCH", "G T", ""]),
+    st.sampled_from(["/", "*", "http://a/", "/a b", "/\x7f", "/é"]),
+    st.sampled_from(["1.1", "1.1", "1.0", "1.9", "2.0", "11"]),
+    st.sampled_from(["\r\n", "\r\n", "\r\n", "\n", " \r\n"]),
+)
+REQUESTS = st.builds(
+    lambda before, line, fields, end, after: (before + line + "".join(fields) + end).encode("latin-1") + after,
+    st.sampled_from(["", "", "", "\r\n"]),
+    LINES,
+    st.lists(FIELDS, max_size=5),
+    st.sampled_from(["\r\n", "\r\n", "\r\n", "\n", "", " x\r\n\r\n"]),
+    st.binary(max_size=4),
+)
+
+
+@given(REQUESTS | st.binary(max_size=80))
+@example(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc")
+def test_whoever_h11_hears_we_hear_the_same(octets: bytes) -> None:
+    """Both take it for the same request, or one of the differences that head.py names is in it; and no prefix of a request is refused."""
+    try:
+        ours = head.read(octets)
+    except BadHead:
+        ours = None
+        refused = True
+    else:
+        refused = False
+    theirs = _by_h11(octets)
+    if ours is None:
+        if refused and theirs is not None:
+            assert b"\n" in octets.replace(b"\r\n", b"") or b"\r\n " in octets or theirs.http_version > b"1.9" or b"\r\n\r\n" not in octets
+        return
+    assert not refused
+    plain = octets.lstrip(b"\r\n")[: ours.size]
+    assert head.read(octets[: ours.size]) == ours
+    assert [head.read(octets[:cut]) for cut in range(ours.size)] == [None] * ours.size
+    if theirs is None:  # it knows one transfer coding, ASCII targets and no empty lines before a request; and HTTP/1.0's bodies
+        assert ours.body is None or any(octet >= 0x80 for octet in ours.target) or not octets.startswith(plain)
+        return
+    values = [[value for name, value in theirs.headers if name == wanted] for wanted in (b"host", b"accept", b"accept-language", b"content-length")]
+    assert (ours.method, ours.target) == (theirs.method, theirs.target)
+    assert [ours.host] == (values[0] or [None])
+    assert ours.accept.encode("latin-1") == b",".join(value for value in values[1] if value)
+    assert ours.origin == any(name == b"origin" for name, _ in theirs.headers)
+    if ours.body is not None:
+        assert ours.body == int((values[3] or [b"0"])[0])
+
+
+def _by_h11(octets: bytes) -> h11.Request | None:
+    connection = h11.Connection(h11.SERVER)
+    connection.receive_data(octets)
+    try:
+        event = connection.next_event()
+    except h11.RemoteProtocolError:
+        return None
+    return event if isinstance(event, h11.Request) else None
