@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from blocklists.endpoints import show_endpoint, split_endpoint
+from blocklists.names import listed, to_text
 from blocklists.settings import Section
+from landing.contrast import DARK, LIGHT, readable
 
 
 def _endpoint(text: str) -> str:
@@ -41,10 +43,25 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _on_light(text: str) -> str:
+    return readable(text, LIGHT)
+
+
+def _on_dark(text: str) -> str:
+    return readable(text, DARK)
+
+
+def _own_name(text: str) -> str:
+    return to_text(listed(text)) if text else ""
+
+
 Listen = Annotated[str, AfterValidator(_endpoint)]
 Resolver = Annotated[str, AfterValidator(_resolver)]
 Line = Annotated[str, AfterValidator(_line)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+OwnName = Annotated[str, AfterValidator(_own_name)]
+LightColour = Annotated[str, AfterValidator(_on_light)]
+DarkColour = Annotated[str, AfterValidator(_on_dark)]
 
 
 class LandingSettings(Section):
@@ -56,6 +73,23 @@ class LandingSettings(Section):
         default="https://operator.example/",
         description="the operator's web address: where errors are reported, and the Link rel=blocked-by of RFC 7725",
     )
+    own_name: OwnName = Field(
+        default="",
+        description="a name of our own that leads to this page's addresses, such as report.operator.example: there visitors report errors; empty: none",
+    )
+    listen_tls: tuple[Listen, ...] = Field(
+        default=(), description="addresses and ports where own_name is served over TLS, such as 192.0.2.80:443; every other name is refused there"
+    )
+    certificate: str = Field(default="", description="certificate chain of own_name, its own first: PEM file; relative paths start at this file")
+    key: str = Field(default="", description="its private key: PEM file without passphrase, mode 0600; relative paths start at this file")
+    logo: str = Field(
+        default="",
+        description="the operator's logo beside its name: PNG or SVG file of at most 16 KiB; relative paths start at this file; empty: none",
+    )
+    colour: LightColour = Field(
+        default="#14458c", description="the operator's colour on the light page, of links and buttons: #rrggbb, to be read with 4.5 to 1 or better"
+    )
+    colour_dark: DarkColour = Field(default="#9dc1ff", description="the same on the dark page")
     resolver: Resolver = Field(
         default="", description="address and port of the resolver asked about aliases; empty: our own, at its first listed address"
     )
@@ -67,3 +101,8 @@ class LandingSettings(Section):
         default=10, ge=0.1, le=300, description="time a connection has to complete its next request head, in seconds; then it is closed"
     )
     idle_seconds: int = Field(default=5, ge=1, le=300, description="silence after which a kept-alive connection is closed, in seconds")
+
+    @property
+    def own_url(self) -> str:
+        """Where the operator's own pages begin, without the last stroke; empty when it has none."""
+        return f"http{'s' if self.listen_tls else ''}://{self.own_name}" if self.own_name else ""

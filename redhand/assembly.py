@@ -39,8 +39,8 @@ Role = Literal["run", "resolver", "landing"]
 
 
 def own_names(settings: Settings) -> list[str]:
-    """Names of ours that no list may block: where the operator's page about errors stands, and where orders come from."""
-    hosts = [urlsplit(url).hostname for url in (settings.landing.operator_url, *settings.feed.urls)]
+    """Names of ours that no list may block: where errors are reported, and where orders come from."""
+    hosts = [settings.landing.own_name, *(urlsplit(url).hostname for url in (settings.landing.operator_url, *settings.feed.urls))]
     return sorted({host for host in hosts if host and not _is_address(host)})
 
 
@@ -75,6 +75,8 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
         "confined": True,
         "logs": settings.logs,
         "nonce": nonce,
+        "operator": settings.landing.operator,
+        "language": settings.landing.language,
         "sockets": [{"transport": each.transport, "address": each.address, "port": each.port} for each in bound],
     }
     return Child(f"worker-{number}", launch.WORKER, job, tuple(each.socket.fileno() for each in bound), by_channel=True)
@@ -237,7 +239,7 @@ def _checked(configuration: Configuration, role: Role) -> tuple[tuple[Upstream, 
     listed = status.in_force(settings.state_dir)
     warnings = crosscheck.check(configuration, held=listed["held"] if listed else ())
     if role != "resolver":
-        warnings += crosscheck.unnamed_operator(settings.landing)
+        warnings += crosscheck.unnamed_operator(settings.landing) + [str(problem) for problem in crosscheck.shown_logo(configuration)]
     warnings += [str(problem) for problem in crosscheck.feed_files(configuration)] + crosscheck.open_token(settings.feed)
     warnings += privileges.warnings(configuration)
     return crosscheck.upstreams(configuration) if role != "landing" else (), warnings

@@ -131,6 +131,9 @@ def _absolute(values: dict[str, Any], base: Path) -> dict[str, Any]:
     lists = values.get("blocklists")
     if isinstance(lists, dict) and isinstance(lists.get("sources"), list):
         values["blocklists"] = lists | {"sources": [_source(source, base) for source in lists["sources"]]}
+    page = values.get("landing")
+    if isinstance(page, dict) and isinstance(page.get("logo"), str) and page["logo"]:
+        values["landing"] = page | {"logo": str(base / page["logo"])}
     feed = values.get("feed")
     if isinstance(feed, dict):
         named = {name: feed[name] for name in ("root", "token_file", "receipt_key") if isinstance(feed.get(name), str) and feed[name]}

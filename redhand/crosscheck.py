@@ -21,6 +21,7 @@ from blocklists.endpoints import show_endpoint, split_endpoint
 from blocklists.errors import BadName, ConfigurationError
 from blocklists.names import parse
 from blocklists.settings import FeedSettings
+from landing import logo
 from landing.settings import LandingSettings
 from redhand import demonstration
 from redhand.config import Configuration, refuse
@@ -264,6 +265,17 @@ def feed_files(configuration: Configuration) -> list[Problem]:
         if feed.urls and path and (why := _unreadable(Path(path), False)):
             found.append(Problem(configuration.place("feed", name), ("feed", name), why.replace(", or remove the source", ""), path))
     return found
+
+
+def shown_logo(configuration: Configuration) -> list[Problem]:
+    """The operator's logo, if the page cannot show it: it is then shown without."""
+    path = configuration.settings.landing.logo
+    try:
+        if path:
+            logo.read(Path(path))
+    except logo.BadLogo as error:
+        return [Problem(configuration.place("landing", "logo"), ("landing", "logo"), str(error), path)]
+    return []
 
 
 def foreign_orders(configuration: Configuration) -> list[Problem]:

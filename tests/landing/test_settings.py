@@ -19,6 +19,7 @@ def test_the_defaults_serve_a_newcomer() -> None:
     [
         ("listen", ("[0:0::1]:80",), ("[::1]:80",)),
         ("resolver", "127.0.0.1:5300", "127.0.0.1:5300"),
+        ("colour", "#14458C", "#14458c"),
         ("operator", " Télécom d'exemple ", "Télécom d'exemple"),
     ],
 )
@@ -45,7 +46,11 @@ def test_values_are_put_in_one_form(field: str, value: object, shown: object) ->
         ("operator_url", "https://opérateur.example/", "is not a web address"),
         ("operator_url", "https://operator.example:99999/", "is not a web address"),
         ("language", "de", "'en' or 'fr'"),
-        ("colour", "red", "Extra inputs"),
+        ("color", "#14458c", "Extra inputs"),
+        ("colour", "blue", "six hexadecimal digits, such as #14458c"),
+        ("colour", "#14458c80", "six hexadecimal digits"),
+        ("colour", "#5b8def", r"contrast of 2\.\d\d to 1 with the page's #f5f2ed, and 4.5 is the least .* the nearest of its kind is #"),
+        ("colour_dark", "#14458c", "with the page's #211f1d, .* the nearest of its kind is #"),
     ],
 )
 def test_mistakes_are_refused_with_their_remedy(field: str, value: object, message: str) -> None:
