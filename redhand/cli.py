@@ -41,6 +41,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "prove": ("redhand.proofs", "prove_app"),
     "verify": ("redhand.proofs", "verify_app"),
     "watch": ("redhand.watching", "watch_app"),
+    "counts": ("redhand.counted", "counts_app"),
     "demo": ("redhand.demo", "app"),
 }
 """Commands of the rooms, and others that load much: the module and attribute that hold each one's Typer app."""
@@ -376,6 +377,12 @@ def verify() -> None:
 @app.command(context_settings={"ignore_unknown_options": True})
 def watch() -> None:
     """Look at a feed from elsewhere, as an operator does, and say what is wrong with it."""
+    raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def counts() -> None:
+    """Print how many pages were shown for each order on each day."""
     raise AssertionError("held for the command itself, which replaces this one")
 
 

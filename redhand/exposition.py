@@ -1,7 +1,7 @@
 """The report as Prometheus metrics (prometheus.io/docs/instrumenting/exposition_formats). Pure: a report in, families of samples out.
 
 No label is ever a client or a name one asked for. Orders are shown by their public reference: the MOST_ORDERS with the most blocks one by one, the
-rest as one.
+rest as one; in whole tens, and not before there are ten (`redhand.discreet`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from redhand.discreet import growing
 from redhand.seen import OTHER
 from resolver.board import FAMILIES
 
@@ -75,12 +76,13 @@ def _alarms(alarms: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
 
 
 def _orders(orders: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily("redhand_order_blocks", "Blocks by the order or list that asks for them.", labels=("order",))
+    family = CounterMetricFamily("redhand_order_blocks", "Blocks by the order or list that asks for them, in whole tens.", labels=("order",))
     named = {reference: count for reference, count in orders.items() if reference != OTHER}
     most = sorted(named.items(), key=lambda item: (-item[1], item[0]))
     for reference, count in most[:MOST_ORDERS]:
-        family.add_metric((reference,), count)
-    if rest := sum(count for _, count in most[MOST_ORDERS:]) + orders.get(OTHER, 0):
+        if shown := growing(count):
+            family.add_metric((reference,), shown)
+    if rest := growing(sum(count for _, count in most[MOST_ORDERS:]) + orders.get(OTHER, 0)):
         family.add_metric((OTHER,), rest)
     return family
 
