@@ -10,10 +10,21 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from landing.texts import LANGUAGES, MONTHS
+from babel.dates import format_date, format_time
+from babel.numbers import format_decimal
+
+from landing.texts import LANGUAGES, TEXTS
 
 MAX_FIELD = 1024
 MAX_ITEMS = 32
+
+_LOCALES = {"en": "en_GB"}
+"""Where a language's own locale is not meant: English without a country would put the month before the day."""
+
+_FIRST_OF_THE_MONTH = {"fr": "1er", "it": "1º"}
+"""What careful printing demands and CLDR does not give."""
+
+_TIMES = {"fr": "H\u00a0'h'\u00a0mm"}
 
 _ITEM = re.compile(r"[ \t]*([A-Za-z0-9*/+.!#$&^_-]{1,100})((?:[ \t]*;[^;]{0,100})*)")
 _WEIGHT = re.compile(r";[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*")
@@ -73,8 +84,16 @@ def shown_date(moment: datetime, language: str) -> str:
     An order that takes effect at midnight in Paris does so the day before in UTC: without the time the page would state a wrong day.
     """
     moment = moment.astimezone(UTC)
-    day = "1er" if language == "fr" and moment.day == 1 else str(moment.day)
-    text = f"{day}\u00a0{MONTHS[language][moment.month - 1]}\u00a0{moment.year}"
+    day = format_date(moment.date(), "long", locale=_LOCALES.get(language, language))
+    if moment.day == 1 and language in _FIRST_OF_THE_MONTH:
+        day = _FIRST_OF_THE_MONTH[language] + day.removeprefix("1")
+    day = day.replace(" ", "\u00a0")
     if (moment.hour, moment.minute) == (0, 0):
-        return text
-    return f"{text}{' à ' if language == 'fr' else ', '}{moment:%H:%M}\u00a0UTC"
+        return day
+    time = format_time(moment.time(), _TIMES.get(language, "HH:mm"), locale=_LOCALES.get(language, language))
+    return TEXTS[language]["moment"].format(day=day, time=time)
+
+
+def shown_number(number: int, language: str) -> str:
+    """A whole number as the language writes it: 1,096; 1\u202f096; 1.096. Arabic too has the digits that references and addresses have."""
+    return format_decimal(number, locale=_LOCALES.get(language, language))
