@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from blocklists.directive import Directive
 from blocklists.receipt import Acknowledgement, Receipt
+from blocklists.report import Outcomes, Report
 from blocklists.review import Review
 from blocklists.trust import envelope
 from blocklists.trust.policy import Policy
@@ -33,8 +34,10 @@ def schemas() -> dict[str, dict[str, Any]]:
         "entry.json": _entry(),
         "envelope.json": _titled("envelope", "A DSSE envelope of ours", _envelope(envelope.KINDS)),
         "acknowledgement.json": _of(Acknowledgement, "acknowledgement"),
+        "outcomes.json": _of(Outcomes, "outcomes"),
         "policy.json": _of(Policy, "policy", every_default=True),
         "receipt.json": _of(Receipt, "receipt"),
+        "report.json": _of(Report, "report"),
         "review.json": _of(Review, "review"),
     }
 

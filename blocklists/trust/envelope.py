@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from blocklists.errors import BadDocument
@@ -26,14 +26,15 @@ DIRECTIVE = "application/vnd.redhand.directive+json"
 REVIEW = "application/vnd.redhand.review+json"
 RECEIPT = "application/vnd.redhand.receipt+json"
 ACKNOWLEDGEMENT = "application/vnd.redhand.acknowledgement+json"
-KINDS = (DIRECTIVE, REVIEW, RECEIPT, ACKNOWLEDGEMENT)
+OUTCOMES = "application/vnd.redhand.outcomes+json"
+KINDS = (DIRECTIVE, REVIEW, RECEIPT, ACKNOWLEDGEMENT, OUTCOMES)
 
 
 class Envelope(NamedTuple):
     """What was signed, and the signatures as they stand there, good or not."""
 
     kind: str
-    """One of KINDS: the payload's media type, which is signed too."""
+    """The payload's media type, which is signed too."""
     payload: bytes
     signatures: tuple[tuple[str, bytes], ...] = ()
     """Key id and signature of each, sorted by key id; no id twice."""
@@ -63,15 +64,18 @@ class Envelope(NamedTuple):
         return data
 
 
-def read(data: bytes, what: str = "the envelope") -> Envelope:
-    """The envelope in `data`, signatures unverified. Raises BadDocument, naming `what`, unless `encode` gives the same bytes again."""
-    return from_document(strict.read(data, what, MAX_OCTETS), what)
+def read(data: bytes, what: str = "the envelope", kinds: Sequence[str] = KINDS) -> Envelope:
+    """The envelope in `data`, of one of these kinds, signatures unverified.
+
+    Raises BadDocument, naming `what`, unless `encode` gives the same bytes again.
+    """
+    return from_document(strict.read(data, what, MAX_OCTETS), what, kinds)
 
 
-def from_document(document: Any, what: str = "the envelope") -> Envelope:
+def from_document(document: Any, what: str = "the envelope", kinds: Sequence[str] = KINDS) -> Envelope:
     """As `read`, from what JSON gave."""
     try:
-        if set(document) != {"payload", "payloadType", "signatures"} or document["payloadType"] not in KINDS:
+        if set(document) != {"payload", "payloadType", "signatures"} or document["payloadType"] not in kinds:
             raise ValueError(f"it has the fields {', '.join(sorted(map(str, document)))}, or its payloadType is none of ours")
         signatures = [(str(each["keyid"]), base64.b64decode(each["sig"], validate=True)) for each in document["signatures"]]
         found = Envelope(document["payloadType"], base64.b64decode(document["payload"], validate=True), tuple(signatures))
