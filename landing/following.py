@@ -1,6 +1,7 @@
 """Follows the version in force for the page: each new one is read whole, said on disk to be in force here, then given to whoever answers from it.
 
-A version that cannot be opened leaves the last one in force, with an alarm. Nothing here answers a visitor.
+With it comes the policy by which its orders were judged (`landing.ground`). A version that cannot be opened leaves the last one in force, with an
+alarm. Nothing here answers a visitor.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from blocklists.errors import REBUILD, DiskError, RedHandError
 from blocklists.follower import Follower
 from blocklists.inotify import Arrivals
 from blocklists.news import News
+from landing import ground
+from landing.ground import Ground
 
 LOOK_SECONDS = 0.25
 """How often the store is asked, by one stat, whether another version is current, though nothing was heard of one: not every file system tells."""
@@ -33,13 +36,14 @@ _log = logging.getLogger("redhand.landing")
 class Following:
     """One process's following of the versions in `state_dir`. `put_in_force` takes each; `time` is watched for the operator's alarm."""
 
-    def __init__(self, state_dir: Path, time: Timekeeper, alarms: Alarms, put_in_force: Callable[[store.Version], None]) -> None:
+    def __init__(self, state_dir: Path, time: Timekeeper, alarms: Alarms, put_in_force: Callable[[store.Version, Ground | None], None]) -> None:
         self._state_dir = state_dir
         self._time = time
         self._alarms = alarms
         self._put_in_force = put_in_force
         self._follower = Follower(state_dir)
         self._version: store.Version | None = None
+        self._ground: Ground | None = None
         self._published: int | None = None
 
     async def run(self) -> None:
@@ -54,7 +58,11 @@ class Following:
                         version = await asyncio.to_thread(self._load)
                         await self._publish(version)  # before a visitor can see it, so that who waits for the list everywhere need not look twice
                         self._version = version
-                        self._put_in_force(version)
+                        self._put_in_force(version, self._ground)
+                    elif self._version is not None and ground.is_due(self._version, before := self._ground):
+                        self._ground = await asyncio.to_thread(ground.load, self._state_dir, self._version, before)
+                        if self._ground is not before:
+                            self._put_in_force(self._version, self._ground)
                     failed = ""
                     self._alarms.clear("list unreadable")
                 except (RedHandError, OSError) as error:
@@ -78,6 +86,7 @@ class Following:
         version = self._follower.load()
         # The texts of orders are otherwise verified when they are first read, which would be while a visitor waits.
         version.verify()
+        self._ground = ground.load(self._state_dir, version, self._ground)
         return version
 
     async def _publish(self, version: store.Version | None) -> bool:

@@ -87,20 +87,19 @@ class _Epoch:
         return found if isinstance(found, str) else ""
 
 
-def wanted(version: store.Version | None) -> str:
-    """SHA-256 (hex) of the policy by which a version's orders were judged; empty when no log brought it any."""
-    orders = version.manifest["orders"] if version is not None else None
-    return str(orders["policy"]) if orders is not None else ""
+def is_due(version: store.Version, ground: Ground | None) -> bool:
+    """Whether the orders of a version were judged by another policy than this one, which is to be loaded."""
+    return _wanted(version) not in {"", ground.digest if ground is not None else ""}
 
 
-def load(state_dir: Path, version: store.Version | None, before: Ground | None) -> Ground | None:
+def load(state_dir: Path, version: store.Version, before: Ground | None) -> Ground | None:
     """The policy by which a version's orders were judged; `before` when that is it, or when the file is not there yet. Reads the file.
 
     The feed puts a version in force a moment before it replaces the file. Until then the policy before says nothing wrong: it is never changed for
-    orders that were logged under it. To be tried again while `Ground.digest` is not what is `wanted`.
+    orders that were logged under it. To be tried again while it `is_due`.
     """
-    digest = wanted(version)
-    if not digest or (before is not None and before.digest == digest):
+    digest = _wanted(version)
+    if not is_due(version, before):
         return before
     try:
         with (state_dir / "trust" / "policy.json").open("rb") as file:
@@ -108,6 +107,11 @@ def load(state_dir: Path, version: store.Version | None, before: Ground | None) 
     except OSError:
         return before
     return Ground(digest, json.loads(data)) if sha256(data).hexdigest() == digest else before
+
+
+def _wanted(version: store.Version) -> str:
+    orders = version.manifest["orders"]
+    return str(orders["policy"]) if orders is not None else ""
 
 
 def _group(document: Mapping[str, Any], field: str) -> Mapping[str, Any]:

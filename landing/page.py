@@ -7,22 +7,24 @@ flood of names under one listed name costs no rendering.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import quote_plus, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from landing import host, verdict
-from landing.language import shown_date
-from landing.texts import LANGUAGES, TEXTS
+from landing import host, problem, verdict
+from landing.language import shown_date, shown_number
+from landing.look import Look
+from landing.settings import LandingSettings
+from landing.texts import LANGUAGES, RIGHT_TO_LEFT, TEXTS
 from landing.verdict import Order
 
 HTML = "text/html; charset=utf-8"
@@ -30,6 +32,8 @@ PROBLEM = "application/problem+json"
 
 _TITLE_SLOT = f"name-{secrets.token_hex(16)}-for-title"
 _NAME_SLOT = f"name-{secrets.token_hex(16)}-for-people"
+_QUERY_SLOT = f"name-{secrets.token_hex(16)}-for-a-query"
+_SLOTS = (_TITLE_SLOT, _NAME_SLOT, _QUERY_SLOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Page:
         if not self.slots:
             return self.parts[0]
         quote = html.escape if self.content_type == HTML else _in_json
-        values = {_TITLE_SLOT: quote(name).encode(), _NAME_SLOT: quote(host.for_people(name)).encode()}
+        values = {_TITLE_SLOT: quote(name).encode(), _NAME_SLOT: quote(host.for_people(name)).encode(), _QUERY_SLOT: quote_plus(name).encode()}
         pieces = [self.parts[0]]
         for slot, part in zip(self.slots, self.parts[1:], strict=True):
             pieces.append(values[slot])
@@ -63,7 +67,7 @@ def _page(content_type: str, language: str, text: str) -> Page:
     slots: list[str] = []
     position = 0
     while True:
-        found = min(((text.find(slot, position), slot) for slot in (_TITLE_SLOT, _NAME_SLOT) if slot in text[position:]), default=None)
+        found = min(((text.find(slot, position), slot) for slot in _SLOTS if slot in text[position:]), default=None)
         if found is None:
             parts.append(text[position:].encode())
             return Page(content_type, language, tuple(parts), tuple(slots))
@@ -73,21 +77,26 @@ def _page(content_type: str, language: str, text: str) -> Page:
 
 
 class Pages:
-    """The templates and what is the same on every page: the operator's name and address."""
+    """The templates, and what is the same on every page: the operator's name and address, and the look (without one, the default settings').
 
-    def __init__(self, operator: str, operator_url: str) -> None:
+    `own`: where the operator's own pages begin, without the last stroke; empty: it has none, and errors are reported at its address. `default`: the
+    language in which an authority's text is shown that it does not give in the visitor's.
+    """
+
+    def __init__(self, operator: str, operator_url: str, look: Look | None = None, own: str = "", default: str = "en") -> None:
+        look = look or Look.of(LandingSettings())
         self._operator = operator
         self._operator_url = operator_url
+        self._own = own
+        self._default = default
         # Undefined names are errors, so that a page cannot go out with a hole in it.
         loader = PackageLoader("landing")
         environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
-        style = loader.get_source(environment, "style.css")[0].strip()
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         self.security_policy = (
-            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+            f"default-src 'none'; style-src {look.source}; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
         )
         environment.globals.update(
-            style=Markup(style),  # noqa: S704 - the package's own file, and the hash above is of these very bytes
+            look.names(),
             operator=operator,
             operator_url=operator_url,
             languages=[(language, TEXTS[language]["language"]) for language in LANGUAGES],
@@ -101,57 +110,47 @@ class Pages:
         if as_json:
             return _page(PROBLEM, language, json.dumps(self._problem(orders, alias, language), ensure_ascii=False, separators=(",", ":")))
         name = Markup("<strong><bdi>{}</bdi></strong>").format(_NAME_SLOT)
-        return _page(HTML, language, self._html("blocked.html", language, orders=orders, alias=alias, name=name, title_name=_TITLE_SLOT))
+        title_name = Markup("{}").format(_TITLE_SLOT)
+        shown = {"orders": orders, "alias": alias, "name": name, "title_name": title_name, "report": self._report, "proof_path": problem.PROOF}
+        return _page(HTML, language, self.html("blocked.html", language, **shown))
 
     def plain(self, kind: str, status: int, language: str, as_json: bool) -> Page:
-        """A page about nothing blocked: `unknown`, `bad`, `fault` or `unready`."""
+        """A page about nothing blocked: `unknown`, `bad`, `fault` or `unready`; or why there is no proof: `unproved`, `withheld` or `proving`."""
         if as_json:
             text = TEXTS[language]
-            problem = {"type": "about:blank", "title": text[f"{kind}_title"], "status": status, "detail": text[kind]}
-            return _page(PROBLEM, language, json.dumps(problem, ensure_ascii=False, separators=(",", ":")))
-        return _page(HTML, language, self._html("plain.html", language, kind=kind))
+            found = {"type": "about:blank", "title": text[f"{kind}_title"], "status": status, "detail": text[kind]}
+            return _page(PROBLEM, language, json.dumps(found, ensure_ascii=False, separators=(",", ":")))
+        return _page(HTML, language, self.html("plain.html", language, kind=kind))
 
-    def _html(self, template: str, language: str, **values: object) -> str:
+    def html(self, template: str, language: str, **values: object) -> str:
         helpers = {
             "t": partial(_sentence, language),
             "date": partial(_date, language),
-            "category": partial(_category, language),
-            "in_language": partial(verdict.in_language, language=language),
+            "ground": lambda order: verdict.in_language(order.ground, language, self._default) if order.ground else ("", _category(language, order)),
+            "in_language": lambda texts: verdict.in_language(texts, language, self._default),
         }
-        return self._environment.get_template(template).render(language=language, **helpers, **values)
+        direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
+        return self._environment.get_template(template).render(language=language, direction=direction, **helpers, **values)
 
     def _problem(self, orders: Sequence[Order], alias: bool, language: str) -> dict[str, object]:
-        key = "lead_own" if all(order.own for order in orders) else "lead_order" if sum(not order.own for order in orders) == 1 else "lead_orders"
+        text = TEXTS[language]
         count = sum(not order.own for order in orders)
-        return {
-            "type": "about:blank",
-            "title": "Unavailable For Legal Reasons" if count else "Forbidden",
-            "status": 451 if count else 403,
-            "detail": TEXTS[language][key].format(name=_NAME_SLOT, operator=self._operator, count=count),
-            "name": _TITLE_SLOT,
-            "alias_of": orders[0].listed if alias else None,
-            "blocked_by": self._operator_url,
-            "orders": [_as_data(order, language) for order in orders],
-        }
+        key = "lead_order" if count == 1 else "lead_orders" if count else "lead_own"
+        return problem.blocked(
+            orders,
+            alias,
+            (language, self._default),
+            detail=text.form(key, {"count": count}).format(name=_NAME_SLOT, operator=self._operator, count=shown_number(count, language)),
+            name=_TITLE_SLOT,
+            operator=self._operator,
+            operator_url=self._operator_url,
+            report=next((self._report(order) for order in orders if not order.own), "") or self._operator_url,
+            privacy=text["privacy_explained"],
+        )
 
-
-def _as_data(order: Order, language: str) -> dict[str, object]:
-    return {
-        "kind": "own" if order.own else "directive",
-        "reference": order.reference,
-        "listed": order.listed,
-        "match": "subtree" if order.subtree else "exact",
-        "verified": order.verified,
-        "demonstration": order.demonstration,
-        "authority": order.authority or None,
-        "category": order.category or None,
-        "legal_basis": order.law or None,
-        "issued_at": order.issued.isoformat() if order.issued else None,
-        "effective_at": order.since.isoformat() if order.since else None,
-        "expires_at": order.until.isoformat() if order.until else None,
-        "reasons": verdict.in_language(order.reasons, language)[1] or None,
-        "redress": {"url": order.redress_url or None, "court": order.court or None, "deadline_days": order.deadline_days},
-    }
+    def _report(self, order: Order) -> str:
+        """Where an error about an order is reported on the operator's own pages; empty when it has none."""
+        return f"{self._own}/report?{urlencode({'order': order.reference})}&name={_QUERY_SLOT}" if self._own else ""
 
 
 def _strong(text: str) -> Markup:
@@ -159,14 +158,29 @@ def _strong(text: str) -> Markup:
 
 
 def _sentence(language: str, key: str, **values: object) -> Markup:
-    text: str = TEXTS[language][key]
-    return escape(text).format(**values)
+    text = TEXTS[language].form(key, values)
+    return escape(text).format(**{name: _value(language, value) for name, value in values.items()})
+
+
+def _value(language: str, value: object) -> object:
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, int):
+        return shown_number(value, language)
+    return _isolated(language, str(value))
+
+
+def _isolated(language: str, text: str) -> Markup:
+    """A text that came from elsewhere, kept from turning the words and marks around it where one of both is written from right to left."""
+    turned = language in RIGHT_TO_LEFT or any(unicodedata.bidirectional(character) in {"R", "AL", "AN"} for character in text)
+    return Markup("<bdi>{}</bdi>").format(text) if turned else escape(text)
 
 
 def _date(language: str, moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}", shown_date(moment, language))
 
 
-def _category(language: str, category: str) -> str:
+def _category(language: str, order: Order) -> str:
+    """Our own words for a category that no policy has words for; empty when we have none either."""
     texts: Mapping[str, str] = TEXTS[language]
-    return texts.get("category_" + category.replace("-", "_"), category)
+    return texts.get("category_" + order.category.replace("-", "_"), "")

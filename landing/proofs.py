@@ -22,7 +22,7 @@ from blocklists.errors import BadName
 from landing.problem import PROOF
 
 PREFIX = PROOF.encode()
-CONTENT_TYPE = "application/json"
+CONTENT_TYPE = b"application/json"
 NONE, WITHHELD = 3, 4
 """How the prover ends when nothing can be proved of the name, and when the proof is not for the public."""
 MAX_OCTETS = 512 << 10
@@ -66,7 +66,7 @@ class Proofs:
 
     async def of(self, path: bytes, now: int) -> bytes:
         """The proof file about a name that an order lists at `now` (unix seconds), by what follows PREFIX in a request's target. Raises NoProof."""
-        name = path.partition(b"?")[0].decode("latin-1")
+        name = path.decode("latin-1")
         if not self._is_ordered(name, now):
             raise NoProof("unproved", 404)
         kept = self._kept.get(name)
@@ -85,13 +85,6 @@ class Proofs:
         if isinstance(kept[1], NoProof):
             raise NoProof(kept[1].kind, kept[1].status)
         return kept[1]
-
-    async def end(self) -> None:
-        """Gives up what is in the making."""
-        for task in list(self._making.values()):
-            task.cancel()
-            with suppress(asyncio.CancelledError, NoProof):
-                await task
 
     def _is_ordered(self, name: str, now: int) -> bool:
         if self._version is None:

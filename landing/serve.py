@@ -19,6 +19,7 @@ from blocklists.tell import tell
 from landing.app import Application
 from landing.following import Following
 from landing.front import Hall
+from landing.proofs import Proofs
 from landing.settings import LandingSettings
 from landing.site import Site
 
@@ -42,7 +43,7 @@ def main() -> None:
         confine.confine([readers.prepare(state_dir)])
     raise_descriptor_limit(settings.connections + SPARE_DESCRIPTORS)
     time = Timekeeper(state_dir)
-    site = Site(settings, time)
+    site = Site(settings, time, Proofs(state_dir))
     hall = Hall(
         site.answer, guarded(settings), connections=settings.connections, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds
     )

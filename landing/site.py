@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable
 from pathlib import Path
@@ -18,11 +19,15 @@ from blocklists.agreed import Timekeeper
 from blocklists.index import Rule
 from landing import host, language, reply, verdict
 from landing.alias import Aliases
+from landing.ground import Ground
 from landing.head import Head
 from landing.host import BadHost
+from landing.look import Look
 from landing.page import Page, Pages
+from landing.proofs import CONTENT_TYPE, PREFIX, NoProof, Proofs
 from landing.reply import Reply
 from landing.settings import LandingSettings
+from landing.told import told
 
 HEALTH = b"/.well-known/redhand/health"
 """Answered on the landing's own addresses and on localhost only: under any other Host the path belongs to the blocked site."""
@@ -35,6 +40,8 @@ KEPT_OCTETS = 16 * 1024 * 1024
 
 _log = logging.getLogger("redhand.landing")
 
+_PLAIN = re.compile(rb"[a-z0-9.-]{1,253}")
+
 _Asked = tuple[bytes, str, str, str]
 """What decides an answer within one second: Host and target's host, language switched to, Accept-Language, Accept."""
 
@@ -42,11 +49,13 @@ _Asked = tuple[bytes, str, str, str]
 class Site:
     """What the page answers from: the version in force, the resolver's word on aliases, and bounded caches of pages and answers."""
 
-    def __init__(self, settings: LandingSettings, time: Timekeeper) -> None:
+    def __init__(self, settings: LandingSettings, time: Timekeeper, proofs: Proofs | None = None) -> None:
         self._settings = settings
+        self._proofs = proofs
         self._version: store.Version | None = None
+        self._ground: Ground | None = None
         self._time = time
-        self._pages = Pages(settings.operator, settings.operator_url)
+        self._pages = Pages(settings.operator, settings.operator_url, Look.of(settings), settings.own_url, settings.language)
         self._aliases = Aliases(settings.resolver)
         self._rendered: OrderedDict[tuple[object, ...], Page] = OrderedDict()
         self._kept: dict[_Asked, Reply] = {}
@@ -61,9 +70,12 @@ class Site:
         )
         self._blocked_fields = ((b"link", f'<{settings.operator_url}>; rel="blocked-by"'.encode()), *self._fields)
 
-    def put_in_force(self, version: store.Version) -> None:
-        """Answers from this version from now on."""
+    def put_in_force(self, version: store.Version, ground: Ground | None = None) -> None:
+        """Answers from this version from now on; `ground`: the policy by which its orders were judged."""
         self._version = version
+        self._ground = ground
+        if self._proofs is not None:
+            self._proofs.put_in_force(version)
         self._rendered.clear()
         self._forget()
 
@@ -82,6 +94,8 @@ class Site:
         target, _, query = head.target.partition(b"?")
         if target == HEALTH and _is_ours(head.host):
             return self._health()
+        if target.startswith(PREFIX) and self._proofs is not None and head.method in {b"GET", b"HEAD"}:
+            return self._proof(self._proofs, head, target.removeprefix(PREFIX))
         meant = head.host or b"" if target.startswith(b"/") else host.field_of(target, head.host)
         asked = (meant, _switched_to(query) if b"lang=" in query else "", head.accept_language, head.accept)
         found = self._kept.get(asked)
@@ -139,8 +153,7 @@ class Site:
         key = (version.identity, now // 3600, tuple(rule.number for rule in rules), tuple(rule.key for rule in rules), alias, chosen, as_json)
         page = self._rendered.get(key)
         if page is None:
-            orders = [verdict.order_of(rule, version.basis(rule), now) for rule in rules]
-            page = self._pages.blocked(orders, alias, chosen, as_json)
+            page = self._pages.blocked(told(version, rules, self._ground, now), alias, chosen, as_json)
             self._rendered[key] = page
             if len(self._rendered) > RENDERED_PAGES:
                 self._rendered.popitem(last=False)
@@ -160,6 +173,20 @@ class Site:
         version = self._version
         state = {"status": "ok" if version else "starting", "serial": version.serial if version else None}
         return reply.make(200 if version else 503, (*self._fields, (b"content-type", b"application/json")), json.dumps(state).encode())
+
+    async def _proof(self, proofs: Proofs, head: Head, name: bytes) -> Reply:
+        """The proof about a listed name, or why there is none."""
+        try:
+            try:
+                data = await proofs.of(name, self._time.now())
+            except NoProof as refused:
+                chosen = language.choose("", head.accept_language, self._settings.language)
+                return self._plain(refused.kind, refused.status, chosen, language.prefers_json(head.accept))
+            # The name is one that a list has, and in letters, digits, dots and hyphens alone it can stand between quotes.
+            field = b'attachment; filename="%s.proof.json"' % name if _PLAIN.fullmatch(name) else b"attachment"
+            return reply.make(200, (*self._fields, (b"content-type", CONTENT_TYPE), (b"content-disposition", field)), data)
+        except Exception as error:
+            return self._fault(error)
 
     def _fault(self, error: Exception) -> Reply:
         """A page that says nothing of the fault; the log says where it was, and not its message, which may hold the visitor's words."""

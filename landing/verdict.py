@@ -5,13 +5,15 @@ A basis was verified when it entered the version; here it is read, never judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from urllib.parse import quote, urlsplit
 
 from blocklists import names
 from blocklists.index import Index, Rule
+from landing.ground import NOTHING, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class Order:
     authority: str = ""
     contact: str = ""
     category: str = ""
+    """Its id, such as terrorism."""
+    ground: Mapping[str, str] | None = None
+    """The authority's own words for its category, by language."""
     law: str = ""
     territory: str = ""
     issued: datetime | None = None
@@ -35,13 +40,43 @@ class Order:
     until: datetime | None = None
     review_due: datetime | None = None
     reviewer: str = ""
+    reviewed: bool = False
+    """Whether somebody independent may suspend the order, named or not."""
     reasons: Mapping[str, str] | None = None
+    asked: datetime | None = None
+    """When the host or publisher was asked to remove the content."""
+    asked_until: datetime | None = None
+    """By when."""
+    unidentified: bool = False
+    """Whether nobody was found who could be asked."""
+    emergency: str = ""
+    """Why nobody was asked first."""
     limited_until: datetime | None = None
+    """Until when the law keeps some of it from the public; None when nothing is kept, or not any more."""
     limited_basis: str = ""
+    limited_by: str = ""
+    """The court's decision that keeps it."""
     court: str = ""
     redress_url: str = ""
     redress_texts: Mapping[str, str] | None = None
     deadline_days: int | None = None
+    restore_hours: int | None = None
+    """Within how many hours of a withdrawal access must be restored."""
+    public_page: str = ""
+    """Address of its page at the authority."""
+    proof: Literal["none", "given", "limited", "others"] = "none"
+    """Whether the page's own server gives the signed order with its proof: nothing signed is there; yes; the law keeps it; it names others' sites."""
+
+    @property
+    def deadline(self) -> datetime | None:
+        """The last day for contesting it, as its beginning in UTC, counted from the day of the order."""
+        if self.issued is None or self.deadline_days is None:
+            return None
+        day = self.issued.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            return day + timedelta(days=self.deadline_days)
+        except OverflowError:
+            return None
 
 
 def speaking(index: Index, key: bytes, now: int) -> list[Rule]:
@@ -61,17 +96,21 @@ def speaking(index: Index, key: bytes, now: int) -> list[Rule]:
     return list(shown.values())
 
 
-def order_of(rule: Rule, basis: Mapping[str, object], now: int) -> Order:
+def order_of(rule: Rule, basis: Mapping[str, object], now: int, words: Words = NOTHING, alone: bool = True) -> Order:
     """What a rule and its basis (fields of `blocklists.directive`, or a list's description) tell a visitor at `now` (unix seconds).
 
-    While disclosure is limited by law the statement of reasons is held back, and nothing else.
+    `words`: what the policy says of it. `alone`: whether the order names sites of one owner only. While disclosure is limited by law, what led to the
+    order is held back: the statement of reasons, what was done before it, and the signed text itself; nothing else.
     """
     issuer, redress = _group(basis, "issuer"), _group(basis, "redress")
-    limited = _group(basis, "nondisclosure")
     own = rule.kind != "directive"
+    limited = _group(basis, "nondisclosure")
     limited_until = _moment(limited, "until")
     if limited_until is not None and limited_until.timestamp() <= now:
         limited_until = None
+    signed = basis.get("layer") == "orders" and basis.get("verified") is True
+    before = {} if limited_until else basis
+    asked = _group(before, "removal_request")
     return Order(
         own=own,
         reference=rule.reference,
@@ -82,6 +121,7 @@ def order_of(rule: Rule, basis: Mapping[str, object], now: int) -> Order:
         authority=_text(issuer, "authority"),
         contact=_text(issuer, "contact"),
         category=_text(basis, "category"),
+        ground=words.category,
         law=_text(basis, "legal_basis"),
         territory=_text(basis, "territorial_scope"),
         issued=_moment(basis, "issued_at"),
@@ -89,13 +129,22 @@ def order_of(rule: Rule, basis: Mapping[str, object], now: int) -> Order:
         until=_of_unix(rule.ends),
         review_due=_moment(basis, "review_due"),
         reviewer=_text(basis, "reviewer"),
-        reasons={} if limited_until else _texts(basis, "reasons") or _texts(basis, "description"),
+        reviewed=words.reviewed,
+        reasons=_texts(before, "reasons") or _texts(before, "description"),
+        asked=_moment(asked, "sent_at"),
+        asked_until=_moment(asked, "deadline"),
+        unidentified=before.get("owner_unidentifiable") is True,
+        emergency=_text(_group(before, "emergency"), "ground"),
         limited_until=limited_until,
         limited_basis=_text(limited, "basis"),
+        limited_by=_text(limited, "judge"),
         court=_text(redress, "court"),
         redress_url=_text(redress, "url"),
         redress_texts=_texts(redress, "text"),
         deadline_days=_number(redress, "deadline_days"),
+        restore_hours=words.restore_hours,
+        public_page=words.register + quote(rule.reference) if words.register else "",
+        proof="none" if own or not signed else "limited" if limited_until else "given" if alone else "others",
     )
 
 
@@ -115,20 +164,13 @@ def link(text: str) -> str:
     return f"mailto:{text}" if not parts.scheme and local and at and "." in domain and not set(text) & set("?&#/%") else ""
 
 
-def in_language(texts: Mapping[str, str] | None, language: str) -> tuple[str, str]:
-    """(language, text): in the visitor's language if there is one, else as the order gives it; two empty texts when it gives none."""
-    if not texts:
-        return "", ""
-    for given, text in _first(
-        texts, lambda given: given.lower() == language, lambda given: given.lower().partition("-")[0] == language, lambda _: True
-    ):
-        return given, text
-    return "", ""
-
-
-def _first(texts: Mapping[str, str], *tests: Callable[[str], bool]) -> Iterable[tuple[str, str]]:
-    for test in tests:
-        yield from ((given, text) for given, text in texts.items() if test(given))
+def in_language(texts: Mapping[str, str] | None, *languages: str) -> tuple[str, str]:
+    """(language, text): in the first of these languages that there is, else as it comes; two empty texts when there is none."""
+    given = texts or {}
+    for language in languages:
+        for tag in (*(tag for tag in given if tag.lower() == language), *(tag for tag in given if tag.lower().partition("-")[0] == language)):
+            return tag, given[tag]
+    return next(iter(given.items()), ("", ""))
 
 
 def _group(basis: Mapping[str, object], field: str) -> Mapping[str, object]:

@@ -23,7 +23,7 @@ def test_a_new_version_is_heard_of_and_not_waited_for(tmp_path: Path, monkeypatc
     put_in_force(tmp_path, order("blocked.example"))
 
     async def run() -> None:
-        found = Following(tmp_path, Timekeeper(tmp_path), Alarms(lambda _: True), lambda _: None)
+        found = Following(tmp_path, Timekeeper(tmp_path), Alarms(lambda _: True), lambda *_: None)
         task = asyncio.create_task(found.run())
         await asyncio.to_thread(wait_for, lambda: readers.live(tmp_path) == {READER: 1}, "the first version in force", 20)
         for serial in (2, 3):
