@@ -15,9 +15,12 @@ from dnslib import SOA as SOAData
 from dnslib import A as AData
 
 from blocklists.index import Rule
+from resolver.structured import Form
 from resolver.wire import AAAA, ANY, CD, HINFO, NOERROR, NXDOMAIN, PLAIN_OPT, QR, RA, RD, REFUSED, SOA, A, Query, ede, opt_record
 
 EDE_FORGED, EDE_BLOCKED, EDE_CENSORED = 4, 15, 16
+STRUCTURED_TTLS = (10, 60)
+"""Least and most seconds that a client which reads structured errors may keep a block answer (the draft's section on the server's response)."""
 LOCAL_TTL = 600
 """Seconds clients may keep what we say of special names."""
 
@@ -56,15 +59,40 @@ class BlockAnswers:
     One for each client group, because groups may have landing addresses of their own.
     """
 
-    __slots__ = ("_addresses", "_soa")
+    __slots__ = ("_addresses", "_soa", "_structured_soa")
 
     def __init__(self, landing_addresses: Sequence[str], ttl: int) -> None:
         self._soa = soa(ttl)
+        self._structured_soa = soa(min(max(ttl, STRUCTURED_TTLS[0]), STRUCTURED_TTLS[1]))
         found: dict[int, list[bytes]] = {A: [], AAAA: []}
         for text in landing_addresses:
             kind, data = (A, AData(text)) if ipaddress.ip_address(text).version == 4 else (AAAA, AAAAData(text))
             found[kind].append(_QUESTION_OWNER + _record(kind, ttl, data))
         self._addresses = {kind: (b"".join(found[of]), len(found[of])) for kind, of in ((A, A), (AAAA, AAAA), (ANY, A)) if found[of]}
+
+    def fitting(self, query: Query, rule: Rule, forms: Sequence[Form] | None = None) -> bytes | None:
+        """The block answer that says the most within the client's limit; None when not even the shortest fits.
+
+        `forms`: for a client that reads structured errors, the texts there are, longest first (`structured`).
+        """
+        if forms is None:
+            reply = self.answer(query, rule)
+            if len(reply) + 2 > query.limit:
+                reply = self.answer(query, rule, explained=False)
+        else:
+            for form in (*forms, b""):
+                reply = self.structured(query, rule, form)
+                if len(reply) + 2 <= query.limit:
+                    break
+        return reply if len(reply) + 2 <= query.limit else None
+
+    def structured(self, query: Query, rule: Rule, form: Form) -> bytes:
+        """The block answer for a client that reads structured errors: never an address that is not the name's, and no Forged Answer."""
+        options = ede(code_of(rule), form)
+        if rule.mode == "refused":
+            return reply(query, REFUSED, b"", 0, b"", options)
+        rcode = NOERROR if rule.mode == "nodata" else NXDOMAIN
+        return reply(query, rcode, b"", 0, self._owner(query, rule) + self._structured_soa, options)
 
     def answer(self, query: Query, rule: Rule, *, explained: bool = True) -> bytes:
         """The block answer of this rule, for the question itself or for an alias that led to the listed name.
@@ -80,19 +108,24 @@ class BlockAnswers:
         elif mode == "refused":
             return reply(query, REFUSED, b"", 0, b"", options)
         rcode = NXDOMAIN if mode == "nxdomain" else NOERROR
-        return reply(query, rcode, b"", 0, self._soa_of(query, rule), options)
+        return reply(query, rcode, b"", 0, self._owner(query, rule) + self._soa, options)
 
-    def _soa_of(self, query: Query, rule: Rule) -> bytes:
-        """Owned by the listed name where it is at or above the question, else (an alias led there) by the question: clients believe no other."""
+    def _owner(self, query: Query, rule: Rule) -> bytes:
+        """Of the SOA: the listed name where it is at or above the question, else (an alias led there) by the question: clients believe no other."""
         owner = 12
         if query.key.startswith(rule.key):
             owner += len(query.key) - len(rule.key)
-        return _POINTER.pack(0xC000 | owner) + self._soa
+        return _POINTER.pack(0xC000 | owner)
+
+
+def code_of(rule: Rule) -> int:
+    """The EDE code of a rule: 16 for a directive, 15 for the operator's own list."""
+    return EDE_CENSORED if rule.kind == "directive" else EDE_BLOCKED
 
 
 def explain(rule: Rule, *, with_text: bool = True) -> bytes:
-    """The EDE option of a rule: 16 for a directive, 15 for the operator's own list, with `REFERENCE listed.name` as its text."""
-    code = EDE_CENSORED if rule.kind == "directive" else EDE_BLOCKED
+    """The EDE option of a rule, with `REFERENCE listed.name` as its text."""
+    code = code_of(rule)
     if not with_text:
         return ede(code)
     return ede(code, rule.reference.encode() + b" " + _text(rule.key))

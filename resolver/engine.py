@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from blocklists.index import Rule
 from resolver.authored import any_reply
 from resolver.fairness import MOST_LOOKUPS, MOST_WAITING, Share, domain_of
-from resolver.groups import Front, Group, Lookup
+from resolver.groups import Front, Group, Lookup, footprint
 from resolver.packetcache import Clock
 from resolver.policy import Policy
 from resolver.prefixes import client_of
 from resolver.records import Answer
 from resolver.replies import fresh_reply, stale_reply
 from resolver.special import special_reply
-from resolver.tally import Tally
+from resolver.structured import Explanations, Form, Unexplained, bare
+from resolver.tally import Counters, Tally
 from resolver.wire import (
     ANY,
     AXFR,
@@ -32,6 +33,7 @@ from resolver.wire import (
     RD,
     REFUSED,
     SERVFAIL,
+    STRUCTURED_ERRORS,
     TKEY,
     TSIG,
     Query,
@@ -71,21 +73,6 @@ _TOO_MANY = ede(EDE_OTHER, b"too many questions in flight")
 _FLAGS = tuple(bytes((number,)) for number in range(4))
 
 
-class Counters:
-    """What the engine did, in plain integers."""
-
-    __slots__ = (
-        "answered", "blocked", "capped_client", "capped_domain", "capped_total", "failed", "local", "lookups", "malformed", "prefetched",
-        "prohibited", "stale", "truncated", "waited",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.answered = self.blocked = self.local = self.stale = self.failed = 0
-        self.malformed = self.prohibited = self.truncated = 0
-        self.lookups = self.prefetched = self.waited = 0
-        self.capped_client = self.capped_domain = self.capped_total = 0
-
-
 class Engine:
     """One worker's decisions. Call `ask` for each query the packet cache did not answer, then carry out `take_lookups`."""
 
@@ -96,8 +83,9 @@ class Engine:
         zones: Sequence[bytes] = (),
         stale_seconds: int = 86400,
         caps: tuple[int, int] = (MOST_WAITING, MOST_LOOKUPS),
+        option: int = STRUCTURED_ERRORS,
     ) -> None:
-        """`caps`: queries that one client, and lookups that one registrable domain, may have in flight."""
+        """`caps`: queries that one client, and lookups that one registrable domain, may have in flight; `option`: see `read_query`."""
         self.policy = policy
         self.clients = Share(MOST_WAITING, caps[0])
         self.domains = Share(MOST_LOOKUPS, caps[1])
@@ -112,6 +100,8 @@ class Engine:
         self._zones = frozenset(zones)
         self._stale_seconds = stale_seconds
         self._new: list[Lookup] = []
+        self._option = option
+        self.explanations: Explanations = Unexplained()
         self.turn(0, policy.now)
 
     @property
@@ -151,7 +141,7 @@ class Engine:
         `front` is None for a client that may not ask; `address` is the client's as its socket gives it, its host first.
         """
         try:
-            query = read_query(data)
+            query = read_query(data, self._option)
         except Silence:
             return None
         except Unreadable as refusal:
@@ -162,6 +152,8 @@ class Engine:
             return error_reply(query, REFUSED, _PROHIBITED)
         query.limit = front.most_octets or query.limit
         query.front = front
+        query.via = via
+        query.address = address
         qtype = query.qtype
         if qtype in _NOT_DATA:
             return error_reply(query, _NOT_DATA[qtype])
@@ -187,8 +179,6 @@ class Engine:
             answer = None
         if answer is not None and second < answer.failed_until:
             return self._stale(query, answer)
-        query.via = via
-        query.address = address
         return self._look_up(query, group, key, zone, answer)
 
     def _zone_of(self, key: bytes) -> bytes:
@@ -203,8 +193,11 @@ class Engine:
                     found = key[:end]
         return found
 
-    def _block(self, query: Query, rule: Rule, *, of_question: bool) -> bytes:
-        """The block answer. One for the question itself is kept until the list changes; one for an alias holds only as long as the alias."""
+    def _block(self, query: Query, rule: Rule, *, of_question: bool) -> bytes | None:
+        """The block answer; None when it comes through `via` once its explanation was read.
+
+        One for the question itself is kept until the list changes; one for an alias holds only as long as the alias.
+        """
         front = query.front
         self.counters.blocked += 1
         tally = self.tallies.get(rule.reference)
@@ -212,14 +205,23 @@ class Engine:
             tally = self.tallies[rule.reference] = Tally()
             self._references.append(rule.reference)
         tally.count += 1
-        reply: bytes = front.group.blocks.answer(query, rule)
-        if len(reply) + 2 > query.limit:
-            reply = front.group.blocks.answer(query, rule, explained=False)
-            if len(reply) + 2 > query.limit:
-                return self._truncated(query)
+        forms = None
+        if query.structured and (forms := self.explanations.forms(rule)) is None:
+            if self.explanations.wait(query, rule):
+                self.counters.waited += 1
+                return None
+            return self.explained(query, rule, bare(rule))
+        reply: bytes | None = front.group.blocks.fitting(query, rule, forms)
+        if reply is None:
+            return self._truncated(query)
         if of_question and query.constant and rule.mode != "refused":
             front.packets.put(query.raw[2:], reply, tally=tally)
         return reply
+
+    def explained(self, query: Query, rule: Rule, forms: tuple[Form, ...]) -> bytes:
+        """The block answer, all but its ID, to a query that waited for these texts."""
+        reply: bytes | None = query.front.group.blocks.fitting(query, rule, forms)
+        return self._truncated(query) if reply is None else reply
 
     def _local(self, query: Query, front: Front, reply: bytes) -> bytes:
         self.counters.local += 1
@@ -227,7 +229,7 @@ class Engine:
             front.packets.put(query.raw[2:], reply)
         return reply
 
-    def _answer(self, query: Query, front: Front, answer: Answer, key: bytes) -> bytes:
+    def _answer(self, query: Query, front: Front, answer: Answer, key: bytes) -> bytes | None:
         """The reply from a fresh answer, unless its chain is blocked."""
         if answer.chain:
             rule = self._chain_verdict(query.key, answer)
@@ -266,7 +268,7 @@ class Engine:
         self.counters.truncated += 1
         return truncated_reply(query)
 
-    def _stale(self, query: Query, answer: Answer) -> bytes:
+    def _stale(self, query: Query, answer: Answer) -> bytes | None:
         """An expired answer while no upstream answers (RFC 8767), unless its chain is blocked."""
         if answer.chain:
             rule = self._chain_verdict(query.key, answer)
@@ -343,8 +345,8 @@ class Engine:
         if lookup.generation != self.policy.generation:
             rule = self._listed_since(lookup)
             if rule is not None:
-                return [(query, self._block(query, rule, of_question=True)) for query in waiters]
-        return [(query, self._answer(query, query.front, answer, lookup.key)) for query in waiters]
+                return self._blocked(waiters, rule)
+        return [(query, reply) for query in waiters if (reply := self._answer(query, query.front, answer, lookup.key)) is not None]
 
     def _listed_since(self, lookup: Lookup) -> Rule | None:
         """The rule that blocks the question by now, if the list has changed while the answer was on its way."""
@@ -381,10 +383,8 @@ class Engine:
     def _stale_to(self, lookup: Lookup, stale: Answer, waiters: list[Query]) -> list[tuple[Query, bytes]]:
         rule = self._listed_since(lookup)
         if rule is not None:
-            return [(query, self._block(query, rule, of_question=True)) for query in waiters]
-        return [(query, self._stale(query, stale)) for query in waiters]
+            return self._blocked(waiters, rule)
+        return [(query, reply) for query in waiters if (reply := self._stale(query, stale)) is not None]
 
-
-def footprint(answer: Answer) -> int:
-    """Octets an answer takes in memory beside what every value of a cache takes, measured on CPython 3.11."""
-    return len(answer.tail) + 128 * len(answer.ttls) + (40 + sum(map(len, answer.chain)) + 40 * len(answer.chain) if answer.chain else 0)
+    def _blocked(self, waiters: list[Query], rule: Rule) -> list[tuple[Query, bytes]]:
+        return [(query, reply) for query in waiters if (reply := self._block(query, rule, of_question=True)) is not None]

@@ -70,3 +70,8 @@ class Front:
         self.packets = PacketCache(most_bytes, clock)
         self.young = self.packets.map.young
         self.most_octets = most_octets
+
+
+def footprint(answer: Answer) -> int:
+    """Octets an answer takes in memory beside what every value of a cache takes, measured on CPython 3.11."""
+    return len(answer.tail) + 128 * len(answer.ttls) + (40 + sum(map(len, answer.chain)) + 40 * len(answer.chain) if answer.chain else 0)

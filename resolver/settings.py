@@ -6,6 +6,7 @@ Every field's description is its line in `config.yaml`; its unit is in its name 
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -46,6 +47,12 @@ def _zone(text: str) -> str:
         parse(text)
     except BadName as error:
         raise ValueError(str(error)) from None
+    return text
+
+
+def _database(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{0,63}", text):
+        raise ValueError(f"{text!r} is not a database's name; write lower-case letters, digits and -, such as example-orders")
     return text
 
 
@@ -113,6 +120,12 @@ class ResolverSettings(Section):
         default=("127.0.0.1",), description="addresses of the landing page, given out for redirected names"
     )
     block_ttl_seconds: int = Field(default=30, ge=1, le=3600, description="how long clients may keep a block answer")
+    structured_error_option: int = Field(
+        default=26, ge=16, le=65534, description="EDNS option by which clients ask for structured errors: the code that IANA gave it, or one of yours"
+    )
+    structured_error_database: Annotated[str, AfterValidator(_database)] = Field(
+        default="", description="registered name of the public database where an order's reference is looked up, told to such clients; empty: none"
+    )
     cache_mb: int = Field(default=256, ge=8, le=65536, description="memory of each worker for its packet and answer caches, in MiB")
     min_ttl_seconds: int = Field(default=0, ge=0, le=3600, description="shortest time an answer is kept and announced")
     max_ttl_seconds: int = Field(default=86400, ge=60, le=604800, description="longest time an answer is kept and announced")

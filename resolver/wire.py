@@ -29,7 +29,11 @@ IN = 1
 UDP_PAYLOAD = 1232
 """The largest UDP answer sent, and the size announced: fits every path without fragments (RFC 9715)."""
 
-_CONSTANT_OPTIONS = frozenset((3, 11, 15))
+EDE = 15
+STRUCTURED_ERRORS = 26
+"""The option by which a client says that it reads structured errors (draft-ietf-dnsop-structured-dns-error, as IANA has it in October 2026)."""
+
+_CONSTANT_OPTIONS = frozenset((3, 11, EDE))
 """NSID, keepalive and EDE, when empty: a client that sends one sends the same octets every time, so its queries may enter the packet cache."""
 
 
@@ -51,11 +55,14 @@ class Query:
 
     `id` 0..65535 and `flags` as received; `question` the question section's octets in the client's case; `name` the canonical wire name; `key` its
     labels in reverse (see `blocklists.names`); `qtype` 0..65535; `do`, `edns`; `limit` the largest reply in octets; `constant` whether the
-    octets after the ID may be a cache key. The engine adds `front`, `via` (whom to hand the reply to), `address` (as the socket gave it) and, for one
-    that waits, `client` (see `prefixes`).
+    octets after the ID may be a cache key; `structured` whether the client reads structured errors. The engine adds `front`, `via` (whom to hand
+    the reply to), `address` (as the socket gave it) and, for one that waits, `client` (see `prefixes`).
     """
 
-    __slots__ = ("address", "client", "constant", "do", "edns", "flags", "front", "id", "key", "limit", "name", "qtype", "question", "raw", "via")
+    __slots__ = (
+        "address", "client", "constant", "do", "edns", "flags", "front", "id", "key", "limit", "name", "qtype", "question", "raw", "structured",
+        "via",
+    )  # fmt: skip
 
     id: int
     flags: int
@@ -67,6 +74,7 @@ class Query:
     do: bool
     limit: int
     constant: bool
+    structured: bool
     raw: bytes
     via: Any
     address: Any
@@ -74,8 +82,8 @@ class Query:
     front: Any
 
 
-def read_query(data: bytes) -> Query:
-    """The meaning of a client's datagram or TCP message.
+def read_query(data: bytes, structured: int = STRUCTURED_ERRORS) -> Query:
+    """The meaning of a client's datagram or TCP message; `structured` is the code of the option that asks for structured errors.
 
     Raises Silence (RFC 1035: shorter than 12 octets, or QR=1) or Unreadable: NOTIMP for another opcode; FORMERR unless there is exactly one
     question, no answer and no authority record, every name is whole and uncompressed where compression cannot be, at most one OPT and it
@@ -117,17 +125,17 @@ def read_query(data: bytes) -> Query:
     position += 4
     query.question = data[12:position]
     query.raw = data
-    query.edns = query.do = False
+    query.edns = query.do = query.structured = False
     query.limit = 512
     query.constant = True
     if additionals or len(data) != position:
-        _read_additional(query, data, position, additionals)
+        _read_additional(query, data, position, additionals, structured)
     if qclass != IN:
         raise Unreadable(REFUSED, error_reply(query, REFUSED))
     return query
 
 
-def _read_additional(query: Query, data: bytes, position: int, records: int) -> None:
+def _read_additional(query: Query, data: bytes, position: int, records: int, structured: int) -> None:
     seen_opt = False
     try:
         for remaining in range(records - 1, -1, -1):
@@ -148,7 +156,7 @@ def _read_additional(query: Query, data: bytes, position: int, records: int) -> 
                 if version:  # before the options: what they look like is for that version to say
                     raise Unreadable(BADVERS, error_reply(query, BADVERS))
                 if length:
-                    query.constant = _options_are_constant(query.flags, data, position + 10, end)
+                    _read_options(query, data, position + 10, end, structured)
             elif kind == TSIG:
                 if remaining or end != len(data):
                     raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
@@ -162,16 +170,20 @@ def _read_additional(query: Query, data: bytes, position: int, records: int) -> 
         raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
 
 
-def _options_are_constant(flags: int, data: bytes, position: int, end: int) -> bool:
-    constant = True
+def _read_options(query: Query, data: bytes, position: int, end: int, structured: int) -> None:
+    """Sets `constant` and `structured`. Structured errors are asked for by an option of their own, which has no data or else does not count, or, as
+    Chromium does and the draft's revisions to 17 did, by an EDE option that says nothing: INFO-CODE 0 without text."""
     while position < end:
         code, length = _OPTION.unpack_from(data, position)
         position += 4 + length
         if position > end:
-            raise Unreadable(FORMERR, _bare(flags, FORMERR))
-        if code not in _CONSTANT_OPTIONS or length > 2:
-            constant = False
-    return constant
+            raise Unreadable(FORMERR, _bare(query.flags, FORMERR))
+        if code == structured and not length:
+            query.structured = True
+        elif code not in _CONSTANT_OPTIONS or length > 2:
+            query.constant = False
+        elif code == EDE and data[position - length : position] == b"\0\0":
+            query.structured = True
 
 
 def skip_name(data: bytes, position: int, *, compressed: bool = True) -> int:

@@ -36,6 +36,7 @@ from resolver import board, channel
 from resolver.caches import Kept
 from resolver.clients import Clients
 from resolver.engine import Engine
+from resolver.explaining import Texts
 from resolver.following import Following
 from resolver.gentle import AWAITED, step_back
 from resolver.groups import Front, Group
@@ -47,6 +48,7 @@ from resolver.records import Limits
 from resolver.reporting import Figures, Reporter
 from resolver.servers import Server
 from resolver.standby import Given, Standby, ignore
+from resolver.structured import forms
 from resolver.tcp import TcpListener
 from resolver.udp import UdpListener
 from resolver.upstreams import Upstreams
@@ -95,7 +97,11 @@ class Worker:
         self.policy = Policy(version.index, version.serial, self._unix(), settings.chain_limit)
         zones = {names.key(names.parse(zone.zone)): zone.upstreams for zone in settings.zones}
         caps = (settings.most_lookups_per_client, settings.most_lookups_per_domain)
-        self.engine = Engine(self.policy, self._clock, tuple(zones), settings.stale_seconds, caps)
+        self.engine = Engine(self.policy, self._clock, tuple(zones), settings.stale_seconds, caps, settings.structured_error_option)
+        database = settings.structured_error_database
+        spoken = {"database": database, "language": job.get("language", ""), "operator": job.get("operator", "")}
+        self._texts = Texts(self.engine, version, lambda rule, basis: forms(rule, basis, self.policy.now, **spoken), database)
+        self.engine.explanations = self._texts
         limits = Limits(settings.min_ttl_seconds, settings.max_ttl_seconds, settings.max_negative_ttl_seconds)
         usual = [_server(each) for each in _upstreams(job["upstreams"])]
         of_zones = {zone: [_server(upstream) for upstream in upstreams] for zone, upstreams in zones.items()}
@@ -175,7 +181,7 @@ class Worker:
         self.listening.stop()
         deadline = loop.time() + DRAIN_SECONDS
         await asyncio.sleep(ACCEPTED_SECONDS)
-        while (self.engine.in_flight or self._is_talked_to(loop.time())) and loop.time() < deadline:
+        while (self.engine.in_flight or self._texts.waiting or self._is_talked_to(loop.time())) and loop.time() < deadline:
             await asyncio.sleep(0.01)
         self._tcp.close()
         self.upstreams.close()
@@ -201,6 +207,7 @@ class Worker:
         """Puts a verified version in force between two queries."""
         self.version = version
         self.policy.switch(version.index, version.serial)
+        self._texts.switch(version)
         self._clock.set(self._clock.second, self.policy.generation)
         log.info("version %d (%s) is in force", version.serial, version.identity[:16])
 

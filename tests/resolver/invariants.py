@@ -120,7 +120,7 @@ def _check_meaning(data: bytes, query: Query) -> None:
         assert query.do == (opt.flags & 0x8000 != 0)
         assert query.limit == min(max(opt.payload, 512), 1232)
         if query.constant:
-            assert all(code in (3, 11, 15) and len(octets) <= 2 for code, octets in opt.options)
+            assert all(code in (3, 11, 15, 26) and len(octets) <= 2 for code, octets in opt.options)
     if query.constant:
         assert not others
     assert query.raw == data
