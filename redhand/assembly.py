@@ -87,7 +87,14 @@ def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
     section = settings.landing.model_dump(mode="json")
     section["resolver"] = section["resolver"] or first_listener(settings)
     fds = tuple(each.socket.fileno() for each in bound)
-    job = {"settings": section, "state_dir": str(settings.state_dir), "sockets": list(fds), "confined": True, "logs": settings.logs}
+    job = {
+        "settings": section,
+        "state_dir": str(settings.state_dir),
+        "sockets": list(fds),
+        "carried": crosscheck.carries_reports(settings.feed),
+        "confined": True,
+        "logs": settings.logs,
+    }
     return Child("landing", ("landing.serve",), job, fds)
 
 
@@ -239,6 +246,7 @@ def _checked(configuration: Configuration, role: Role) -> tuple[tuple[Upstream, 
     listed = status.in_force(settings.state_dir)
     warnings = crosscheck.check(configuration, held=listed["held"] if listed else ())
     if role != "resolver":
+        warnings += crosscheck.untold_errors(settings.landing, settings.feed)
         warnings += crosscheck.unnamed_operator(settings.landing) + [str(problem) for problem in crosscheck.shown_logo(configuration)]
     warnings += [str(problem) for problem in crosscheck.feed_files(configuration)] + crosscheck.open_token(settings.feed)
     warnings += privileges.warnings(configuration)

@@ -107,6 +107,21 @@ def unnamed_operator(settings: LandingSettings) -> list[str]:
     return [f"visitors are told to report errors to {settings.operator_url}, which is nobody's: set landing.operator and landing.operator_url"]
 
 
+def carries_reports(feed: FeedSettings) -> bool:
+    """Whether a feed client takes visitors' reports of errors to an authority: one that knows us by a token, and is real."""
+    return bool(feed.urls and feed.token_file) and not demonstration.is_meant(feed)
+
+
+def untold_errors(settings: LandingSettings, feed: FeedSettings) -> list[str]:
+    """A warning where a form for errors is offered, and nobody would read what is written there."""
+    if not settings.own_name or carries_reports(feed):
+        return []
+    return [
+        f"who wants to report an error at {settings.own_name} is told that it goes nowhere: name the authority's own feed first in feed.urls, and set "
+        "feed.token_file, or remove landing.own_name"
+    ]
+
+
 def absent_ipv6(settings: ResolverSettings, address: str) -> bool:
     """True for the default listener on ::1 where IPv6 is switched off: a newcomer is served on 127.0.0.1 and told so, not refused."""
     return address == "::1" and settings.listen == ResolverSettings.model_fields["listen"].default and not is_here(address)

@@ -16,6 +16,7 @@ from blocklists.errors import Busy, ConfigurationError, DiskError, StoreError
 from blocklists.feed.courier import Courier
 from blocklists.feed.hints import Hints
 from blocklists.feed.job import FeedJob
+from blocklists.feed.reporter import Reporter
 from blocklists.logs import fields
 from blocklists.orders import OrderLines
 from blocklists.receipts import InForce
@@ -111,8 +112,10 @@ def follow(job: FeedJob, tell: Tell = tell) -> None:
     told = Told(job.settings.urls, tell)
     lines = OrderLines(job.state_dir, job.keep_versions)
     courier = Courier(job.state_dir, job.settings, Alarms(tell)) if job.settings.operator and job.settings.receipt_key else None
-    if courier is not None:
-        courier.start()
+    reporter = Reporter(job.state_dir, job.settings, Alarms(tell)) if job.settings.token_file and not job.demonstration else None
+    for carrier in (courier, reporter):
+        if carrier is not None:
+            carrier.start()
 
     def publish(facts: dict[str, Any], state: Orders) -> None:
         built = lines.put_in_force(facts, state)
@@ -134,6 +137,8 @@ def follow(job: FeedJob, tell: Tell = tell) -> None:
         pause = attempt(following, told, hinted) or job.settings.poll_seconds * seed.uniform(1 - JITTER, 1 + JITTER)
         if following.believed is not before:
             hints.was_true()
+        if reporter is not None and following.believed is not None:
+            reporter.believe(following.believed.policy)
         due = time.monotonic() + pause
         while not (hinted := hints.wait(min(STIRRED_SECONDS, max(0.0, due - time.monotonic())))) and time.monotonic() < due:
             told.alarms.retell()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from blocklists.errors import ConfigurationError
+from blocklists.settings import FeedSettings
 from landing.settings import LandingSettings
 from redhand import crosscheck
 from redhand.config import Configuration, load
@@ -268,3 +269,12 @@ def test_a_public_page_of_an_unnamed_operator_is_warned_of() -> None:
     assert "landing.operator_url" in warning
     assert crosscheck.unnamed_operator(LandingSettings(listen=public, operator_url="https://telecom.example/")) == []
     assert crosscheck.unnamed_operator(LandingSettings()) == []
+
+
+def test_a_form_for_errors_that_nobody_reads_is_warned_of() -> None:
+    own = LandingSettings(own_name="report.operator.example")
+    for feed in (FeedSettings(urls=()), FeedSettings(), FeedSettings(urls=("https://feed.authority.example/",), root="root.json")):
+        (warning,) = crosscheck.untold_errors(own, feed)
+        assert "report.operator.example is told that it goes nowhere" in warning
+    followed = FeedSettings(urls=("https://feed.authority.example/",), root="root.json", token_file="token")
+    assert crosscheck.untold_errors(own, followed) == crosscheck.untold_errors(LandingSettings(), FeedSettings()) == []
