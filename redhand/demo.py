@@ -20,7 +20,7 @@ from rich.live import Live
 from rich.table import Table
 
 from authority import keys, packets
-from authority.desk import cases, facts, ordering, publishing, referrals, removal, signing
+from authority.desk import cases, facts, ordering, publishing, referrals, removal, signing, steps
 from authority.desk.desk import Desk
 from authority.desk.people import accounts
 from authority.desk.people.sessions import actor_of
@@ -102,6 +102,7 @@ class Play:
         say("officer-1", "assessed: the law forbids it", timed=False)
         with desk.store.writing() as session:
             removal.request(session, desk, clerk, self.number, "abuse@host.example", "host", "the host could remove it at once", now)
+        self.stage.wait(self._asked, "the message that asks the host")
         say("clerk", "the host is asked to remove it, and has 24 hours", timed=False)
         with desk.store.writing() as session:
             removal.refused(session, desk, clerk, self.number, "the host answered that it will not", now)
@@ -113,6 +114,11 @@ class Play:
                 "redress": {"url": "https://authority.example/appeal", "deadline_days": 60, "court": "Example Court"},
             }
             facts.set_facts(session, desk, officer, self.number, stated, "as the law asks", now)
+
+    def _asked(self) -> bool:
+        """Whether the request has left: one that has not was never made, and no order can stand on it."""
+        with self.desk.store.reading() as session:
+            return removal.asked(session, steps.find(session, self.number))[-1].outcome == "waiting"
 
     def sign(self, order: Order, *officers: str) -> None:
         """Officers take the packet away, sign it on their own machines, and bring it back."""

@@ -32,9 +32,9 @@ def show_key(key: Key) -> str:
 
 
 def show_value(value: object) -> str:
-    """The value as it would be written in YAML's flow style, cut when long."""
+    """The value as it would be written in YAML's flow style, cut in the middle when long: a path's end says which file."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ from redhand import privileges
 from redhand.assembly import build_job
 from redhand.config import Configuration, load
 
-blocklist = blocklists_cli.app
+# A program of our own of the room's commands: the room's stays as it is for who uses it otherwise.
+blocklist = typer.Typer(name="blocklist", no_args_is_help=True, add_completion=False)
+blocklist.registered_commands += blocklists_cli.app.registered_commands
 
 
 class ConfigAnywhere(TyperGroup):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -40,20 +42,23 @@ def require_root() -> None:
 
 HALF = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
 """Of all ports, for this process of two (tests/conftest.py)."""
+EPHEMERAL = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+"""The first port that the kernel gives who names none, and connects or waits there at any moment (ip(7))."""
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Ports that no UDP or TCP socket has at the address just now, each once; of two processes that run tests, each takes its own half."""
+    """Ports that no UDP or TCP socket has at the address just now, each once; of two processes that run tests, each takes its own half.
+
+    All stand below those that the kernel gives away, which another program may get between now and their use.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     ports: list[int] = []
     with ExitStack() as held:  # all held until the last is found, so that none comes twice
         while len(ports) < count:
+            port = random.SystemRandom().randrange(EPHEMERAL - 16_384 + HALF, EPHEMERAL, 2)
             datagrams, stream = (held.enter_context(socket.socket(family, kind)) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
-            datagrams.bind((address, 0))
-            port = datagrams.getsockname()[1]
-            if port % 2 != HALF:
-                continue
             try:
+                datagrams.bind((address, port))
                 stream.bind((address, port))
             except OSError:
                 continue

@@ -34,6 +34,13 @@ def got(url: str, path: str = "") -> tuple[int, str]:
     return response.status, response.read().decode()
 
 
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_an_order_s_whole_life_and_then_pages_to_look_at(tmp_path: Path) -> None:
     once, stays = started(tmp_path, "--once"), started(tmp_path)
 
@@ -41,6 +48,7 @@ def test_an_order_s_whole_life_and_then_pages_to_look_at(tmp_path: Path) -> None
         return (tmp_path / f"said{words}").read_text()
 
     wait_for(lambda: "Ctrl-C ends" in said(0) or stays.poll() is not None, "the pages to look at", 120)
+    assert stays.poll() is None, said(0)
     family = psutil.Process(stays.pid).children(recursive=True)
     assert len(family) > 5, said(0)
     window, case = re.findall(r"http://127\.0\.0\.1:\d+/\S*", said(0))
@@ -62,9 +70,9 @@ def test_an_order_s_whole_life_and_then_pages_to_look_at(tmp_path: Path) -> None
         assert 0 < float(times["enforced"]) <= float(times["red hand seen"])
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == [], "the directories are removed"
     ends = time.monotonic() + DEADLINE
-    while any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family) and time.monotonic() < ends:
+    while any(lives(each) for each in family) and time.monotonic() < ends:
         psutil.wait_procs(family, 0.1)
-    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert not [each for each in family if lives(each)]
 
 
 def test_a_step_that_fails_says_which_and_leaves_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from redhand.hangs import HANGS_SECONDS, LATE_SECONDS, LOOK_SECONDS, Hangs
 from tests.redhand.house import RIGHT, house
 from tests.resolver.servers import Scripted, ask, data, says
-from tests.tools import wait_for
+from tests.tools import DEADLINE, wait_for
 
 
 def looks(hangs: Hangs[str], begin: float, seconds: float, *beats: tuple[str, int]) -> list[tuple[float, list[str]]]:
@@ -45,7 +45,7 @@ def test_a_stopped_worker_is_replaced_and_the_alarm_says_so(tmp_path: Path) -> N
         stopped = running.pid("worker-0")
         at = time.monotonic()
         os.kill(stopped, signal.SIGSTOP)
-        alarm = wait_for(lambda: running.report()["alarms"], "the alarm", HANGS_SECONDS + 5)[0]
+        alarm = wait_for(lambda: running.report()["alarms"], "the alarm", HANGS_SECONDS + DEADLINE)[0]
         wait_for(lambda: running.pid("worker-0") not in (0, stopped), "a successor")
         assert data(ask(running.port, "open.example")) == [f"A {RIGHT}"]
         print(f"a stopped worker's successor answered after {time.monotonic() - at:.1f} s")

@@ -522,7 +522,7 @@ def test_ports_and_ids_are_unpredictable(tmp_path: Path) -> None:
                     client.send(query(f"n{number}.example", id=number).to_wire())
                 assert {int.from_bytes(client.recv(4096)[:2], "big") for _ in range(50)} == set(range(start, start + 50))
         seen = [asked for asked in upstream.seen if not asked.tcp]
-        assert len(seen) == questions
+        assert questions <= len(seen) <= 1.05 * questions, "a few are hedged where the machine is slow"
         ports = [asked.port for asked in seen]
         assert len(set(ports)) > 200
         assert max(Counter(ports).values()) < 40, "no socket carries much more than its share of about 8"

@@ -98,10 +98,10 @@ def test_wildcards_become_the_machine_s_addresses_each_once() -> None:
 def test_a_port_in_use_is_refused_naming_who_has_it(kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_INET, kind) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as another Red Hand would: the port is refused all the same
-        other.bind(("127.0.0.1", 0))
+        [port] = free_ports(1)
+        other.bind(("127.0.0.1", port))
         if kind == socket.SOCK_STREAM:
             other.listen()
-        port = other.getsockname()[1]
         with pytest.raises(ConfigurationError) as caught:
             bind([("127.0.0.1", port)], workers=2)
     assert f"127.0.0.1:{port} ({'UDP' if kind == socket.SOCK_DGRAM else 'TCP'}) is in use by {psutil.Process().name()} (process" in str(caught.value)

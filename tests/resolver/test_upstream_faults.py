@@ -86,7 +86,7 @@ def test_a_server_that_hangs_is_felt_only_by_what_was_asked_just_before() -> Non
         extra = sum(server.sent for server in house.servers) - before - len(seen)
         slowest = max(seconds for *_, seconds in seen)
         print(f"hangs: {slow} of 500 took over 0.03 s, slowest {slowest:.3f} s; {extra} asked twice, {copies(house)} copies")
-        assert slowest < 0.3, "no try's 0.4 s were waited for"
+        assert slowest < 0.4, "no try's 0.4 s were waited for"
         assert sorted(late)[len(late) * 98 // 100] < 0.1, "others are asked first"
         assert extra <= 100, "only what it was asked until it was doubted, and copies, are asked twice"
         assert copies(house) <= 700 // 20

@@ -25,9 +25,8 @@ def chromium() -> Iterator[Browser]:
 def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(house: Programs, chromium: Browser) -> None:
     axe, faults = Axe(), []
     for language, scheme, width in (("fr", "light", 320), ("en", "dark", 1280)):
-        with chromium.new_context(
-            locale=language, base_url=house.url, color_scheme=scheme, viewport={"width": width, "height": 700}
-        ) as context:  # fmt: skip
+        how = {"color_scheme": scheme, "viewport": {"width": width, "height": 700}, "reduced_motion": "reduce"}
+        with chromium.new_context(locale=language, base_url=house.url, **how) as context:
             page = context.new_page()
             page.on("console", lambda message: faults.append(message.text) if "status of 4" not in message.text else None)
 
@@ -51,7 +50,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(house: Programs, ch
 
 def test_a_site_is_referred_and_an_order_objected_to_by_keyboard_without_scripts(house: Programs, chromium: Browser) -> None:
     _, order = house.ordered("keyboard.test")
-    with chromium.new_context(base_url=house.url, java_script_enabled=False) as context:
+    with chromium.new_context(base_url=house.url, java_script_enabled=False, reduced_motion="reduce") as context:
         context.set_default_timeout(15_000)
         page = context.new_page()
         page.goto("/report")

@@ -57,7 +57,7 @@ def chromium() -> Iterator[Browser]:
 
 def as_(pages: Pages, chromium: Browser, login: str, language: str = "en", **how: Any) -> BrowserContext:
     """Somebody's browser, signed in."""
-    context = chromium.new_context(locale=language, base_url=pages.url, **how)
+    context = chromium.new_context(locale=language, base_url=pages.url, reduced_motion="reduce", **how)
     context.set_default_timeout(15_000)
     context.add_cookies([{"name": "desk", "value": pages.tokens[login], "url": pages.url}, {"name": "language", "value": language, "url": pages.url}])
     return context
@@ -160,7 +160,7 @@ def test_nor_on_those_of_people_and_of_everybody(house: House, chromium: Browser
         "ada": SHELL,
         "cora": ["/audit", "/proposals/3"],
     }.items():  # fmt: skip
-        with chromium.new_context() as context:
+        with chromium.new_context(reduced_motion="reduce") as context:
             context.set_default_timeout(15_000)
             if login:
                 context.add_cookies([{"name": "desk", "value": house.browser(login).http.cookies["desk"], "url": house.url}])
@@ -170,7 +170,7 @@ def test_nor_on_those_of_people_and_of_everybody(house: House, chromium: Browser
 
 def test_a_person_signs_in_and_decides_by_keyboard_alone(house: House, chromium: Browser) -> None:
     """Without script, without a mouse; what has the focus is seen to have it."""
-    with chromium.new_context(java_script_enabled=False, locale="en") as context:
+    with chromium.new_context(java_script_enabled=False, locale="en", reduced_motion="reduce") as context:
         page = context.new_page()
         page.goto(house.url + "/sign-in")
         page.keyboard.press("Tab")

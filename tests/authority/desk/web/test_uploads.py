@@ -37,6 +37,11 @@ def files(*folders: Path) -> list[Path]:
     return found
 
 
+def stored(folder: Path) -> int:
+    """Octets of all files there."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def contains(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -50,8 +55,7 @@ def test_during_an_upload_the_octets_are_in_no_file(pages: Pages, tmp_path: Path
     number, clerk = pages.case("www.film.test", until="assessed"), pages.by("clerk")
     at, folder = f"/cases/{number}/evidence", pages.desk.directory.parent
     token = re.search(r'name="csrf" value="([^"]+)"', form_of(clerk.get(at), at))[1]  # type: ignore[index]
-    before = sum(path.stat().st_size for path in files(folder))
-    looked = []
+    before, looked = stored(folder), []
 
     def sent() -> Iterator[bytes]:
         for name, value in (("csrf", token), ("label", "A film"), ("why", "as seen")):
@@ -60,7 +64,7 @@ def test_during_an_upload_the_octets_are_in_no_file(pages: Pages, tmp_path: Path
         for _ in range(3):
             yield PIECE
         # The server has begun to store it: now look everywhere, and only then send the end.
-        wait_for(lambda: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) > before + len(PIECE), "some of it is stored")
+        wait_for(lambda: stored(folder) > before + len(PIECE), "some of it is stored")
         looked.append([path for path in files(folder, tmp_path) if contains(path)])
         yield b"\r\n--edge--\r\n"
 
