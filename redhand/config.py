@@ -132,8 +132,13 @@ def _absolute(values: dict[str, Any], base: Path) -> dict[str, Any]:
     if isinstance(lists, dict) and isinstance(lists.get("sources"), list):
         values["blocklists"] = lists | {"sources": [_source(source, base) for source in lists["sources"]]}
     page = values.get("landing")
-    if isinstance(page, dict) and isinstance(page.get("logo"), str) and page["logo"]:
-        values["landing"] = page | {"logo": str(base / page["logo"])}
+    if isinstance(page, dict):
+        named = {name: page[name] for name in ("logo", "certificate", "key") if isinstance(page.get(name), str) and page[name]}
+        values["landing"] = page | {name: str(base / path) for name, path in named.items()}
+    asked = values.get("resolver")
+    if isinstance(asked, dict) and isinstance(access := asked.get("access"), dict) and isinstance(access.get("people"), list):
+        files = [str(base / file) if isinstance(file, str) else file for file in access["people"]]
+        values["resolver"] = asked | {"access": access | {"people": files}}
     feed = values.get("feed")
     if isinstance(feed, dict):
         named = {name: feed[name] for name in ("root", "token_file", "receipt_key") if isinstance(feed.get(name), str) and feed[name]}

@@ -28,6 +28,7 @@ class Clients(Generic[Entrance]):
     def __init__(self, allow: Iterable[str], groups: Mapping[str, Entrance], usual: Entrance) -> None:
         self._allow = Networks(dict.fromkeys(allow, True))
         self._groups = Networks(dict(groups))
+        self._apart: Networks[Entrance] = Networks({})
         self._usual = usual
         self.known: dict[str, Entrance | None] = {}
         self._before: list[dict[str, Entrance | None]] = []
@@ -63,5 +64,13 @@ class Clients(Generic[Entrance]):
         plain = as_address(address)
         if self._allow.find(plain) is None:
             return None
-        found = self._groups.find(plain)
+        found = self._apart.find(plain)
+        if found is None:
+            found = self._groups.find(plain)
         return self._usual if found is None else found
+
+    def set_apart(self, networks: Mapping[str, Entrance]) -> None:
+        """Clients of these networks enter here from now on, whatever their group, in place of those set apart before. Everybody is met anew."""
+        self._apart = Networks(networks)
+        self.known = {}
+        self._before = []

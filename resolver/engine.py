@@ -158,7 +158,7 @@ class Engine:
         if qtype in _NOT_DATA:
             return error_reply(query, _NOT_DATA[qtype])
         rule = self.policy.judge(query.key)
-        if rule is not None:
+        if rule is not None and self.policy.now >= front.group.access_until:
             return self._block(query, rule, of_question=True)
         if not query.flags & RD:
             return error_reply(query, REFUSED)
@@ -232,7 +232,7 @@ class Engine:
     def _answer(self, query: Query, front: Front, answer: Answer, key: bytes) -> bytes | None:
         """The reply from a fresh answer, unless its chain is blocked."""
         if answer.chain:
-            rule = self._chain_verdict(query.key, answer)
+            rule = self._chain_verdict(query, answer)
             if rule is not None:
                 return self._block(query, rule, of_question=False)
         self.counters.answered += 1
@@ -255,10 +255,11 @@ class Engine:
             self.counters.prefetched += 1
             self._start(Lookup(query.front.group, query, key, self._zone_of(query.key), answer, domain))
 
-    def _chain_verdict(self, question: bytes, answer: Answer) -> Rule | None:
+    def _chain_verdict(self, query: Query, answer: Answer) -> Rule | None:
         policy = self.policy
         if answer.judged != policy.generation:
-            rule = policy.judge_chain(question, answer.chain)
+            # An answer is one group's, and the end of its access changes the generation.
+            rule = policy.judge_chain(query.key, answer.chain) if policy.now >= query.front.group.access_until else None
             self.clock.set(self.clock.second, policy.generation)  # holding an entry changes the generation
             answer.blocked_by = rule
             answer.judged = policy.generation
@@ -271,7 +272,7 @@ class Engine:
     def _stale(self, query: Query, answer: Answer) -> bytes | None:
         """An expired answer while no upstream answers (RFC 8767), unless its chain is blocked."""
         if answer.chain:
-            rule = self._chain_verdict(query.key, answer)
+            rule = self._chain_verdict(query, answer)
             if rule is not None:
                 return self._block(query, rule, of_question=False)
         self.counters.stale += 1
@@ -350,7 +351,9 @@ class Engine:
 
     def _listed_since(self, lookup: Lookup) -> Rule | None:
         """The rule that blocks the question by now, if the list has changed while the answer was on its way."""
-        return None if lookup.generation == self.policy.generation else self.policy.judge(lookup.name_key)
+        if lookup.generation == self.policy.generation or self.policy.now < lookup.group.access_until:
+            return None
+        return self.policy.judge(lookup.name_key)
 
     def failed(self, lookup: Lookup, code: int | None) -> list[tuple[Query, bytes]]:
         """Every waiter's reply when no upstream gave an answer: stale if there is one, else SERVFAIL with EDE `code` (None for none).

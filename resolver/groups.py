@@ -47,10 +47,12 @@ class Lookup:
 class Group:
     """Clients treated alike: their block answers, their answer cache, their questions in flight."""
 
-    __slots__ = ("answers", "blocks", "in_flight", "name")
+    __slots__ = ("access_until", "answers", "blocks", "in_flight", "name")
 
     def __init__(self, name: str, landing_addresses: Sequence[str], block_ttl: int, most_bytes: int) -> None:
         self.name = name
+        self.access_until = 0
+        """Before this time (agreed, unix seconds) they hear what listed names resolve to (`resolver.access`)."""
         self.blocks = BlockAnswers(landing_addresses, block_ttl)
         self.answers: Generations[Answer] = Generations(most_bytes)
         self.in_flight: dict[bytes, Lookup] = {}

@@ -27,13 +27,14 @@ class Listed(Protocol):
 class Policy:
     """Verdicts over the index in force. `now` is unix seconds as agreed by the clock; `generation` counts changes of any verdict."""
 
-    __slots__ = ("_boundary", "_index", "_led_from", "chain_limit", "generation", "held", "now", "serial")
+    __slots__ = ("_boundary", "_index", "_led_from", "_others", "chain_limit", "generation", "held", "now", "serial")
 
     def __init__(self, index: Listed, serial: int, now: int, chain_limit: int) -> None:
         self.generation = 0
         self.chain_limit = chain_limit
         self.held: set[bytes] = set()
         self._led_from: dict[bytes, set[int]] = {}
+        self._others: tuple[int, ...] = ()
         self.now = now
         self.switch(index, serial)
 
@@ -41,16 +42,25 @@ class Policy:
         """Puts another version in force: one pointer and one number. A hold ends when its name is no longer listed."""
         self._index = index
         self.serial = serial
-        self._boundary = index.next_boundary(self.now)
+        self._boundary = self._next_boundary(self.now)
         self.held = {key for key in self.held if index.find(key, self.now) is not None}
         self.generation += 1
 
     def tick(self, now: int) -> None:
         """Says what time it is; passing a start or an end changes the generation."""
         if now >= self._boundary or now < self.now:
-            self._boundary = self._index.next_boundary(now)
+            self._boundary = self._next_boundary(now)
             self.generation += 1
         self.now = now
+
+    def also_at(self, moments: Iterable[int]) -> None:
+        """Verdicts change at these times, too, whatever the list says (unix seconds; in place of those said before), and have just changed."""
+        self._others = tuple(moments)
+        self._boundary = self._next_boundary(self.now)
+        self.generation += 1
+
+    def _next_boundary(self, now: int) -> int:
+        return min((self._index.next_boundary(now), *(moment for moment in self._others if moment > now)))
 
     def judge(self, key: bytes) -> Rule | None:
         """The rule that blocks the name with this index key, or None."""

@@ -193,7 +193,7 @@ class Reporter:
                 del self._untold[reference]
 
     def actions(self, kept: Sequence[Kept], clock: Any) -> dict[str, Callable[[dict[str, Any], list[int]], None]]:
-        """What the supervisor may have done, by its "do"."""
+        """What the supervisor may have done, by its "do"; `kept` may change between two of them."""
 
         def flush(message: dict[str, Any], files: list[int]) -> None:
             _close(files)
@@ -201,7 +201,7 @@ class Reporter:
 
         def dump(message: dict[str, Any], files: list[int]) -> None:
             _close(files[1:])
-            if files and not self._begin("dump", caches.pour(caches.dump(self._name, kept, clock), files[0])):
+            if files and not self._begin("dump", caches.pour(caches.dump(self._name, tuple(kept), clock), files[0])):
                 os.close(files[0])
 
         return {"flush": flush, "dump": dump}
@@ -228,7 +228,7 @@ class Reporter:
         except BadName as error:
             log.error("the supervisor asked to flush what is no name: %s", type(error).__name__)
             return
-        gone = await caches.flush(zone, kept)
+        gone = await caches.flush(zone, tuple(kept))
         for _ in range(TELL_TRIES):
             if tell({"done": "flush", "id": message.get("id"), "entries": gone}):
                 return

@@ -90,6 +90,16 @@ class Group(Section):
     )
 
 
+class AccessSettings(Section):
+    """Reviewers' access: off while nobody is named who may grant it."""
+
+    people: tuple[str, ...] = Field(
+        default=(),
+        max_length=64,
+        description="public keys (.pub.json) of those who may grant access, two of them together; relative paths start at this file; empty: off",
+    )
+
+
 class ResolverSettings(Section):
     """The DNS side."""
 
@@ -155,6 +165,9 @@ class ResolverSettings(Section):
     )
     unlimited: tuple[Network, ...] = Field(
         default=("127.0.0.0/8", "::1/128"), description="networks without the two limits before, such as forwarders that ask for many"
+    )
+    access: AccessSettings = Field(
+        default=AccessSettings(), description="reviewers' access: who may let named networks resolve blocked names for real, for a time"
     )
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -32,7 +33,7 @@ from blocklists.follower import Follower
 from blocklists.store import Version
 from blocklists.tell import tell
 from blocklists.turns import take_short_turns
-from resolver import board, channel
+from resolver import access, board, channel
 from resolver.caches import Kept
 from resolver.clients import Clients
 from resolver.engine import Engine
@@ -112,9 +113,15 @@ class Worker:
         self._tcp = TcpListener(self.engine, tcp_clients, self.turn, self.upstreams.start, tcp_limits)
         self.listening = Listening(lambda bound: UdpListener(bound, self.engine, udp_clients, self.turn, self.upstreams.start, rates), self._tcp)
         self.listening.prepare(job["sockets"], given.sockets)
-        figures = Figures(self.engine, self.upstreams, self.listening.udp, self._tcp, kept, board.upstream_addresses(job))
+        figures = Figures(self.engine, self.upstreams, self.listening.udp, self._tcp, tuple(kept), board.upstream_addresses(job))
+        self._access = access.Access(self.policy, self._clock, (udp_clients, tcp_clients), kept, partial(_entrance, settings, self._clock))
         self._reporter = Reporter(self.name, given.board, board.of_job(job), figures, self.engine, lambda: self.version.serial)
-        self.on = {"adopt": self.listening.adopt, "release": self.listening.release, **self._reporter.actions(kept, self._clock)}
+        self.on = {
+            "adopt": self.listening.adopt,
+            "release": self.listening.release,
+            "access": self._grant,
+            **self._reporter.actions(kept, self._clock),
+        }
         """What does what the supervisor says, by its "do"; the descriptors that come with a message are then the callee's to close."""
         self._following = Following(follower, self.name, version, self.switch, self._beside, self.alarms)
         self._slow = ThreadPoolExecutor(1, "beside-the-loop", step_back, (AWAITED,))
@@ -199,6 +206,7 @@ class Worker:
             await asyncio.sleep(TEND_SECONDS)
             self.turn()  # with no query to turn it, an answer that took seconds would be dated back to when it was asked for
             self._time.watch(self.alarms)
+            self._access.settle(self._unix(), not self._time.jumped)
             self._following.watch()
             self._report_holds()
             self.alarms.retell()
@@ -210,6 +218,13 @@ class Worker:
         self._texts.switch(version)
         self._clock.set(self._clock.second, self.policy.generation)
         log.info("version %d (%s) is in force", version.serial, version.identity[:16])
+
+    def _grant(self, message: dict[str, Any], files: list[int]) -> None:
+        """Who has access from now on."""
+        for file in files:
+            os.close(file)
+        now = self._unix()
+        self._access.take(access.told(message), now, not self._time.jumped)
 
     def _report_holds(self) -> None:
         held = frozenset(self.policy.held)
@@ -253,6 +268,13 @@ def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front]
     tcp = {network: tcp_front for networks, _, tcp_front in fronts for network in networks}
     kept = [Kept(udp_front.group, udp_front, tcp_front) for _, udp_front, tcp_front in fronts]
     return Clients(settings.allow, udp, fronts[0][1]), Clients(settings.allow, tcp, fronts[0][2]), kept
+
+
+def _entrance(settings: ResolverSettings, clock: Clock, name: str) -> tuple[Group, Front, Front]:
+    """A group of the usual landing addresses beside those of the settings, with a small share of memory for its caches (`resolver.access`)."""
+    share = (settings.cache_mb << 20) // (8 * access.SHARE)
+    group = Group(name, settings.landing_addresses, settings.block_ttl_seconds, 4 * share)
+    return group, Front(group, 3 * share, clock), Front(group, share, clock, 65535)
 
 
 def main() -> int:
