@@ -93,7 +93,9 @@ class LandingSettings(Section):
     resolver: Resolver = Field(
         default="", description="address and port of the resolver asked about aliases; empty: our own, at its first listed address"
     )
-    language: Literal["en", "fr"] = Field(default="en", description="language of the page for visitors who ask for none that we have")
+    language: Literal["en", "fr", "de", "es", "it", "ar"] = Field(
+        default="en", description="language of the page for visitors who ask for none that we have"
+    )
     connections: int = Field(
         default=4096, ge=16, le=1048576, description="open connections above which visitors are told to come back; at twice as many they are cut"
     )

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from babel.messages.pofile import read_po
 
-LANGUAGES = ("en", "fr")
+LANGUAGES = ("en", "fr", "de", "es", "it", "ar")
 """In the order of the page's switch, English first: it is the one that has every message."""
 
 RIGHT_TO_LEFT = frozenset({"ar"})

@@ -45,7 +45,7 @@ def test_values_are_put_in_one_form(field: str, value: object, shown: object) ->
         ("operator_url", "https://operator.example/\r\nX: y", "is not a web address"),
         ("operator_url", "https://opérateur.example/", "is not a web address"),
         ("operator_url", "https://operator.example:99999/", "is not a web address"),
-        ("language", "de", "'en' or 'fr'"),
+        ("language", "pt", "'en', 'fr', 'de', 'es', 'it' or 'ar'"),
         ("color", "#14458c", "Extra inputs"),
         ("colour", "blue", "six hexadecimal digits, such as #14458c"),
         ("colour", "#14458c80", "six hexadecimal digits"),
