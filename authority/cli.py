@@ -167,12 +167,13 @@ def sign(
     given = yes_typed if yes_typed is not None else str(typer.prompt(f"To sign this, type {wanted}"))
     if given.strip() != wanted:
         raise AuthorityError(f"{given.strip()!r} was typed, and {wanted!r} stands there: nothing is signed")
-    signed = packets.sign_packet(packet, _signer(key, passphrase_file))
+    signed = packets.sign_packet(packet, signer_of(key, passphrase_file))
     _write(file, signed.encode())
     _said(signed, file)
 
 
-def _signer(where: str, file: Path | None) -> Signer:
+def signer_of(where: str, file: Path | None) -> Signer:
+    """The signer for a private key's file, or a token's URI; `file` has the passphrase or PIN, which is asked otherwise. Raises AuthorityError."""
     if where.startswith(hardware.SCHEME):
         hardware.parse(where)
         return hardware.KeyOnToken(where, _passphrase(file, "PIN of the token"))

@@ -29,6 +29,7 @@ from blocklists.watch import Sources
 from redhand import __version__, activation, config, crosscheck, demonstration, launch, privileges, status
 from redhand.children import Child
 from redhand.config import Configuration, Settings
+from redhand.granting import Grounds
 from redhand.reload import Arranged, Change, differences, held_back, shown
 from redhand.standby import Waiting
 from redhand.supervisor import Plan
@@ -69,7 +70,7 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
     """One resolver worker with its sockets."""
     job = {
         "name": f"worker-{number}",
-        "settings": settings.resolver.model_dump(mode="json"),
+        "settings": settings.resolver.model_dump(mode="json", exclude={"access"}),  # what is granted, a running worker is told
         "upstreams": [upstream.model_dump(mode="json") for upstream in upstreams],
         "state_dir": str(settings.state_dir),
         "confined": True,
@@ -128,6 +129,12 @@ def demo(settings: Settings, bound: sockets.Bound) -> Child:
     fd = bound.socket.fileno()
     job = {"state_dir": str(settings.state_dir), "socket": fd, "logs": settings.logs}
     return Child("demo", ("redhand.demo_process",), job, (fd,), awaited=False, early=True)
+
+
+def access_of(settings: Settings) -> Grounds | None:
+    """By whom reviewers' access may be granted; None when by nobody."""
+    people = settings.resolver.access.people
+    return Grounds(settings.state_dir, people) if people else None
 
 
 def _address(bound: sockets.Bound) -> str:
@@ -237,6 +244,7 @@ def arrange(configuration: Configuration, ground: Ground, upstreams: tuple[Upstr
             "demonstration": shown,
             "warnings": warnings,
         },
+        access=access_of(settings) if ground.role != "landing" else None,
     )
 
 
@@ -273,6 +281,7 @@ def plan(configuration: Configuration, role: Role, passed: Iterable[activation.P
         program=_program(),
         clock=ground.clock,
         standby=None if role == "landing" else Waiting(launch.GENTLE, state_dir, logs=settings.logs),
+        access=arranged.access,
         read=_Rereading(configuration, upstreams, ground).read,
     )
 

@@ -42,6 +42,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "verify": ("redhand.proofs", "verify_app"),
     "watch": ("redhand.watching", "watch_app"),
     "counts": ("redhand.counted", "counts_app"),
+    "access": ("redhand.access", "app"),
     "demo": ("redhand.demo", "app"),
 }
 """Commands of the rooms, and others that load much: the module and attribute that hold each one's Typer app."""
@@ -378,6 +379,12 @@ def verify() -> None:
 def watch() -> None:
     """Look at a feed from elsewhere, as an operator does, and say what is wrong with it."""
     raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def access() -> None:
+    """Reviewers' access: grant named networks blocked names for real, by two persons and for a time; revoke it; list it."""
+    raise AssertionError("held for the room's own commands, which replace this one")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -54,6 +54,7 @@ def check(configuration: Configuration, held: Collection[str] = ()) -> list[str]
             *_groups(configuration),
             *_user(configuration),
             *foreign_orders(configuration),
+            *_access(configuration),
         ]
     )
     return [f"{problem}; until then what source {source} last said stays in force" for source, problem in missing if source in held]
@@ -243,6 +244,18 @@ def _groups(configuration: Configuration) -> Iterator[Problem]:
             if network in networks:
                 yield Problem(configuration.place(*item), item, f"belongs to group {networks[network]} already; keep it in one", network)
             networks.setdefault(network, group.name)
+
+
+def _access(configuration: Configuration) -> Iterator[Problem]:
+    """Those who may grant reviewers' access, if their files do not introduce at least two people."""
+    key: Key = ("resolver", "access", "people")
+    if files := configuration.settings.resolver.access.people:
+        from redhand.granted import people  # noqa: PLC0415 - it loads what verifies signatures, which nobody needs who grants nothing
+
+        try:
+            people(files)
+        except ConfigurationError as error:
+            yield Problem(configuration.place(*key), key, str(error).removeprefix("resolver.access.people: "))
 
 
 def _sources(configuration: Configuration) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from blocklists.errors import RedHandError
 from blocklists.settings import DEMONSTRATION
 from redhand.beside import beside
 from redhand.children import Child, Keeper
+from redhand.granting import Grounds
 
 ALARM = "settings"
 STOPPING = "Red Hand is stopping"
@@ -80,6 +81,8 @@ class Arranged:
     builder: Callable[[], Child] | None
     edited: Callable[[float], bool]
     facts: dict[str, Any]
+    access: Grounds | None = None
+    """By whom reviewers' access may be granted."""
 
 
 @dataclass(frozen=True, slots=True)

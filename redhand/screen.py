@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from blocklists.endpoints import split_endpoint
+from blocklists.finding import when
 from redhand import demonstration, measures
 from redhand.alarms import merged
 from redhand.figures import total
@@ -109,6 +110,8 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
             out += _figures(report)
         if feed := report.get("feed"):
             out.append(f"  Feed      {_feed(feed)}")
+        if (access := report.get("access")) is not None:
+            out.append(f"  Access    reviewers' access: {_access(access['grants'])}")
         if report["landing"]:
             out.append(f"  Landing   {'  '.join(f'http://{endpoint}/' for endpoint in report['landing'])}")
         for child in report["children"]:
@@ -142,6 +145,16 @@ def _feed(feed: dict[str, Any]) -> str:
     if progress := feed.get("progress"):
         found += f"; {progress['what']} {progress['done']:,} of {progress['of']:,} entries, {progress['rate']:,} a second"
     return found
+
+
+def _access(grants: Sequence[dict[str, Any]]) -> str:
+    """`1 grant, until 2026-12-01 12:00:00 UTC`."""
+    if not grants:
+        return "nobody has it"
+    ends = sorted(grant["until"] for grant in grants)
+    if len(grants) == 1:
+        return f"1 grant, until {when(ends[0])}"
+    return f"{len(grants)} grants, the first until {when(ends[0])}, the last until {when(ends[-1])}"
 
 
 def _figures(report: dict[str, Any]) -> Iterable[str]:

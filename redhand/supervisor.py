@@ -30,6 +30,7 @@ from redhand.alarms import SUPERVISOR
 from redhand.beside import beside
 from redhand.children import LOOPS_AFTER, Child, Keeper, Patience, once
 from redhand.compacting import Compacting
+from redhand.granting import Granting, Grounds
 from redhand.hangs import HANGS_SECONDS, LOOK_SECONDS, Hangs
 from redhand.lending import Lending
 from redhand.listing import DAMAGED, alarms_of
@@ -101,6 +102,8 @@ class Plan:
     """The worker that waits for a job; None when no child takes its job while it waits."""
     read: Callable[[], Change] | None = None
     """Reads the settings again, in a thread."""
+    access: Grounds | None = None
+    """By whom reviewers' access may be granted; None when by nobody."""
 
 
 @dataclass(slots=True)
@@ -131,6 +134,7 @@ class Supervisor:
     """What the supervisor itself notices."""
     upkeep: Upkeep | None = None
     compacting: Compacting = field(init=False)
+    granting: Granting = field(init=False)
     _of_list: set[str] = field(default_factory=set)
     """Names of the alarms that the last build left on."""
 
@@ -138,6 +142,7 @@ class Supervisor:
         self.alarms = Alarms(self._note)
         self.seen = Seen(self.plan.state_dir, self.plan.name, self.say, self._changed, self.report, self._workers, self._reload)
         self.compacting = Compacting(lambda: self.plan.builder, self.say)
+        self.granting = Granting(self.plan.access, self._workers, self.alarms, self.say, self._changed)
 
     def _workers(self) -> list[Keeper]:
         return [keeper for keeper in self.keepers if keeper.child.by_channel]
@@ -155,6 +160,7 @@ class Supervisor:
             "standby": self.standby.report() if self.standby else None,
             "alarms": self.seen.alarms.report(),
             "feed": self.seen.feed,
+            "access": self.granting.report(),
             **self.plan.facts,
         }
 
@@ -209,7 +215,7 @@ class Supervisor:
                 return 1
         begun = bool(lives)
         lives += [asyncio.create_task(self._keep(keeper)) for keeper in self.keepers if not (begun and keeper.child.early)]
-        others = [asyncio.create_task(self._unless_stopped(self._greet())), asyncio.create_task(self._unless_stopped(self._watch()))]
+        others = [asyncio.create_task(self._unless_stopped(each)) for each in (self._greet(), self._watch(), self.granting.run())]
         if self.plan.builder:
             others.append(asyncio.create_task(self._unless_stopped(self._follow(build=self.plan.has_list))))
             others.append(asyncio.create_task(self._unless_stopped(self.compacting.run())))
@@ -420,6 +426,7 @@ class Supervisor:
         """Go by other settings from now on."""
         self.plan.builder, self.plan.edited = arranged.builder, arranged.edited
         self.plan.facts = arranged.facts
+        self.granting.grounds = arranged.access
         self._changed()
 
     def _is_calm(self) -> bool:
@@ -432,6 +439,7 @@ class Supervisor:
     def _changed(self) -> None:
         if not self.stop.is_set():
             self.lending.settle(self._workers())
+            self.granting.settle()
             if self.standby is not None:
                 self.standby.settle()
         if self.upkeep is not None:
