@@ -160,12 +160,6 @@ def show(ctx: typer.Context, config: Config = None, as_json: AsJSON = False) -> 
     if as_json:
         lines = [_document(record) for record in records]
         listed = {"number": found.number, "head": found.digest, "in_force": sorted(in_force), "refused": refused, "log": lines}
-            "number": found.number,
-            "head": found.digest,
-            "in_force": sorted(in_force),
-            "refused": refused,
-            "log": [_document(record) for record in records],
-        }
         typer.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return
     ends = {record.reference: record for record in records if record.action == "revoke"}
