@@ -102,6 +102,7 @@ class Pages:
             languages=[(language, TEXTS[language]["language"]) for language in LANGUAGES],
             link=verdict.link,
             strong=_strong,
+            whole=_whole,
         )
         self._environment = environment
 
@@ -151,6 +152,11 @@ class Pages:
     def _report(self, order: Order) -> str:
         """Where an error about an order is reported on the operator's own pages; empty when it has none."""
         return f"{self._own}/report?{urlencode({'order': order.reference})}&name={_QUERY_SLOT}" if self._own else ""
+
+
+def _whole(text: str) -> Markup:
+    """A reference within a sentence: at the end of a line it goes to the next one whole."""
+    return Markup('<bdi class="whole">{}</bdi>').format(text)
 
 
 def _strong(text: str) -> Markup:
