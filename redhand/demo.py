@@ -20,7 +20,7 @@ from rich.live import Live
 from rich.table import Table
 
 from authority import keys, packets
-from authority.desk import cases, facts, ordering, publishing, referrals, removal, signing, steps
+from authority.desk import cases, delivery, facts, ordering, publishing, referrals, removal, signing, steps
 from authority.desk.desk import Desk
 from authority.desk.people import accounts
 from authority.desk.people.sessions import actor_of
@@ -102,7 +102,7 @@ class Play:
         say("officer-1", "assessed: the law forbids it", timed=False)
         with desk.store.writing() as session:
             removal.request(session, desk, clerk, self.number, "abuse@host.example", "host", "the host could remove it at once", now)
-        self.stage.wait(self._asked, "the message that asks the host")
+        self.stage.wait(self._posted, "the letter that asks the host")
         say("clerk", "the host is asked to remove it, and has 24 hours", timed=False)
         with desk.store.writing() as session:
             removal.refused(session, desk, clerk, self.number, "the host answered that it will not", now)
@@ -115,10 +115,15 @@ class Play:
             }
             facts.set_facts(session, desk, officer, self.number, stated, "as the law asks", now)
 
-    def _asked(self) -> bool:
-        """Whether the request has left: one that has not was never made, and no order can stand on it."""
-        with self.desk.store.reading() as session:
-            return removal.asked(session, steps.find(session, self.number))[-1].outcome == "waiting"
+    def _posted(self) -> bool:
+        """Posts the letter once it is written; False until then. A request that has not left was never made, and no order can stand on it."""
+        desk = self.desk
+        with desk.store.writing() as session:
+            case = steps.find(session, self.number)
+            letters = delivery.by_hand(session, case)
+            for letter in letters:
+                delivery.posted(session, desk, self.actor("clerk"), case.number, letter.id, "by hand, to the host's desk", desk.now())
+            return bool(letters)
 
     def sign(self, order: Order, *officers: str) -> None:
         """Officers take the packet away, sign it on their own machines, and bring it back."""
