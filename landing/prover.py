@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from blocklists import names, suffixes
-from blocklists.errors import RedHandError
+from blocklists.errors import FeedError, RedHandError
 from blocklists.log import entry as entries
 from blocklists.proving import prove
 from landing.proofs import NONE, WITHHELD
@@ -54,11 +54,11 @@ def main() -> int:
     state_dir, name = Path(sys.argv[1]), sys.argv[2]
     try:
         made = prove(state_dir, name, full=False)
-        if not may_be_shown((each.entry for each in made.entries), name, time.time()):
-            return WITHHELD
-        sys.stdout.buffer.write(made.encode())
-    except RedHandError:
+    except FeedError:
         return NONE
+    if not may_be_shown((each.entry for each in made.entries), name, time.time()):
+        return WITHHELD
+    sys.stdout.buffer.write(made.encode())
     return 0
 
 
