@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from landing.page import Pages
-from landing.texts import LANGUAGES
-from tests.landing.browsers import PHONE, SCREEN, chromium
+from landing.own import create_own
+from landing.settings import LandingSettings
+from landing.texts import LANGUAGES, TEXTS
+from tests.landing.browsers import PHONE, SCREEN, answer_for, chromium, faults
 from tests.landing.server import Landing
 
 HOSTS = ("www.blocked.example", "deep.blocked.example", "own.example", "hostile.example", "limited.example", "alias.example", "unlisted.example")
 """One of each kind of page: an order, two and the operator's own, its own alone, hostile words, limited disclosure, an alias, nothing blocked."""
 
-EVERYTHING, COLOURS = {"resultTypes": ["violations"]}, {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
+OWN = "report.operator.example"
 
 
 @pytest.fixture(scope="module")
@@ -27,35 +27,46 @@ def browser(landing: Landing) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with browser.new_context(viewport=PHONE, locale="en") as context:  # type: ignore[arg-type]
-        context.set_default_timeout(15_000)
-        yield context.new_page()
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport=PHONE, locale="en") as found:  # type: ignore[arg-type]
+        found.set_default_timeout(15_000)
+        yield found
 
 
-def test_axe_finds_nothing_on_any_kind_of_page_in_any_language_and_all_fits(page: Page) -> None:
-    """On a phone in the light all that axe looks at, then on a screen in the dark what changes with that. The browser complains of nothing."""
-    axe, faults, said, asked = Axe(), list[tuple[Any, ...]](), list[str](), list[str]()
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def test_axe_finds_nothing_on_any_kind_of_page_nor_in_any_language_and_all_fits(page: Page) -> None:
+    """The browser complains of nothing either, and is sent nowhere else."""
+    said, asked, found = list[str](), list[str](), list[tuple[str, ...]]()
     page.on("console", lambda message: said.append(message.text))
     page.on("request", lambda request: asked.append(request.url))
-    kinds = [(HOSTS[0], language) for language in LANGUAGES] + [(host, LANGUAGES[at % len(LANGUAGES)]) for at, host in enumerate(HOSTS[1:])]
+    kinds = [(host, LANGUAGES[at % len(LANGUAGES)]) for at, host in enumerate(HOSTS)] + [(HOSTS[1], "ar")]
+    assert {language for _, language in kinds} == set(LANGUAGES)
     for host, language in kinds:
-        url = f"http://{host}/?lang={language}"
-        page.emulate_media(color_scheme="light")
-        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-        page.goto(url)
+        page.goto(f"http://{host}/?lang={language}")
         assert page.locator("html").get_attribute("lang") == language
-        for scheme, size, options in (("light", PHONE, EVERYTHING), ("dark", SCREEN, COLOURS)):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.set_viewport_size(size)  # type: ignore[arg-type]
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            if wide > size["width"]:
-                faults.append((url, f"{wide} px wide on {size['width']}"))
-            found = axe.run(page, options=options).response["violations"]
-            faults += [(url, scheme, fault["id"], fault["nodes"][0]["html"][:200]) for fault in found]
-    assert faults == []
-    assert [text for text in said if "451" not in text and "403" not in text and "404" not in text] == []
+        found += faults(page)
+    assert found == []
+    assert [text for text in said if not any(status in text for status in ("451", "403", "404"))] == []
     assert {url for url in asked if not url.startswith("data:")} == {f"http://{host}/?lang={language}" for host, language in kinds}
+
+
+def test_nor_on_the_operators_own_pages(context: BrowserContext, page: Page, tmp_path: Path) -> None:
+    answer_for(context, OWN, create_own(LandingSettings(operator="Example Telecom", own_name=OWN), tmp_path))
+    found = []
+    for at, path in enumerate(
+        ("/", "/report?order=XX-2026-000123&name=www.blocked.example", "/report/follow?reference=none", "/report/none", "/elsewhere")
+    ):
+        page.goto(f"http://{OWN}{path}{'&' if '?' in path else '?'}lang={LANGUAGES[-1 - at % len(LANGUAGES)]}")
+        found += faults(page)
+    page.goto(f"http://{OWN}/report?lang=en")
+    page.get_by_role("button", name=TEXTS["en"]["report_send"]).evaluate("button => { button.form.noValidate = true; button.form.submit() }")
+    page.wait_for_selector("[role=alert]")
+    found += faults(page)
+    assert found == []
 
 
 def test_the_style_is_let_in_and_follows_the_visitors_colours(page: Page) -> None:
@@ -126,14 +137,3 @@ def test_on_paper_there_is_what_is_needed_and_no_more(page: Page) -> None:
     assert not page.locator(".skip").is_visible()
     assert page.locator(".hand").is_visible()
     assert "https://authority.example/appeal" in page.inner_text("main")
-
-
-def test_a_page_of_a_fault_of_ours_is_sound_too(page: Page) -> None:
-    """Pages that a browser cannot provoke, as the process would send them."""
-    pages = Pages("Example Telecom", "https://operator.example/")
-    kinds = {kind: pages.plain(kind, status, "en", False).body("") for kind, status in (("bad", 400), ("fault", 500), ("unready", 503))}
-    headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": pages.security_policy}
-    page.route("http://*.plain.example/*", lambda route: route.fulfill(body=kinds[route.request.url.split("/")[2].split(".")[0]], headers=headers))
-    for kind in kinds:
-        page.goto(f"http://{kind}.plain.example/")
-        assert [fault["id"] for fault in Axe().run(page, options=EVERYTHING).response["violations"]] == []
