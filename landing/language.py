@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from babel import Locale
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
@@ -18,8 +19,8 @@ from landing.texts import LANGUAGES, TEXTS
 MAX_FIELD = 1024
 MAX_ITEMS = 32
 
-_LOCALES = {"en": "en_GB"}
-"""Where a language's own locale is not meant: English without a country would put the month before the day."""
+# English without a country would put the month before the day.
+_LOCALES = {language: Locale.parse("en_GB" if language == "en" else language) for language in LANGUAGES}
 
 _FIRST_OF_THE_MONTH = {"fr": "1er", "it": "1º"}
 """What careful printing demands and CLDR does not give."""
@@ -84,16 +85,27 @@ def shown_date(moment: datetime, language: str) -> str:
     An order that takes effect at midnight in Paris does so the day before in UTC: without the time the page would state a wrong day.
     """
     moment = moment.astimezone(UTC)
-    day = format_date(moment.date(), "long", locale=_LOCALES.get(language, language))
+    day = format_date(moment.date(), "long", locale=_LOCALES[language])
     if moment.day == 1 and language in _FIRST_OF_THE_MONTH:
         day = _FIRST_OF_THE_MONTH[language] + day.removeprefix("1")
     day = day.replace(" ", "\u00a0")
     if (moment.hour, moment.minute) == (0, 0):
         return day
-    time = format_time(moment.time(), _TIMES.get(language, "HH:mm"), locale=_LOCALES.get(language, language))
+    time = format_time(moment.time(), _TIMES.get(language, "HH:mm"), locale=_LOCALES[language])
     return TEXTS[language]["moment"].format(day=day, time=time)
 
 
 def shown_number(number: int, language: str) -> str:
     """A whole number as the language writes it: 1,096; 1\u202f096; 1.096. Arabic too has the digits that references and addresses have."""
-    return format_decimal(number, locale=_LOCALES.get(language, language))
+    return format_decimal(number, locale=_LOCALES[language])
+
+
+def shown_language(tag: str, language: str) -> str:
+    """The name of a language tag's language in another language, without its country; empty when it has none there."""
+    return str(_LOCALES[language].languages.get(tag.lower().partition("-")[0], ""))
+
+
+# The locales' data are read from their files when they are first used, which would be while a visitor waits.
+for _language in LANGUAGES:
+    shown_date(datetime(2026, 1, 1, 1, tzinfo=UTC), _language)
+    shown_number(1000, _language)

@@ -10,21 +10,19 @@ from __future__ import annotations
 import html
 import json
 import secrets
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from urllib.parse import quote_plus, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from landing import host, problem, verdict
-from landing.language import shown_date, shown_number
+from landing.language import shown_number
 from landing.look import Look
+from landing.sentences import Sentences
 from landing.settings import LandingSettings
-from landing.texts import LANGUAGES, RIGHT_TO_LEFT, TEXTS
+from landing.texts import LANGUAGES, TEXTS
 from landing.verdict import Order
 
 HTML = "text/html; charset=utf-8"
@@ -111,8 +109,7 @@ class Pages:
         if as_json:
             return _page(PROBLEM, language, json.dumps(self._problem(orders, alias, language), ensure_ascii=False, separators=(",", ":")))
         name = Markup("<strong><bdi>{}</bdi></strong>").format(_NAME_SLOT)
-        title_name = Markup("{}").format(_TITLE_SLOT)
-        shown = {"orders": orders, "alias": alias, "name": name, "title_name": title_name, "report": self._report, "proof_path": problem.PROOF}
+        shown = {"orders": orders, "alias": alias, "name": name, "title_name": _TITLE_SLOT, "report": self._report, "proof_path": problem.PROOF}
         return _page(HTML, language, self.html("blocked.html", language, **shown))
 
     def plain(self, kind: str, status: int, language: str, as_json: bool) -> Page:
@@ -124,14 +121,18 @@ class Pages:
         return _page(HTML, language, self.html("plain.html", language, kind=kind))
 
     def html(self, template: str, language: str, **values: object) -> str:
+        sentences = Sentences(language)
         helpers = {
-            "t": partial(_sentence, language),
-            "date": partial(_date, language),
+            "t": sentences.say,
+            "label": sentences.label,
+            "isolated": sentences.isolated,
+            "date": sentences.date,
+            "foreign": sentences.foreign,
+            "instead": sentences.instead,
             "ground": lambda order: verdict.in_language(order.ground, language, self._default) if order.ground else ("", _category(language, order)),
             "in_language": lambda texts: verdict.in_language(texts, language, self._default),
         }
-        direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
-        return self._environment.get_template(template).render(language=language, direction=direction, **helpers, **values)
+        return self._environment.get_template(template).render(language=language, direction=sentences.direction, **helpers, **values)
 
     def _problem(self, orders: Sequence[Order], alias: bool, language: str) -> dict[str, object]:
         text = TEXTS[language]
@@ -161,29 +162,6 @@ def _whole(text: str) -> Markup:
 
 def _strong(text: str) -> Markup:
     return Markup("<strong><bdi>{}</bdi></strong>").format(host.for_people(text))
-
-
-def _sentence(language: str, key: str, **values: object) -> Markup:
-    text = TEXTS[language].form(key, values)
-    return escape(text).format(**{name: _value(language, value) for name, value in values.items()})
-
-
-def _value(language: str, value: object) -> object:
-    if isinstance(value, Markup):
-        return value
-    if isinstance(value, int):
-        return shown_number(value, language)
-    return _isolated(language, str(value))
-
-
-def _isolated(language: str, text: str) -> Markup:
-    """A text that came from elsewhere, kept from turning the words and marks around it where one of both is written from right to left."""
-    turned = language in RIGHT_TO_LEFT or any(unicodedata.bidirectional(character) in {"R", "AL", "AN"} for character in text)
-    return Markup("<bdi>{}</bdi>").format(text) if turned else escape(text)
-
-
-def _date(language: str, moment: datetime) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}", shown_date(moment, language))
 
 
 def _category(language: str, order: Order) -> str:
