@@ -1,4 +1,5 @@
-"""Takes receipts for the server, one after the other in a thread of its own, so that no answer waits: verifies, keeps, acknowledges."""
+"""Takes receipts and reports of errors for the server, one after the other in a thread of its own, so that no answer waits: verifies, keeps,
+acknowledges."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from authority import online, receipts, repository
+from authority import online, receipts, reports, repository
 from authority.errors import AuthorityError
 from authority.keys import KeyInMemory
 from authority.places import Places
@@ -19,7 +20,7 @@ from blocklists.trust import policy
 from blocklists.trust.policy import Policy
 
 MOST_WAITING = 256
-"""Receipts in memory at a time."""
+"""Receipts and reports in memory at a time."""
 _log = logging.getLogger("authority")
 
 
@@ -38,17 +39,28 @@ class Clerk:
         self._log_key: KeyInMemory | None = None
 
     async def take(self, data: bytes, operator: str) -> tuple[int, bytes]:
-        """The HTTP status and the answer: with 200 the acknowledgement, else words."""
+        """The HTTP status and the answer to a receipt: with 200 the acknowledgement, else words."""
+        return await self._in_turn(self._take, data, operator)
+
+    async def report(self, data: bytes, operator: str) -> tuple[int, bytes]:
+        """As `take`, for a report of an error."""
+        return await self._in_turn(self._report, data, operator)
+
+    async def outcomes(self, query: bytes, operator: str) -> tuple[int, bytes]:
+        """What became of an operator's reports, as its query asks."""
+        return await self._in_turn(self._outcomes, query, operator)
+
+    async def _in_turn(self, work: Callable[[bytes, str], tuple[int, bytes]], data: bytes, operator: str) -> tuple[int, bytes]:
         if self._waiting >= MOST_WAITING:
-            return 503, b"Many receipts are waiting to be taken. Send it again in a minute.\n"
+            return 503, b"Many are waiting to be served. Send it again in a minute.\n"
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._take, data, operator)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, data, operator)
         finally:
             self._waiting -= 1
 
     def close(self) -> None:
-        """Ends when the receipt in hand is taken."""
+        """Ends when what is in hand is taken."""
         self._thread.shutdown(cancel_futures=True)
         self._book.close()
 
@@ -65,6 +77,32 @@ class Clerk:
         except RedHandError as error:
             _log.error("a receipt of %s cannot be taken: %s", operator, error)
             return 503, b"The receipt cannot be taken just now, which the authority has been told. Send it again in a minute.\n"
+
+    def _report(self, data: bytes, operator: str) -> tuple[int, bytes]:
+        try:
+            found, key = self._authority()
+            taken, new = reports.take(self._places, data, operator, int(self._now()))
+            if new:
+                _log.info("a report of an error came from %s", operator)
+            return 200, reports.acknowledgement(taken, found.log.origin, key)
+        except (BadDocument, reports.Differs) as error:
+            return 409 if isinstance(error, reports.Differs) else 400, f"{error}\n".encode()
+        except reports.Full as error:
+            return 503, f"{error}\n".encode()
+        except RedHandError as error:
+            _log.error("a report of %s cannot be taken: %s", operator, error)
+            return 503, b"The report cannot be taken just now, which the authority has been told. Send it again in a minute.\n"
+
+    def _outcomes(self, query: bytes, operator: str) -> tuple[int, bytes]:
+        try:
+            found, key = self._authority()
+            after = reports.after_in(query)
+            return 200, reports.listed(reports.outcomes(self._places, operator, after), operator, after, found.log.origin, key)
+        except BadDocument as error:
+            return 400, f"{error}\n".encode()
+        except RedHandError as error:
+            _log.error("%s cannot be told what became of its reports: %s", operator, error)
+            return 503, b"The outcomes cannot be read just now, which the authority has been told. Ask again in a minute.\n"
 
     def _authority(self) -> tuple[Policy, KeyInMemory]:
         """The policy in force and the log's key."""

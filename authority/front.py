@@ -1,7 +1,8 @@
 """The process that strangers speak to: `python -m authority.front`, started by `authority.serve` with listening sockets already open.
 
 One line of JSON comes on standard input, `{"directory": "…", "sockets": [3]}`; one goes out when the feed is served, `{"ready": true}`. SIGTERM, or
-the end of standard input, stops it in less than 3 s. It may write to the book of receipts alone: what is public it cannot change.
+the end of standard input, stops it in less than 3 s. It may write to the book of receipts and among the reports that come in, and nowhere else: what
+is public it cannot change.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
 
-from authority import receipts, tokens
+from authority import receipts, reports, tokens
 from authority.clerk import Clerk
 from authority.hints import Hub
 from authority.places import Places
@@ -105,7 +106,7 @@ def main() -> None:
     logs.to_stderr("front")
     places = Places(Path(job["directory"]))
     receipts.directory_of(places).mkdir(mode=0o700, exist_ok=True)
-    confine.confine([receipts.directory_of(places)], connects=False)
+    confine.confine([receipts.directory_of(places), reports.prepare(places)], connects=False)
     raise_descriptor_limit(MOST_CONNECTIONS + 1024)
     for descriptor in job["sockets"]:
         with socket.socket(fileno=os.dup(descriptor)) as listening:

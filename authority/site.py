@@ -1,8 +1,10 @@
-"""The authority's feed over HTTP, as an ASGI application: files, hints, receipts.
+"""The authority's feed over HTTP, as an ASGI application: files, hints, receipts, reports of errors.
 
     GET  metadata/… targets/… log/…     the public tree; log/tile/entries/… for operators' tokens alone
     GET  hints                          server-sent events: look now
     POST receipts                       an operator's receipt; the answer is its acknowledgement
+    POST reports                        a report of an error that a visitor wrote; the answer is its acknowledgement
+    GET  reports/outcomes?after=N       what became of the operator's reports since
     GET  authorize                      whether a token is good: 204 or 401, for a web server in front that serves the entries itself
 
 No client's address is kept or logged.
@@ -34,6 +36,7 @@ SLOWEST = 10_000
 ENTRIES_RATE, ENTRIES_BURST = 50.0, 10_000
 """Requests for entries a second and at once, of one operator: a first sync of a million orders is 3,907."""
 RECEIPTS_RATE, RECEIPTS_BURST = 2.0, 100
+REPORTS_RATE, REPORTS_BURST = 4.0, 200
 TOKENS_SECONDS = 0.5
 """Between looks at the operators' file."""
 
@@ -41,7 +44,12 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Fields = list[tuple[bytes, bytes]]
+Taking = Callable[[bytes, str], Awaitable[tuple[int, bytes]]]
+"""What takes a body that an operator sent, and gives the status and the answer."""
 
+_METHODS: dict[bytes, tuple[str, ...]] = {
+    b"receipts": ("POST",), b"reports": ("POST",), b"reports/outcomes": ("GET",), b"hints": ("GET",),
+}  # fmt: skip
 _CHALLENGE: Fields = [(b"www-authenticate", b'Bearer realm="redhand feed"')]
 _JSON, _STREAM = b"application/json", b"application/octet-stream"
 _log = logging.getLogger("authority")
@@ -62,6 +70,7 @@ class Site:
         self._now = now
         self._entries = Allowance(ENTRIES_RATE, ENTRIES_BURST)
         self._receipts = Allowance(RECEIPTS_RATE, RECEIPTS_BURST)
+        self._reports = Allowance(REPORTS_RATE, REPORTS_BURST)
 
     async def watch(self) -> None:
         """Follows what changes on the disk, for ever."""
@@ -77,13 +86,17 @@ class Site:
         """Answers one request."""
         name = scope["raw_path"].removeprefix(b"/")
         method = scope["method"]
-        allowed = {b"receipts": ("POST",), b"hints": ("GET",)}.get(name, ("GET", "HEAD"))
+        allowed = _METHODS.get(name, ("GET", "HEAD"))
         if method not in allowed:
             await _say(send, 405, b"This is asked for with " + b" or ".join(each.encode() for each in allowed) + b".\n", _allow(allowed))
         elif name == b"hints":
             await self._hints(scope, receive, send)
         elif name == b"receipts":
-            await self._take(scope, receive, send)
+            await self._take(scope, receive, send, self._receipts, self._clerk.take)
+        elif name == b"reports":
+            await self._take(scope, receive, send, self._reports, self._clerk.report)
+        elif name == b"reports/outcomes":
+            await self._outcomes(scope, send)
         elif name == b"authorize":
             good = self._tokens.operator(_field(scope, b"authorization")) is not None
             await (_say(send, 204, b"") if good else _unauthorized(send))
@@ -165,23 +178,36 @@ class Site:
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         await self._hub.subscribe(receive, send, scope["abort"])
 
-    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        operator = self._tokens.operator(_field(scope, b"authorization"))
+    async def _take(self, scope: Scope, receive: Receive, send: Send, allowance: Allowance, taking: Taking) -> None:
+        operator = await self._allowed(scope, send, allowance)
         if operator is None:
-            await _unauthorized(send)
-            return
-        if not self._receipts.take(operator, self._now()):
-            await _say(send, 429, b"These are more receipts than one operator may send. Go on in a minute.\n", [(b"retry-after", b"60")])
             return
         try:
             data = await _body(scope, receive)
         except TooLarge:
-            await _say(send, 413, b"A receipt has at most %d octets.\n" % envelope.MAX_OCTETS)
+            await _say(send, 413, b"What is taken here has at most %d octets.\n" % envelope.MAX_OCTETS)
             return
-        if data is None:
-            return
-        status, answer = await self._clerk.take(data, operator)
-        await _say(send, status, answer, [(b"retry-after", b"60")] if status == 503 else [], _JSON if status == 200 else b"text/plain; charset=utf-8")
+        if data is not None:
+            await self._answered(send, await taking(data, operator))
+
+    async def _outcomes(self, scope: Scope, send: Send) -> None:
+        operator = await self._allowed(scope, send, self._reports)
+        if operator is not None:
+            await self._answered(send, await self._clerk.outcomes(scope["query_string"], operator))
+
+    async def _allowed(self, scope: Scope, send: Send, allowance: Allowance) -> str | None:
+        """Who asks; None when it was told that it may not, or not so often."""
+        operator = self._tokens.operator(_field(scope, b"authorization"))
+        if operator is None:
+            await _unauthorized(send)
+        elif not allowance.take(operator, self._now()):
+            await _say(send, 429, b"This is more than one operator may send. Go on in a minute.\n", [(b"retry-after", b"60")])
+            return None
+        return operator
+
+    async def _answered(self, send: Send, answer: tuple[int, bytes]) -> None:
+        status, words = answer
+        await _say(send, status, words, [(b"retry-after", b"60")] if status == 503 else [], _JSON if status == 200 else b"text/plain; charset=utf-8")
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | None:

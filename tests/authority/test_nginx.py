@@ -1,4 +1,4 @@
-"""docs/nginx-feed.conf under a real nginx, beside the server: the public tree as files, entries for operators alone, hints and receipts passed on."""
+"""docs/nginx-feed.conf under a real nginx, beside the server: the tree as files, entries for operators alone, hints, receipts, reports passed on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from blocklists.log.tree import Tree
 from tests.authority.cast import client
 from tests.authority.conftest import Feed
 from tests.authority.feeding import Answer, event, listening
+from tests.blocklists.test_reports import made
 from tests.tools import DEADLINE, free_ports, require, wait_for
 
 CONFIGURATION = Path(__file__).parents[2] / "docs" / "nginx-feed.conf"
@@ -142,3 +143,11 @@ def test_hints_and_receipts_pass_through(feed: Feed, front: Front) -> None:
     answer = front.ask("receipts", "POST", data, Authorization=feed.operator.bearer)
     assert answer.status == 200
     assert answer.body == feed.server.ask("receipts", "POST", data, Authorization=feed.operator.bearer).body
+
+
+def test_reports_and_their_outcomes_pass_through(feed: Feed, front: Front) -> None:
+    (feed.directory / "desk").mkdir(exist_ok=True)
+    assert front.ask("reports", "POST", made().encode()).status == 401
+    assert front.ask("reports", "POST", made().encode(), Authorization=feed.operator.bearer).status == 200
+    assert front.ask("reports/outcomes?after=0", Authorization=feed.operator.bearer).status == 200
+    assert front.ask("reports/incoming/operator-1", Authorization=feed.operator.bearer).status == 404
