@@ -63,7 +63,7 @@ def operator(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def page(operator: Operator) -> Iterator[Landing]:
-    with Landing(operator.state_dir, own_name="report.operator.example", language="fr") as found:
+    with Landing(operator.state_dir, confined=True, own_name="report.operator.example", language="fr") as found:
         found.wait_for("terror.example", 451)
         yield found
 
