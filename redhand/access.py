@@ -154,7 +154,7 @@ def show(ctx: typer.Context, config: Config = None, as_json: AsJSON = False) -> 
     state_dir = configuration.settings.state_dir
     records = granted.read(state_dir)
     now = int(time.time())
-    found = granted.judge(records, _people(configuration), now)
+    found = granted.judge(records, granted.people(configuration.settings.resolver.access.people), now)
     in_force = {each.reference for each in found.grants}
     refused = dict(found.refused)
     if as_json:

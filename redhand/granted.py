@@ -86,9 +86,12 @@ def read(state_dir: Path) -> list[Record]:
     if len(data) > MOST_OCTETS:
         raise StoreError(f"{path} has more than {MOST_OCTETS} octets; keep a copy, move it away, and grant again what is to stand")
     records: list[Record] = []
+    known: dict[str, bool] = {}
     for number, line in enumerate(_lines(data), 1):
         try:
-            records.append(_record(strict.read(line, f"{path}:{number}", MOST_LINE), line, number, records[-1].digest if records else BEGIN))
+            record = _record(strict.read(line, f"{path}:{number}", MOST_LINE), line, number, records[-1].digest if records else BEGIN)
+            _check_follows(record, known)
+            records.append(record)
         except (BadDocument, KeyError, TypeError, ValueError) as error:
             raise StoreError(
                 f"{path}:{number} is not what was written ({clip(str(error), 300)}), so nobody has access; "
@@ -100,6 +103,15 @@ def read(state_dir: Path) -> list[Record]:
 def _lines(data: bytes) -> list[bytes]:
     """Whole lines: one that was being written when its writer died was never recorded."""
     return data.split(b"\n")[:-1]
+
+
+def _check_follows(record: Record, known: dict[str, bool]) -> None:
+    """What was granted before is not granted again, and only what stands is revoked. `known`: whether each grant stands, brought up to date here."""
+    if record.action == "grant" and record.reference in known:
+        raise ValueError(f"{record.reference} was granted before")
+    if record.action == "revoke" and not known.get(record.reference):
+        raise ValueError(f"it revokes {clip(record.reference)}, which does not stand")
+    known[record.reference] = record.action == "grant"
 
 
 def _record(document: dict[str, Any], line: bytes, number: int, previous: str) -> Record:
