@@ -116,7 +116,7 @@ class Proofs:
         return found
 
     async def _made(self, name: str) -> bytes:
-        # Read-only, because a confined process may open nothing to write; what the prover says of a fault would have the name in it, and goes nowhere.
+        # Read-only: a confined process may open nothing to write. What the prover says of a fault would have the name in it, and goes nowhere.
         with open(os.devnull, "rb") as nothing:
             prover = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "landing.prover", str(self._state_dir), name,
