@@ -278,3 +278,15 @@ def test_a_form_for_errors_that_nobody_reads_is_warned_of() -> None:
         assert "report.operator.example is told that it goes nowhere" in warning
     followed = FeedSettings(urls=("https://feed.authority.example/",), root="root.json", token_file="token")
     assert crosscheck.untold_errors(own, followed) == crosscheck.untold_errors(LandingSettings(), FeedSettings()) == []
+
+
+def test_a_logo_that_the_page_cannot_show_is_named_with_its_line(tmp_path: Path) -> None:
+    settings = "landing:\n  operator: Example Telecom\n  logo: logo.svg\n"
+    (problem,) = crosscheck.shown_logo(read(settings, tmp_path))
+    assert "given.yaml:3: landing.logo = " in str(problem)
+    assert "cannot be read (No such file or directory)" in str(problem)
+    (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>')
+    assert "is an SVG with <script>" in str(crosscheck.shown_logo(read(settings, tmp_path))[0])
+    (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    assert crosscheck.shown_logo(read(settings, tmp_path)) == []
+    assert crosscheck.shown_logo(read("landing: {}\n", tmp_path)) == []
