@@ -105,6 +105,11 @@ def shown_language(tag: str, language: str) -> str:
     return str(_LOCALES[language].languages.get(tag.lower().partition("-")[0], ""))
 
 
+def shown_territory(code: str, language: str) -> str:
+    """The name of a country or region by its code (ISO 3166-1, UN M.49, or EU); the text itself when it is none."""
+    return str(_LOCALES[language].territories.get(code, code))
+
+
 # The locales' data are read from their files when they are first used, which would be while a visitor waits.
 for _language in LANGUAGES:
     shown_date(datetime(2026, 1, 1, 1, tzinfo=UTC), _language)

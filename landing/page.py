@@ -48,7 +48,11 @@ class Page:
         if not self.slots:
             return self.parts[0]
         quote = html.escape if self.content_type == HTML else _in_json
-        values = {_TITLE_SLOT: quote(name).encode(), _NAME_SLOT: quote(host.for_people(name)).encode(), _QUERY_SLOT: quote_plus(name).encode()}
+        return self.filled(quote(name).encode(), quote(host.for_people(name)).encode(), quote_plus(name).encode())
+
+    def filled(self, title: bytes, people: bytes, query: bytes) -> bytes:
+        """The page with these octets in its places: the name's text, the name for people, the name in a link's query."""
+        values = {_TITLE_SLOT: title, _NAME_SLOT: people, _QUERY_SLOT: query}
         pieces = [self.parts[0]]
         for slot, part in zip(self.slots, self.parts[1:], strict=True):
             pieces.append(values[slot])
@@ -127,6 +131,7 @@ class Pages:
             "label": sentences.label,
             "isolated": sentences.isolated,
             "date": sentences.date,
+            "territory": sentences.territory,
             "foreign": sentences.foreign,
             "instead": sentences.instead,
             "ground": lambda order: verdict.in_language(order.ground, language, self._default) if order.ground else ("", _category(language, order)),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from landing.language import shown_date, shown_language, shown_number
+from landing.language import shown_date, shown_language, shown_number, shown_territory
 from landing.texts import RIGHT_TO_LEFT, TEXTS
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
@@ -42,6 +42,10 @@ class Sentences:
     def date(self, moment: datetime) -> Markup:
         """A moment, with what a machine may read of it."""
         return Markup('<time datetime="{}">{}</time>').format(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}", shown_date(moment, self._language))
+
+    def territory(self, text: str) -> str:
+        """Where an order applies: a country's name for its code, else as the order says it."""
+        return shown_territory(text, self._language)
 
     def foreign(self, tag: str) -> bool:
         """Whether a text under this language tag (empty: not told) is in another language than the page."""

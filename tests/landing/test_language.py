@@ -89,15 +89,15 @@ def test_no_field_breaks_negotiation(accept: str, accept_language: str) -> None:
         (
             datetime(2026, 3, 1, 9, tzinfo=UTC),
             {
-                "en": "1 March 2026, 09:00 UTC",
+                "en": "1 March 2026 at 09:00 UTC",
                 "fr": "1er mars 2026 à 9 h 00 UTC",
-                "de": "1. März 2026, 09:00 Uhr (UTC)",
-                "es": "1 de marzo de 2026, 09:00 h (UTC)",
-                "it": "1º marzo 2026, ore 09:00 (UTC)",
-                "ar": "1 مارس 2026، الساعة 09:00 (UTC)",
+                "de": "1. März 2026 um 09:00 Uhr (UTC)",
+                "es": "1 de marzo de 2026 (09:00 h UTC)",
+                "it": "1º marzo 2026 (ore 09:00 UTC)",
+                "ar": "1 مارس 2026 الساعة 09:00 (UTC)",
             },
         ),
-        (datetime(2026, 8, 31, 23, 59, tzinfo=UTC), {"en": "31 August 2026, 23:59 UTC", "fr": "31 août 2026 à 23 h 59 UTC"}),
+        (datetime(2026, 8, 31, 23, 59, tzinfo=UTC), {"en": "31 August 2026 at 23:59 UTC", "fr": "31 août 2026 à 23 h 59 UTC"}),
         (
             datetime(2028, 1, 11, tzinfo=UTC),
             {
@@ -109,7 +109,7 @@ def test_no_field_breaks_negotiation(accept: str, accept_language: str) -> None:
                 "ar": "11 يناير 2028",
             },
         ),
-        (datetime(2027, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1))), {"en": "31 December 2026, 23:30 UTC"}),
+        (datetime(2027, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1))), {"en": "31 December 2026 at 23:30 UTC"}),
     ],
 )
 def test_dates_are_in_utc_and_in_words(moment: datetime, shown: dict[str, str]) -> None:

@@ -120,7 +120,7 @@ def test_every_order_on_a_name_has_its_own_links(page: Landing) -> None:
         assert f"http://report.operator.example/report?order={order_id}&name=www.terror.example" in links
         assert f"{PROOF}{listed}" in links
     both = text(page.ask("www.terror.example", fields="Accept-Language: en\r\n"))
-    assert "On 1 March 2026, 09:00 UTC, the host or publisher was asked to remove the content by 2 March 2026, 09:00 UTC." in both
+    assert "On 1 March 2026 at 09:00 UTC, the host or publisher was asked to remove the content by 2 March 2026 at 09:00 UTC." in both
 
 
 def test_the_proof_is_served_under_the_blocked_name_and_holds(page: Landing, authority: Authority) -> None:
