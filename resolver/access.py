@@ -19,8 +19,9 @@ from resolver.packetcache import Clock
 from resolver.policy import Policy
 
 MOST_GRANTS = 16
-"""In force at a time; each may take SHARE of the memory for caches."""
-SHARE = 128
+"""In force at a time."""
+MOST_BYTES = 4 << 20
+"""Of each one's caches, beside `resolver.cache_mb`: half for answers, so that those of up to 4 KiB are kept, the rest for ready replies."""
 
 Entrances = Callable[[str], tuple[Group, Front, Front]]
 """Makes a group of that name, and its fronts for UDP and TCP."""

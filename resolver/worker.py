@@ -271,10 +271,10 @@ def _entrances(settings: ResolverSettings, clock: Clock) -> tuple[Clients[Front]
 
 
 def _entrance(settings: ResolverSettings, clock: Clock, name: str) -> tuple[Group, Front, Front]:
-    """A group of the usual landing addresses beside those of the settings, with a small share of memory for its caches (`resolver.access`)."""
-    share = (settings.cache_mb << 20) // (8 * access.SHARE)
-    group = Group(name, settings.landing_addresses, settings.block_ttl_seconds, 4 * share)
-    return group, Front(group, 3 * share, clock), Front(group, share, clock, 65535)
+    """A group of the usual landing addresses beside those of the settings, with small caches (`resolver.access`)."""
+    share = access.MOST_BYTES // 4
+    group = Group(name, settings.landing_addresses, settings.block_ttl_seconds, 2 * share)
+    return group, Front(group, share, clock), Front(group, share, clock, 65535)
 
 
 def main() -> int:
