@@ -18,6 +18,7 @@ authorities:
   ocex:
     name: Office central de l'exemple (OCEX)
     contact: ordres@authority.example
+    # register_url: https://authority.example/orders/   where each order has a public page: this address and its reference
 
 officers:        # sign orders, each for one authority
   officer-1: {authority: ocex, key: officer-1.pub.json}

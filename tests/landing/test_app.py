@@ -15,7 +15,7 @@ import pytest
 from tests.landing.conftest import HOSTILE, Resolver
 from tests.landing.server import Landing
 
-VOID = {"meta", "link"}
+VOID = {"meta", "link", "br"}
 
 
 class Outline(HTMLParser):
