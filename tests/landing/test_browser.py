@@ -91,6 +91,7 @@ def test_text_twice_as_large_is_neither_cut_nor_scrolled_sideways(page: Page) ->
             " && getComputedStyle(each).overflowX !== 'visible' && !each.closest('svg')).map(each => each.outerHTML.slice(0, 80))"
         )
         assert hidden == [], language
+        assert page.locator("h1").bounding_box()["width"] > 200, f"{language}: squeezed beside the hand"  # type: ignore[index]
 
 
 def test_everything_is_reached_by_tab_in_the_order_it_is_read_and_seen_to_be(page: Page) -> None:
