@@ -7,14 +7,19 @@ import contextlib
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from landing.counts import Counts
 from landing.following import Following
 
 
 class Application:
-    """The ASGI application: follows the version in force from the server's start to its end. `own`: the operator's own pages, if there are any."""
+    """The ASGI application: follows the version in force, and keeps the counts, from the server's start to its end.
 
-    def __init__(self, following: Following, own: ASGIApp | None = None) -> None:
+    `own`: the operator's own pages, if there are any.
+    """
+
+    def __init__(self, following: Following, counts: Counts, own: ASGIApp | None = None) -> None:
         self._following = following
+        self._counts = counts
         self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,14 +28,16 @@ class Application:
             if self._own is not None:
                 await self._own(scope, receive, send)
             return
-        task = asyncio.create_task(self._following.run())
+        tasks = [asyncio.create_task(each) for each in (self._following.run(), self._counts.keep())]
         try:
             await (self._own or _live)(scope, receive, send)
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             self._following.withdraw()
+            self._counts.close()
 
 
 async def _live(_scope: Scope, receive: Receive, send: Send) -> None:

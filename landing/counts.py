@@ -45,8 +45,9 @@ _log = logging.getLogger("redhand.landing")
 class Counts:
     """One process's counts. `note`, `take` and `give_back` belong to the loop; `write` may run beside it."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, alarms: Alarms) -> None:
         self._directory = state_dir / DIRECTORY
+        self._alarms = alarms
         self._new: dict[int, Pages] = {}
 
     def note(self, references: Iterable[str], day: int) -> None:
@@ -86,22 +87,22 @@ class Counts:
                 del taken[day]
             _forget(self._directory)
 
-    async def keep(self, alarms: Alarms) -> None:
+    async def keep(self) -> None:
         """For ever: writes what is new once a minute. While the disk refuses, an alarm says so and the counts stay in memory."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush(alarms)
+            await self.flush()
 
-    async def flush(self, alarms: Alarms) -> None:
+    async def flush(self) -> None:
         """Writes what is new now, beside the loop."""
         taken = self.take()
         try:
             await asyncio.to_thread(self.write, taken)
         except DiskError as error:
             self.give_back(taken)
-            alarms.sound(ALARM, error.what, error.remedy)
+            self._alarms.sound(ALARM, error.what, error.remedy)
         else:
-            alarms.clear(ALARM)
+            self._alarms.clear(ALARM)
 
     def close(self) -> None:
         """Writes what is new a last time; a disk that refuses now costs at most the last minute."""

@@ -16,6 +16,7 @@ from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
 from blocklists.guarded import MAX_HEAD, GuardedProtocol, raise_descriptor_limit
 from blocklists.tell import tell
+from landing import counts
 from landing.app import Application
 from landing.following import Following
 from landing.front import Hall
@@ -40,15 +41,17 @@ def main() -> None:
     state_dir = Path(job["state_dir"])
     logs.to_stderr("landing", job.get("logs", "text"))
     if job.get("confined") is True:
-        confine.confine([readers.prepare(state_dir)])
+        confine.confine([readers.prepare(state_dir), counts.prepare(state_dir)])
     raise_descriptor_limit(settings.connections + SPARE_DESCRIPTORS)
     time = Timekeeper(state_dir)
-    site = Site(settings, time, Proofs(state_dir))
+    alarms = Alarms(tell)
+    counted = counts.Counts(state_dir, alarms)
+    site = Site(settings, time, Proofs(state_dir), counted)
     hall = Hall(
         site.answer, guarded(settings), connections=settings.connections, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds
     )
     web.serve(
-        Application(Following(state_dir, time, Alarms(tell), site.put_in_force)),
+        Application(Following(state_dir, time, alarms, site.put_in_force), counted),
         job["sockets"],
         http=hall.connection,
         lifespan="on",

@@ -19,6 +19,7 @@ from blocklists.agreed import Timekeeper
 from blocklists.index import Rule
 from landing import host, language, reply, verdict
 from landing.alias import Aliases
+from landing.counts import Counts, day_of
 from landing.ground import Ground
 from landing.head import Head
 from landing.host import BadHost
@@ -49,9 +50,10 @@ _Asked = tuple[bytes, str, str, str]
 class Site:
     """What the page answers from: the version in force, the resolver's word on aliases, and bounded caches of pages and answers."""
 
-    def __init__(self, settings: LandingSettings, time: Timekeeper, proofs: Proofs | None = None) -> None:
+    def __init__(self, settings: LandingSettings, time: Timekeeper, proofs: Proofs | None = None, counts: Counts | None = None) -> None:
         self._settings = settings
         self._proofs = proofs
+        self._counts = counts
         self._version: store.Version | None = None
         self._ground: Ground | None = None
         self._time = time
@@ -102,9 +104,19 @@ class Site:
         if found is None:
             made = self._make(asked, now)
             if not isinstance(made, Reply):
-                return made
+                return self._counted(made, head)
             found = made
+        self._count(found, head)
         return found
+
+    async def _counted(self, made: Awaitable[Reply], head: Head) -> Reply:
+        found = await made
+        self._count(found, head)
+        return found
+
+    def _count(self, found: Reply, head: Head) -> None:
+        if found.references and self._counts is not None and head.method != b"HEAD":
+            self._counts.note(found.references, day_of(self._second))
 
     def _make(self, asked: _Asked, now: int, heard: tuple[bool, bytes | None] | None = None) -> Reply | Awaitable[Reply]:
         """The answer, looked up and rendered; `heard`: what the resolver said of the name, once it was asked."""

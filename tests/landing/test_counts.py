@@ -18,12 +18,15 @@ from blocklists.alarms import Alarms
 from blocklists.errors import DiskError
 from landing import counts
 from landing.counts import ALARM, KEPT_DAYS, MOST_DAYS, MOST_ORDERS, OTHER, Counts
+from tests.landing.samples import order, put_in_force
+from tests.landing.server import Landing
 
+DEAF = Alarms(lambda _: True)
 DAY = counts.day_of(1_795_000_000)
 
 
 def noted(state_dir: Path, *references: str, day: int = DAY) -> Counts:
-    found = Counts(state_dir)
+    found = Counts(state_dir, DEAF)
     found.note(references, day)
     return found
 
@@ -45,7 +48,7 @@ def test_what_is_noted_is_what_is_written_however_often_it_is_flushed(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, list[str], bool]]
 ) -> None:
     state_dir = tmp_path_factory.mktemp("counts")
-    found = Counts(state_dir)
+    found = Counts(state_dir, DEAF)
     expected: dict[int, dict[str, int]] = {}
     for day, references, flush in steps:
         found.note(references, DAY + day)
@@ -60,7 +63,7 @@ def test_what_is_noted_is_what_is_written_however_often_it_is_flushed(
 
 
 def _count_for_ever(state_dir: Path, told: int) -> None:
-    found = Counts(state_dir)
+    found = Counts(state_dir, DEAF)
     while True:
         found.note(("XX-1",), DAY)
         found.write(found.take())
@@ -86,28 +89,29 @@ def test_killed_at_any_moment_the_file_is_whole_and_never_counts_too_much(tmp_pa
     assert not list((tmp_path / "counts").glob(".*.new")), "what the killed one left is gone"
 
 
-async def _flushed(found: Counts, alarms: Alarms) -> None:
-    await found.flush(alarms)
-
-
 def test_a_disk_that_refuses_loses_nothing_and_is_an_alarm(tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
-    alarms = Alarms(lambda message: told.append(message) is None)
+
+    def hear(message: dict[str, Any]) -> bool:
+        told.append(message)
+        return True
+
     (tmp_path / "counts").write_text("a file where the directory should be")
-    found = noted(tmp_path, "XX-1")
+    found = Counts(tmp_path, Alarms(hear))
+    found.note(("XX-1",), DAY)
     with pytest.raises(DiskError, match="a file stands where a directory should"):
         found.write({DAY: {"XX-1": 1}})
-    asyncio.run(_flushed(found, alarms))
+    asyncio.run(found.flush())
     found.note(("XX-1",), DAY)
     assert told[-1]["alarm"]["name"] == ALARM
     (tmp_path / "counts").unlink()
-    asyncio.run(_flushed(found, alarms))
+    asyncio.run(found.flush())
     assert counts.read(tmp_path, DAY) == {"XX-1": 2}
     assert told[-1] == {"clear": ALARM}
 
 
 def test_memory_and_files_are_bounded(tmp_path: Path) -> None:
-    found = Counts(tmp_path)
+    found = Counts(tmp_path, DEAF)
     found.note((f"XX-{number}" for number in range(MOST_ORDERS + 5)), DAY)
     for day in range(1, MOST_DAYS + 3):
         found.note(("XX-1",), DAY + day)
@@ -139,3 +143,25 @@ def test_a_file_that_is_not_sound_is_put_aside(tmp_path: Path, text: str) -> Non
     noted(tmp_path, "XX-1").close()
     assert counts.read(tmp_path, DAY) == {"XX-1": 1}
     assert path.with_suffix(".unsound").read_bytes() == text.encode("latin-1")
+
+
+# In the process -------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _today(state_dir: Path) -> dict[str, int]:
+    return {reference: shown for day in counts.days(state_dir) for reference, shown in counts.read(state_dir, day).items()}
+
+
+def test_the_page_counts_what_it_shows_and_nothing_else(tmp_path: Path) -> None:
+    put_in_force(tmp_path, order("blocked.example"), order("www.blocked.example", id="XX-2026-000200"), own=("own.example",))
+    with Landing(tmp_path) as landing:
+        landing.wait_for("blocked.example", 451)
+        for fields in ("", "Accept: application/problem+json\r\n", "Accept-Language: fr\r\n"):
+            landing.ask("blocked.example", fields=fields)
+        landing.ask("www.blocked.example", "/path?secret=1")
+        landing.ask("blocked.example", method="HEAD")
+        for host in ("own.example", "unlisted.example", "127.0.0.1"):
+            landing.ask(host)
+        assert not counts.days(tmp_path), "nothing is on the disk before a minute is over"
+    assert landing.process.returncode == 0
+    assert _today(tmp_path) == {"XX-2026-000123": 5, "XX-2026-000200": 1}, "written at the end"
