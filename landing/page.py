@@ -152,7 +152,7 @@ class Pages:
             operator=self._operator,
             operator_url=self._operator_url,
             report=next((self._report(order) for order in orders if not order.own), "") or self._operator_url,
-            privacy=text["privacy_explained"],
+            privacy=f"{text['privacy_explained']} {text['privacy_counted']}" if count else text["privacy_explained"],
         )
 
     def _report(self, order: Order) -> str:
