@@ -18,10 +18,17 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, saying when it is ready, and ending with status 0 when it is asked to end."""
+    """uvicorn's server, saying when it is ready, and ending with status 0 when it is asked to end.
+
+    `more` is called once it listens, and returns what listens besides: it is closed with the rest.
+    """
+
+    more: Callable[[uvicorn.Server], Any] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        if self.more is not None:
+            self.servers.append(self.more(self))
         print(json.dumps({"ready": True}), flush=True)
 
     @contextlib.contextmanager
@@ -35,8 +42,8 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(app: Callable[..., Any], descriptors: Iterable[int], **bounds: Any) -> None:
-    """Serves on the listening sockets until SIGTERM or SIGINT. `bounds`: the protocol and its limits, as uvicorn.Config has them.
+def serve(app: Callable[..., Any], descriptors: Iterable[int], more: Callable[[uvicorn.Server], Any] | None = None, **bounds: Any) -> None:
+    """Serves on the listening sockets until SIGTERM or SIGINT. `bounds`: the protocol and its limits, as uvicorn.Config has them; `more`: `Server`.
 
     No access log, no name of the program in answers, and what a client says of others before it is believed by nobody.
     """
@@ -45,4 +52,6 @@ def serve(app: Callable[..., Any], descriptors: Iterable[int], **bounds: Any) ->
     configuration = uvicorn.Config(
         app, ws="none", interface="asgi3", loop="asyncio", log_config=None, access_log=False, server_header=False, proxy_headers=False, **bounds
     )  # fmt: skip
-    asyncio.run(Server(configuration).serve([socket.socket(fileno=descriptor) for descriptor in descriptors]))
+    server = Server(configuration)
+    server.more = more
+    asyncio.run(server.serve([socket.socket(fileno=descriptor) for descriptor in descriptors]))

@@ -51,8 +51,11 @@ def take(variables: MutableMapping[str, str]) -> list[Passed]:
     return passed
 
 
-def match(passed: Iterable[Passed], dns: Iterable[tuple[str, int]], page: Iterable[tuple[str, int]]) -> dict[Endpoint, list[socket.socket]]:
-    """What was passed, by transport, address and port: all that the resolver (`dns`) and the landing page (`page`) listen on. Empty when nothing was.
+def match(
+    passed: Iterable[Passed], dns: Iterable[tuple[str, int]], page: Iterable[tuple[str, int]], secure: Iterable[tuple[str, int]] = ()
+) -> dict[Endpoint, list[socket.socket]]:
+    """What was passed, by transport, address and port: all that the resolver (`dns`), the landing page (`page`) and the operator's own pages over TLS
+    (`secure`) listen on. Empty when nothing was.
 
     Raises ConfigurationError naming everything that is missing, and everything that no setting names.
     """
@@ -63,6 +66,8 @@ def match(passed: Iterable[Passed], dns: Iterable[tuple[str, int]], page: Iterab
         wanted["udp", address, port] = wanted["tcp", address, port] = "resolver.listen"
     for address, port in page:
         wanted["tcp", address, port] = "landing.listen"
+    for address, port in secure:
+        wanted["tcp", address, port] = "landing.listen_tls"
     for each in passed:
         endpoint = _endpoint(each.socket)
         if endpoint is None:

@@ -26,9 +26,11 @@ from blocklists.feed.job import write_job as write_feed_job
 from blocklists.job import Job, write_job
 from blocklists.store import has_list
 from blocklists.watch import Sources
+from landing.certificate import Credentials
 from redhand import __version__, activation, config, crosscheck, demonstration, launch, privileges, status
 from redhand.children import Child
 from redhand.config import Configuration, Settings
+from redhand.credentials import credentials
 from redhand.granting import Grounds
 from redhand.reload import Arranged, Change, differences, held_back, shown
 from redhand.standby import Waiting
@@ -83,8 +85,11 @@ def worker(number: int, settings: Settings, upstreams: Iterable[Upstream], bound
     return Child(f"worker-{number}", launch.WORKER, job, tuple(each.socket.fileno() for each in bound), by_channel=True)
 
 
-def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
-    """The landing page with its sockets; it asks our own resolver about aliases unless another is set."""
+def landing(settings: Settings, bound: list[sockets.Bound], secure: Iterable[sockets.Bound] = (), own: Credentials | None = None) -> Child:
+    """The landing page with its sockets, and those where the operator's own pages are served over TLS (`secure`) with its certificate.
+
+    It asks our own resolver about aliases unless another is set.
+    """
     section = settings.landing.model_dump(mode="json")
     section["resolver"] = section["resolver"] or first_listener(settings)
     fds = tuple(each.socket.fileno() for each in bound)
@@ -96,6 +101,10 @@ def landing(settings: Settings, bound: list[sockets.Bound]) -> Child:
         "confined": True,
         "logs": settings.logs,
     }
+    if own is not None:
+        others = tuple(each.socket.fileno() for each in secure)
+        job["secure"] = {"sockets": list(others), "chain": own.chain, "key": own.key}
+        fds += others
     return Child("landing", ("landing.serve",), job, fds)
 
 
@@ -182,6 +191,8 @@ class Ground:
     workers: list[list[sockets.Bound]]
     """Each worker's sockets."""
     page: list[sockets.Bound]
+    secure: list[sockets.Bound]
+    """Where the operator's own pages are served over TLS."""
     metrics: sockets.Bound | None
     demo: sockets.Bound | None
     """Where the demonstration's feed is served."""
@@ -190,7 +201,12 @@ class Ground:
 
     def bound(self) -> list[sockets.Bound]:
         """Every socket."""
-        return [each for own in self.workers for each in own] + self.page + [each for each in (self.metrics, self.demo) if each is not None]
+        return (
+            [each for own in self.workers for each in own]
+            + self.page
+            + self.secure
+            + [each for each in (self.metrics, self.demo) if each is not None]
+        )
 
 
 def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.Passed], clock: Timekeeper, warnings: list[str]) -> Ground:
@@ -198,8 +214,9 @@ def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.
     settings = configuration.settings
     endpoints = _endpoints(configuration, warnings) if role != "landing" else []
     page_endpoints = [] if role == "resolver" else [split_endpoint(text) for text in settings.landing.listen]
-    held = activation.match(passed, endpoints, page_endpoints)
-    ground = Ground(role, endpoints, [], [], None, None, secrets.token_hex(8), clock)
+    secure_endpoints = [] if role == "resolver" else [split_endpoint(text) for text in settings.landing.listen_tls]
+    held = activation.match(passed, endpoints, page_endpoints, secure_endpoints)
+    ground = Ground(role, endpoints, [], [], [], None, None, secrets.token_hex(8), clock)
     try:
         if role != "landing":
             listening = sockets.bind(endpoints, settings.resolver.workers or cores(), held)
@@ -207,6 +224,8 @@ def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.
             ground.workers.extend(listening.workers)
         for endpoint in page_endpoints:
             ground.page.extend(sockets.held_tcp(held, *endpoint) if held else [sockets.bind_tcp(*endpoint, "landing.listen")])
+        for endpoint in secure_endpoints:
+            ground.secure.extend(sockets.held_tcp(held, *endpoint) if held else [sockets.bind_tcp(*endpoint, "landing.listen_tls")])
         if role != "landing":
             ground = replace(ground, metrics=_metrics_socket(settings, warnings))
             if demonstration.is_meant(settings.feed):
@@ -218,12 +237,14 @@ def _bind(configuration: Configuration, role: Role, passed: Iterable[activation.
     return ground
 
 
-def arrange(configuration: Configuration, ground: Ground, upstreams: tuple[Upstream, ...], warnings: list[str]) -> Arranged:
+def arrange(
+    configuration: Configuration, ground: Ground, upstreams: tuple[Upstream, ...], warnings: list[str], own: Credentials | None = None
+) -> Arranged:
     """What the settings come to on this ground."""
     settings = configuration.settings
     children = [worker(number, settings, upstreams, own, ground.nonce) for number, own in enumerate(ground.workers)]
     if ground.page:
-        children.append(landing(settings, ground.page))
+        children.append(landing(settings, ground.page, ground.secure, own))
     shown = demonstration.is_meant(settings.feed) and ground.role != "landing"
     if ground.demo is not None:
         children.append(demo(settings, ground.demo))
@@ -240,6 +261,7 @@ def arrange(configuration: Configuration, ground: Ground, upstreams: tuple[Upstr
             "settings": configuration.origin,
             "dns": [show_endpoint(*endpoint) for endpoint in ground.endpoints],
             "landing": list(settings.landing.listen) if ground.page else [],
+            "own": f"{settings.landing.own_url}/" if ground.page and settings.landing.own_name else None,
             "upstreams": [_shown(upstream, bool(settings.resolver.upstreams)) for upstream in upstreams],
             "demonstration": shown,
             "warnings": warnings,
@@ -266,8 +288,10 @@ def plan(configuration: Configuration, role: Role, passed: Iterable[activation.P
     settings = configuration.settings
     upstreams, warnings = _checked(configuration, role)
     state_dir = crosscheck.state_dir(configuration, warnings)
+    own, told = credentials(configuration) if role != "resolver" else (None, [])
+    warnings += told
     ground = _bind(configuration, role, passed, Timekeeper(state_dir), warnings)
-    arranged = arrange(configuration, ground, upstreams, warnings)
+    arranged = arrange(configuration, ground, upstreams, warnings, own)
     return Plan(
         name=status.LANDING if role == "landing" else status.MAIN,
         state_dir=state_dir,
@@ -282,17 +306,18 @@ def plan(configuration: Configuration, role: Role, passed: Iterable[activation.P
         clock=ground.clock,
         standby=None if role == "landing" else Waiting(launch.GENTLE, state_dir, logs=settings.logs),
         access=arranged.access,
-        read=_Rereading(configuration, upstreams, ground).read,
+        read=_Rereading(configuration, upstreams, ground, own).read,
     )
 
 
 class _Rereading:
     """Reads the settings again, to be compared with those in force."""
 
-    def __init__(self, configuration: Configuration, upstreams: tuple[Upstream, ...], ground: Ground) -> None:
+    def __init__(self, configuration: Configuration, upstreams: tuple[Upstream, ...], ground: Ground, own: Credentials | None) -> None:
         self._in_force = configuration
         self._upstreams = upstreams
         self._ground = ground
+        self._own = own
 
     def read(self) -> Change:
         """Raises RedHandError naming all that is wrong, with file, line, key and value."""
@@ -310,11 +335,20 @@ class _Rereading:
         if not wanted.settings.resolver.upstreams and upstreams != self._upstreams and "resolver.upstreams" not in differences(old, new):
             applied.append(f"{crosscheck.RESOLV_CONF} as it is now")
         warnings += [f"{line} waits for a restart" for line in waits]
+        own, told = credentials(effective, self._kept(effective)) if ground.secure else (None, [])
+        warnings += told
+        if own != self._own:
+            applied.append("landing.certificate and key as they are now")
 
         def accept() -> None:
-            self._in_force, self._upstreams = effective, upstreams
+            self._in_force, self._upstreams, self._own = effective, upstreams, own
 
-        return Change(arrange(effective, ground, upstreams, warnings), applied, waits, accept)
+        return Change(arrange(effective, ground, upstreams, warnings, own), applied, waits, accept)
+
+    def _kept(self, wanted: Configuration) -> Credentials | None:
+        """The certificate and key in force, if the same files are named."""
+        before, after = self._in_force.settings.landing, wanted.settings.landing
+        return self._own if (before.certificate, before.key) == (after.certificate, after.key) else None
 
 
 def _endpoints(configuration: Configuration, warnings: list[str]) -> list[tuple[str, int]]:

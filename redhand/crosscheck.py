@@ -118,8 +118,8 @@ def untold_errors(settings: LandingSettings, feed: FeedSettings) -> list[str]:
     if not settings.own_name or carries_reports(feed):
         return []
     return [
-        f"who wants to report an error at {settings.own_name} is told that it goes nowhere: name the authority's own feed first in feed.urls, and set "
-        "feed.token_file, or remove landing.own_name"
+        f"who wants to report an error at {settings.own_name} is told that it goes nowhere: name the authority's own feed first in feed.urls, and "
+        "set feed.token_file, or remove landing.own_name"
     ]
 
 
@@ -149,9 +149,14 @@ def _own(settings: ResolverSettings, endpoint: str) -> str | None:
 def _listeners(configuration: Configuration) -> Iterator[Problem]:
     settings = configuration.settings
     seen: dict[tuple[str, str, int], str] = {}
-    for section, listeners in (("resolver", settings.resolver.listen), ("landing", settings.landing.listen)):
+    sections = (
+        ("resolver", "listen", settings.resolver.listen),
+        ("landing", "listen", settings.landing.listen),
+        ("landing", "listen_tls", settings.landing.listen_tls),
+    )
+    for section, name, listeners in sections:
         for number, listener in enumerate(listeners):
-            key: Key = (section, "listen", number)
+            key: Key = (section, name, number)
             address, port = split_endpoint(listener)
             place = configuration.place(*key)
             if section == "resolver" and absent_ipv6(settings.resolver, address):
@@ -165,7 +170,7 @@ def _listeners(configuration: Configuration) -> Iterator[Problem]:
             other = seen.get(("tcp", address, port))
             if other:
                 yield Problem(place, key, f"is taken by {other} already; use another port", listener)
-            seen.setdefault(("tcp", address, port), f"{section}.listen[{number}]")
+            seen.setdefault(("tcp", address, port), f"{section}.{name}[{number}]")
 
 
 def _loops(configuration: Configuration) -> Iterator[Problem]:

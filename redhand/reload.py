@@ -23,7 +23,7 @@ ALARM = "settings"
 STOPPING = "Red Hand is stopping"
 REMEDY = "mend that and reload again"
 
-NEEDS_RESTART = ("state_dir", "user", "logs", "resolver.listen", "resolver.workers", "landing.listen", "metrics.listen")
+NEEDS_RESTART = ("state_dir", "user", "logs", "resolver.listen", "resolver.workers", "landing.listen", "landing.listen_tls", "metrics.listen")
 """Settings that hold what is had from the kernel once, at the start."""
 
 LONGEST_SHOWN = 60

@@ -44,6 +44,8 @@ def first(report: dict[str, Any], style: Style, program: str, demonstrated: bool
     rows = [("DNS", _dns(report))] if report["dns"] else []
     if report["landing"]:
         rows.append(("Landing", "  ".join(f"http://{endpoint}/" for endpoint in report["landing"])))
+    if report.get("own"):
+        rows.append(("Own pages", report["own"]))
     if report["dns"]:
         rows += [("Blocked", blocked(report["list"]))]
         if report.get("demonstration"):

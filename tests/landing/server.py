@@ -77,21 +77,28 @@ class Client:
 class Landing:
     """`python -m landing.serve` over one state directory."""
 
-    def __init__(self, state_dir: Path, **settings: Any) -> None:
+    def __init__(self, state_dir: Path, secure: tuple[Path, Path] | None = None, confined: bool = False, **settings: Any) -> None:
+        """`secure`: files of the certificate and the key for which it listens at `secure_port`. `confined`: without the rights it needs not."""
         self.errors = state_dir / "landing.log"
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener, others = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
         self.port: int = listener.getsockname()[1]
+        self.secure_port: int = others.getsockname()[1]
         job = {"settings": {"operator": "Example Telecom", **settings}, "state_dir": str(state_dir), "sockets": [listener.fileno()]}
+        if confined:
+            job["confined"] = True
+        if secure is not None:
+            job["secure"] = {"sockets": [others.fileno()], "chain": secure[0].read_text(), "key": secure[1].read_text()}
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "landing.serve"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                pass_fds=[listener.fileno()],
+                pass_fds=[listener.fileno(), *([others.fileno()] if secure is not None else [])],
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         listener.close()
+        others.close()
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(job).encode())
