@@ -1,4 +1,4 @@
-"""The templates are in the wheel, and the page is rendered from them there."""
+"""The templates and catalogues are in the wheel, and the page is rendered from them there in every language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import landing.page
 assert landing.page.__file__.startswith(sys.argv[1]), landing.page.__file__
-print(landing.page.Pages("Example Telecom", "https://operator.example/").plain("unknown", 404, "fr", False).body("").decode())
+pages = landing.page.Pages("Example Telecom", "https://operator.example/")
+for language in landing.page.LANGUAGES:
+    print(pages.plain("unknown", 404, language, False).body("").decode())
 """
 
 
@@ -27,4 +29,12 @@ def test_a_page_is_rendered_from_a_built_wheel(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(unpacked)
     shown = subprocess.run([sys.executable, "-I", "-c", SCRIPT, str(unpacked)], capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path)
-    assert "Aucun site à cette adresse" in shown.stdout
+    for title in (
+        "No site at this address",
+        "Aucun site à cette adresse",
+        "Keine Website unter dieser Adresse",
+        "No hay ningún sitio en esta dirección",
+    ):
+        assert title in shown.stdout
+    for title in ("Nessun sito a questo indirizzo", "لا يوجد موقع على هذا العنوان"):
+        assert title in shown.stdout
