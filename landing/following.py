@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from blocklists import readers, store
+from blocklists import readers, store, suffixes
 from blocklists.agreed import Timekeeper
 from blocklists.alarms import Alarms
 from blocklists.errors import REBUILD, DiskError, RedHandError
@@ -87,6 +87,7 @@ class Following:
         # The texts of orders are otherwise verified when they are first read, which would be while a visitor waits.
         version.verify()
         self._ground = ground.load(self._state_dir, version, self._ground)
+        suffixes.load()  # as the first page of an order would
         return version
 
     async def _publish(self, version: store.Version | None) -> bool:
