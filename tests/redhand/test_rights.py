@@ -175,7 +175,8 @@ TRIES = """
         import os, sys
         from pathlib import Path
         found = {}
-        for path in (state_dir / "versions" / "1" / "manifest.json", state_dir / "current", state_dir / "readers" / "mine"):
+        for name in ("versions/1/manifest.json", "current", "readers/mine", "counts/ours"):
+            path = state_dir / name
             try:
                 path.open("a").close()
                 found[path.name] = "written"
@@ -192,11 +193,14 @@ LANDING = "import json; from landing import serve; {tries}serve.web.Server.serve
 
 
 @pytest.mark.skipif(confine.landlock() < confine.WHOLE, reason="this kernel's Landlock is missing, or older than version 3 (Linux 6.2)")
-@pytest.mark.parametrize(("process", "may"), [("worker", ["mine"]), ("landing", ["mine"]), ("builder", ["manifest.json", "current", "mine"])])
+@pytest.mark.parametrize(
+    ("process", "may"), [("worker", ["mine"]), ("landing", ["mine", "ours"]), ("builder", ["manifest.json", "current", "mine", "ours"])]
+)
 def test_a_process_writes_only_what_is_its_to_write(process: str, may: list[str], tmp_path: Path) -> None:
     """Each process's own `main` with the job the supervisor gives it; only what it would then serve or build is put aside for tries at the list."""
     state_dir = domains(tmp_path, "listed.example").state_dir
-    (state_dir / "readers").mkdir()
+    for name in ("readers", "counts"):
+        (state_dir / name).mkdir()
     for name in ("versions/1/manifest.json", "current"):
         (state_dir / name).chmod(0o644)  # by its mode its owner, who runs all of them, could write it
     (tmp_path / "config.yaml").write_text(json.dumps({"state_dir": str(state_dir)}))
@@ -225,4 +229,4 @@ def test_a_process_writes_only_what_is_its_to_write(process: str, may: list[str]
     assert tried, done.stderr
     found = json.loads(tried[0].removeprefix("tried "))
     assert found.pop("capabilities") == 0
-    assert found == {name: "written" if name in may else "PermissionError" for name in ("manifest.json", "current", "mine")}
+    assert found == {name: "written" if name in may else "PermissionError" for name in ("manifest.json", "current", "mine", "ours")}
