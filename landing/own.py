@@ -59,7 +59,7 @@ class Own:
     def __init__(self, settings: LandingSettings, state_dir: Path, carried: bool) -> None:
         self._settings = settings
         self._carried = carried
-        self._pages = Pages(settings.operator, settings.operator_url, Look.of(settings), settings.own_url, settings.language)
+        self._pages = Pages(settings.operator, settings.operator_url, Look.of(settings, forms=True), settings.own_url, settings.language)
         self._reports = Reports(state_dir)
         self._stamps = Stamps(self._reports.prepare())
         self._sent = Limit(EACH_HOUR, 3600, ALL_MINUTE)

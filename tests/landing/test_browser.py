@@ -13,6 +13,7 @@ from landing.settings import LandingSettings
 from landing.texts import LANGUAGES, TEXTS
 from tests.landing.browsers import PHONE, SCREEN, answer_for, chromium, faults
 from tests.landing.server import Landing
+from tests.landing.test_logo import png
 
 HOSTS = ("www.blocked.example", "deep.blocked.example", "own.example", "hostile.example", "limited.example", "alias.example", "unlisted.example")
 """One of each kind of page: an order, two and the operator's own, its own alone, hostile words, limited disclosure, an alias, nothing blocked."""
@@ -55,7 +56,10 @@ def test_axe_finds_nothing_on_any_kind_of_page_nor_in_any_language_and_all_fits(
 
 
 def test_nor_on_the_operators_own_pages(context: BrowserContext, page: Page, tmp_path: Path) -> None:
-    answer_for(context, OWN, create_own(LandingSettings(operator="Example Telecom", own_name=OWN), tmp_path))
+    """They wear the operator's logo and colours here, as the others may."""
+    (tmp_path / "logo.png").write_bytes(png(40, 10))
+    dressed = LandingSettings(operator="Example Telecom", own_name=OWN, logo=str(tmp_path / "logo.png"), colour="#7a0f4e", colour_dark="#ffb3da")
+    answer_for(context, OWN, create_own(dressed, tmp_path))
     found = []
     for at, path in enumerate(
         ("/", "/report?order=XX-2026-000123&name=www.blocked.example", "/report/follow?reference=none", "/report/none", "/elsewhere")
@@ -63,6 +67,8 @@ def test_nor_on_the_operators_own_pages(context: BrowserContext, page: Page, tmp
         page.goto(f"http://{OWN}{path}{'&' if '?' in path else '?'}lang={LANGUAGES[-1 - at % len(LANGUAGES)]}")
         found += faults(page)
     page.goto(f"http://{OWN}/report?lang=en")
+    assert page.locator(".operator img").evaluate("image => image.naturalWidth") == 40, "the security policy keeps the logo out"
+    assert page.locator("main a").first.evaluate("link => getComputedStyle(link).color") == "rgb(255, 179, 218)"
     page.get_by_role("button", name=TEXTS["en"]["report_send"]).evaluate("button => { button.form.noValidate = true; button.form.submit() }")
     page.wait_for_selector("[role=alert]")
     found += faults(page)
