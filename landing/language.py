@@ -65,6 +65,8 @@ def prefers_json(accept: str) -> bool:
 
     A wildcard stands for HTML, but loses a tie with JSON named outright.
     """
+    if "json" not in accept.lower():
+        return False
     json = wildcard = 0.0
     html: float | None = None
     for kind, weight in _weighted(accept):

@@ -22,11 +22,13 @@ from landing.alias import Aliases
 from landing.counts import Counts, day_of
 from landing.ground import Ground
 from landing.head import Head
+from landing.headers import fields
 from landing.host import BadHost
+from landing.kinds import Kind, kind_of, language_of, small
 from landing.look import Look
 from landing.page import Page, Pages
 from landing.proofs import CONTENT_TYPE, PREFIX, NoProof, Proofs
-from landing.reply import Reply
+from landing.reply import OWN, Reply
 from landing.settings import LandingSettings
 from landing.told import told
 
@@ -43,8 +45,8 @@ _log = logging.getLogger("redhand.landing")
 
 _PLAIN = re.compile(rb"[a-z0-9.-]{1,253}")
 
-_Asked = tuple[bytes, str, str, str]
-"""What decides an answer within one second: Host and target's host, language switched to, Accept-Language, Accept."""
+_Asked = tuple[bytes, str, str, Kind]
+"""What decides an answer within one second: the host meant, the language switched to, Accept-Language, and the kind of answer that suits."""
 
 
 class Site:
@@ -63,14 +65,6 @@ class Site:
         self._kept: dict[_Asked, Reply] = {}
         self._kept_octets = 0
         self._second = 0
-        self._fields = (
-            (b"cache-control", b"no-store"),
-            (b"vary", b"Accept, Accept-Language"),
-            (b"content-security-policy", self._pages.security_policy.encode()),
-            (b"referrer-policy", b"no-referrer"),
-            (b"x-content-type-options", b"nosniff"),
-        )
-        self._blocked_fields = ((b"link", f'<{settings.operator_url}>; rel="blocked-by"'.encode()), *self._fields)
 
     def put_in_force(self, version: store.Version, ground: Ground | None = None) -> None:
         """Answers from this version from now on; `ground`: the policy by which its orders were judged."""
@@ -99,7 +93,8 @@ class Site:
         if target.startswith(PREFIX) and self._proofs is not None and head.method in {b"GET", b"HEAD"}:
             return self._proof(self._proofs, head, target.removeprefix(PREFIX))
         meant = head.host or b"" if target.startswith(b"/") else host.field_of(target, head.host)
-        asked = (meant, _switched_to(query) if b"lang=" in query else "", head.accept_language, head.accept)
+        kind = kind_of(head.method, target, head.dest, head.accept, head.preflight, head.origin)
+        asked = (meant, _switched_to(query) if b"lang=" in query else "", head.accept_language, kind)
         found = self._kept.get(asked)
         if found is None:
             made = self._make(asked, now)
@@ -120,13 +115,15 @@ class Site:
 
     def _make(self, asked: _Asked, now: int, heard: tuple[bool, bytes | None] | None = None) -> Reply | Awaitable[Reply]:
         """The answer, looked up and rendered; `heard`: what the resolver said of the name, once it was asked."""
-        field, switched_to, accept_language, accept = asked
+        field, switched_to, accept_language, kind = asked
         chosen = language.choose(switched_to, accept_language, self._settings.language)
-        as_json = language.prefers_json(accept)
+        as_json = kind == "problem"
         try:
             meant = host.read(field)
         except BadHost:
             return self._keep(asked, self._plain("bad", 400, chosen, as_json))
+        if meant.text and meant.text == self._settings.own_name:
+            return self._keep(asked, OWN)
         version = self._version
         if version is None:
             return self._plain("unready", 503, chosen, as_json)
@@ -134,14 +131,14 @@ class Site:
             return self._keep(asked, self._plain("unknown", 404, chosen, as_json))
         rules = verdict.speaking(version.index, names.key(meant.wire), now)
         if rules:
-            return self._keep(asked, self._blocked(version, rules, None, meant.text, chosen, as_json, now))
+            return self._keep(asked, self._blocked(version, rules, False, meant.text, chosen, kind, now))
         known, listed = heard or self._aliases.recall(meant.wire)
         if not known:
             return self._ask(asked, meant.wire)
         if listed is not None and listed != meant.wire:
             rules = verdict.speaking(version.index, names.key(listed), now)
             if rules:
-                return self._keep(asked, self._blocked(version, rules, listed, meant.text, chosen, as_json, now))
+                return self._keep(asked, self._blocked(version, rules, True, meant.text, chosen, kind, now))
         return self._keep(asked, self._plain("unknown", 404, chosen, as_json))
 
     async def _ask(self, asked: _Asked, wire: bytes) -> Reply:
@@ -152,13 +149,19 @@ class Site:
         except Exception as error:
             return self._fault(error)
 
-    def _blocked(self, version: store.Version, rules: list[Rule], listed: bytes | None, name: str, chosen: str, as_json: bool, now: int) -> Reply:
-        """The page for a name that these rules block, by way of an alias of a listed name or not."""
-        page = self._page(version, rules, listed is not None, chosen, as_json, now)
-        if not any(rule.kind == "directive" for rule in rules):
-            return reply.make(403, (*self._fields, *_content(page)), page.body(name))  # no law demands it: RFC 7725 is not ours to invoke
+    def _blocked(self, version: store.Version, rules: list[Rule], alias: bool, name: str, chosen: str, kind: Kind, now: int) -> Reply:
+        """The answer for a name that these rules block; `alias`: by way of a listed name that it leads to."""
         references = tuple(rule.reference for rule in rules if rule.kind == "directive")
-        return reply.make(451, (*self._blocked_fields, *_content(page)), page.body(name), references)
+        status = 451 if references else 403  # without a law that demands it, RFC 7725 is not ours to invoke
+        if kind not in {"page", "problem"}:
+            content_type, body = small(kind, status)
+            return reply.make(status, fields(status, content_type, language_of(kind), self._settings.operator_url), body)
+        page = self._page(version, rules, alias, chosen, kind == "problem", now)
+        return self._of_page(status, page, page.body(name), references)
+
+    def _of_page(self, status: int, page: Page, body: bytes, references: tuple[str, ...] = ()) -> Reply:
+        found = fields(status, page.content_type, page.language, self._settings.operator_url, self._pages.security_policy)
+        return reply.make(status, found, body, references)
 
     def _page(self, version: store.Version, rules: list[Rule], alias: bool, chosen: str, as_json: bool, now: int) -> Page:
         # An order's limits on disclosure end with time, so no page is kept for longer than an hour.
@@ -178,13 +181,13 @@ class Site:
         page = self._rendered.get(key)
         if page is None:
             page = self._rendered[key] = self._pages.plain(kind, status, chosen, as_json)
-        fields = (*self._fields, *_content(page))
-        return reply.make(status, (*fields, (b"retry-after", b"5")) if status == 503 else fields, page.body(""))
+        return self._of_page(status, page, page.body(""))
 
     def _health(self) -> Reply:
         version = self._version
         state = {"status": "ok" if version else "starting", "serial": version.serial if version else None}
-        return reply.make(200 if version else 503, (*self._fields, (b"content-type", b"application/json")), json.dumps(state).encode())
+        status = 200 if version else 503
+        return reply.make(status, fields(status, "application/json", "", self._settings.operator_url), json.dumps(state).encode())
 
     async def _proof(self, proofs: Proofs, head: Head, name: bytes) -> Reply:
         """The proof about a listed name, or why there is none."""
@@ -196,7 +199,8 @@ class Site:
                 return self._plain(refused.kind, refused.status, chosen, language.prefers_json(head.accept))
             # The name is one that a list has, and in letters, digits, dots and hyphens alone it can stand between quotes.
             field = b'attachment; filename="%s.proof.json"' % name if _PLAIN.fullmatch(name) else b"attachment"
-            return reply.make(200, (*self._fields, (b"content-type", CONTENT_TYPE), (b"content-disposition", field)), data)
+            found = fields(200, CONTENT_TYPE.decode(), "", self._settings.operator_url)
+            return reply.make(200, [*found, (b"content-disposition", field)], data)
         except Exception as error:
             return self._fault(error)
 
@@ -221,10 +225,6 @@ class Site:
     def _forget(self) -> None:
         self._kept = {}
         self._kept_octets = 0
-
-
-def _content(page: Page) -> tuple[tuple[bytes, bytes], ...]:
-    return (b"content-type", page.content_type.encode()), (b"content-language", page.language.encode())
 
 
 def _is_ours(field: bytes | None) -> bool:
