@@ -77,15 +77,17 @@ class Client:
 class Landing:
     """`python -m landing.serve` over one state directory."""
 
-    def __init__(self, state_dir: Path, secure: tuple[Path, Path] | None = None, confined: bool = False, **settings: Any) -> None:
-        """`secure`: files of the certificate and the key for which it listens at `secure_port`. `confined`: without the rights it needs not."""
+    def __init__(
+        self, state_dir: Path, secure: tuple[Path, Path] | None = None, confined: bool = False, carried: bool = True, **settings: Any
+    ) -> None:
+        """`secure`: files of the certificate and the key for which it listens at `secure_port`. `confined`: without the rights it needs not.
+        `carried`: somebody takes reports of errors away."""
         self.errors = state_dir / "landing.log"
         listener, others = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
         self.port: int = listener.getsockname()[1]
         self.secure_port: int = others.getsockname()[1]
         job = {"settings": {"operator": "Example Telecom", **settings}, "state_dir": str(state_dir), "sockets": [listener.fileno()]}
-        if confined:
-            job["confined"] = True
+        job |= {"confined": confined, "carried": carried}
         if secure is not None:
             job["secure"] = {"sockets": [others.fileno()], "chain": secure[0].read_text(), "key": secure[1].read_text()}
         with self.errors.open("wb") as errors:
