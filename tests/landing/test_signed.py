@@ -112,6 +112,9 @@ def test_a_signed_order_says_what_the_owner_can_do_who_reviews_and_where_its_pag
     assert "http://report.operator.example/report?order=XX-1&name=terror.example" in links
     assert f"{PROOF}terror.example" in links
     assert "wrote it down" not in text(answer)
+    problem = json.loads(page.ask("www.terror.example", fields="Accept: application/json\r\n").body)
+    assert problem["report"] == "http://report.operator.example/report?order=XX-2&name=www.terror.example"
+    assert [found["public_page"] for found in problem["orders"]] == [f"https://north.authority.example/orders?id={each}" for each in ("XX-2", "XX-1")]
 
 
 def test_every_order_on_a_name_has_its_own_links(page: Landing) -> None:
