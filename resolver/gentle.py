@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from blocklists.turns import take_short_turns
 
@@ -21,7 +22,8 @@ run to let go of it."""
 
 def step_back(nice: int = NICEST) -> None:
     """Gives way to what answers: what a thread reads and hashes must not share its core as an equal (on Linux a thread has a priority of its own)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+    with suppress(PermissionError):  # one that gives way more already, as all of a program started by nice(1) do, may not give way less
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
     take_short_turns()
 
 
