@@ -59,7 +59,7 @@ def test_a_value_is_shown_as_it_is_and_is_never_markup(language: str, value: str
     [
         ("en", "fr", "The authority gives this text in French, not in English."),
         ("fr", "en-GB", "L\u2019autorité donne ce texte en anglais et non en français."),
-        ("de", "fr", "Die Behörde gibt diesen Text auf Französisch und nicht auf Deutsch an."),
+        ("de", "fr", "Die Behörde stellt diesen Text auf Französisch und nicht auf Deutsch bereit."),
         ("es", "ar", "La autoridad da este texto en árabe y no en español."),
         ("it", "pt-BR", "L\u2019autorità fornisce questo testo in portoghese e non in italiano."),
         ("ar", "FR", "تقدّم السلطة هذا النص باللغة <bdi>الفرنسية</bdi> لا باللغة العربية."),
