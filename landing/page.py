@@ -61,7 +61,7 @@ class Page:
 
 
 def _in_json(text: str) -> str:
-    return json.dumps(text)[1:-1]
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _page(content_type: str, language: str, text: str) -> Page:

@@ -100,6 +100,8 @@ config_app = typer.Typer(no_args_is_help=True, help="Check the settings, or prin
 app.add_typer(config_app, name="config")
 cache_app = typer.Typer(no_args_is_help=True, help="Forget names in the caches of what runs, or print what they hold.")
 app.add_typer(cache_app, name="cache")
+landing_app = typer.Typer(invoke_without_command=True)
+app.add_typer(landing_app, name="landing")
 
 
 def _version(wanted: bool) -> None:
@@ -152,13 +154,33 @@ def resolver(ctx: typer.Context, config: Config = None) -> None:
     _supervise(ctx, config, "resolver")
 
 
-@app.command(epilog="Example: redhand landing --config /etc/redhand/config.yaml")
+@landing_app.callback(epilog="Example: redhand landing --config /etc/redhand/config.yaml")
 def landing(ctx: typer.Context, config: Config = None) -> None:
-    """Run the landing page alone.
+    """Run the landing page alone; `landing export` writes it as files for nginx.
 
     It reads the block list that a resolver builds in the same state directory.
     """
-    _supervise(ctx, config, "landing")
+    if ctx.invoked_subcommand is None:
+        _supervise(ctx, config, "landing")
+    elif config is not None:
+        ctx.find_root().obj = config
+
+
+@landing_app.command("export", epilog="Example: redhand landing export /srv/redhand && nginx -s reload")
+def landing_export(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go; nginx must be able to read them.", show_default=False)],
+    config: Config = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Write the pages of the version in force as files, with an nginx configuration that serves them with the right status, headers and language.
+
+    It says until when they are right. Write them anew then, and whenever another version is in force.
+    """
+    from landing.cli import export
+
+    settings = load(ctx, config).settings
+    export(settings.landing, settings.state_dir, folder, as_json)
 
 
 @app.command(epilog="Examples: redhand sync --once. Beside nothing else that follows this feed: redhand sync")

@@ -75,6 +75,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory, resolver: Resolver) -> Ite
         order("deep.blocked.example", id="XX-2026-000300", reasons={"de": "Nur auf Deutsch."}),
         order("future.example", id="XX-2026-000400", effective_at="2098-03-01T00:00:00Z"),
         order("hostile.example", id="XX-2026-000500", legal_basis=HOSTILE, reasons={"en": HOSTILE}, reviewer=HOSTILE, category=HOSTILE),
+        order("included.example", id="XX-2026-000700", reasons={"en": 'See <!--#echo var="document_root" --> there.'}),
         order("limited.example", id="XX-2026-000600", nondisclosure={"until": "2098-01-01T00:00:00Z", "basis": "Secrets Act, section 2"}),
         own=("own.example", "blocked.example", "passed.example"),
         passed=("passed.example", "deep.blocked.example"),
