@@ -429,10 +429,12 @@ def config_check(ctx: typer.Context, config: Config = None) -> None:
     """
     from redhand import crosscheck
     from redhand.config import refuse
+    from redhand.credentials import credentials
 
     configuration = load(ctx, config)
     crosscheck.check(configuration)
-    refuse(crosscheck.feed_files(configuration))
+    refuse([*crosscheck.feed_files(configuration), *crosscheck.shown_logo(configuration)])
+    credentials(configuration)
     crosscheck.upstreams(configuration)
     typer.echo(f"{configuration.origin}: no mistakes")
 
