@@ -182,10 +182,12 @@ clocks:
   # Those who object, and those who check.
   appeal:      # an appeal is decided
     {begins: [file_appeal], ends: [decide_appeal], hours: 1440, each: appeal, outlives: true, warn: 168}
-  lift:        # an appeal was right: the order is withdrawn
-    {begins: [decide_appeal], states: [in_force, suspended], hours: 24, anew: false, when: {decision: lifted}}
-  mend:        # an appeal was right in part: the order is amended
-    {begins: [decide_appeal], ends: [amend], states: [in_force, suspended], hours: 48, anew: false, when: {decision: amended}}
+  report:      # visitors report that the block is an error: an officer looks, and they are answered
+    {begins: [report_error], ends: [answer_report], hours: 24, anew: false, ends_when: {left: none}, outlives: true, warn: 24}
+  lift:        # an appeal or a report was right: the order is withdrawn
+    {begins: [decide_appeal, answer_report], states: [in_force, suspended], hours: 24, anew: false, when: {decision: lifted}}
+  mend:        # an appeal or a report was right in part: the order is amended
+    {begins: [decide_appeal, answer_report], ends: [amend], states: [in_force, suspended], hours: 48, anew: false, when: {decision: amended}}
   reviewer:    # a recommendation is answered
     {begins: [recommend_withdrawal], ends: [answer_recommendation], hours: 72, each: recommendation, outlives: true, warn: 72}
   follow:      # a recommendation is followed

@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import InstrumentedAttribute
 
 from authority.desk.queues import COLUMNS, Row
 from authority.desk.roles import Actor
-from authority.desk.tables import Appeal, Case, CaseName, Order, Referral, backwards
+from authority.desk.tables import Appeal, Case, CaseName, ErrorReport, Order, Referral, backwards
 from blocklists import names
 from blocklists.errors import BadName
 
@@ -81,6 +81,7 @@ def _ways(text: str) -> list[_Way]:
         _Way("order", Order.order_id, (Order.order_id == text, Order.case_id == Case.id)),
         _Way("reference", Referral.reference, (Referral.reference == text, Referral.case_id == Case.id)),
         _Way("reference", Appeal.reference, (Appeal.reference == text, Appeal.case_id == Case.id)),
+        _Way("reference", ErrorReport.reference, (ErrorReport.reference == text, ErrorReport.case_id == Case.id)),
     ]
     name = name_in(text)
     if name:

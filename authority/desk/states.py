@@ -101,6 +101,9 @@ STEPS: dict[str, Step] = {
     # Those who may object, and those who check.
     "file_appeal": Step(_ORDERED_OR_ENDED, None, ("case.work", "public"), ("appeal",)),
     "decide_appeal": Step(_ALL, None, ("case.decide",), ("appeal", "decision")),
+    # Visitors' reports that a block is an error, which operators pass on.
+    "report_error": Step(_ALL, None, ("public",), ("report", "reports")),
+    "answer_report": Step(_ALL, None, ("case.decide",), ("report", "decision")),
     "annul": Step(_ORDERED_OR_ENDED, None, ("case.decide", "review.decide"), ("court", "decided_at")),
     "recommend_withdrawal": Step(_BEFORE_ORDER | ORDERED, None, ("review.decide", "log"), ("recommendation",)),
     "answer_recommendation": Step(_ALL, None, ("case.decide",), ("recommendation", "answer")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 Kind = Literal[
-    "removal_request", "owner_block", "owner_amend", "owner_suspend", "owner_lift", "appeal_filed", "appeal_decided",
+    "removal_request", "owner_block", "owner_amend", "owner_suspend", "owner_lift", "appeal_filed", "appeal_decided", "report_answered",
     "threat", "overdue", "soon", "undelivered", "recommendation", "annulled", "beside",
 ]  # fmt: skip
 
@@ -24,6 +24,7 @@ VALUES: dict[Kind, dict[str, Any]] = {
     "owner_lift": _ORDER,
     "appeal_filed": {**_CASE, "reference": "7Q2K-8F3M", "due": 1_790_000_000},
     "appeal_decided": {**_CASE, "reference": "7Q2K-8F3M", "decision": "upheld", "answer": "…", "redress": "", "days": 0},
+    "report_answered": {**_CASE, "reference": "7K2M-QX4R-9DHT-WE5C", "decision": "upheld", "answer": "…"},
     "threat": {**_CASE, "location": "", "words": "…"},
     "overdue": _LATE,
     "soon": _LATE,
@@ -228,6 +229,43 @@ appeal_decided:
 
       Vous pouvez poursuivre{% if days %} dans un délai de {{ days }} jours{% endif %} : {{ redress }}
       {% endif %}
+report_answered:
+  en:
+    subject: "Your report of an error is answered ({{ reference }})"
+    body: |
+      {{ house }} writes to you.
+      You reported that {{ names[0] }} is blocked in error.
+      {% if decision == 'lifted' %}
+      We agree: the order will be withdrawn.
+      {% elif decision == 'amended' %}
+      We agree in part: the order will be changed.
+      {% elif decision == 'elsewhere' %}
+      Our order is not what keeps you from the site.
+      {% else %}
+      We find no error: the order stands.
+      {% endif %}
+
+      {{ answer }}
+
+      This is no decision on an appeal. How to contest the order stands on the page that is shown in place of the site.
+  fr:
+    subject: "Réponse à votre signalement d'erreur ({{ reference }})"
+    body: |
+      {{ house }} vous écrit.
+      Vous avez signalé que {{ names[0] }} est bloqué par erreur.
+      {% if decision == 'lifted' %}
+      Nous en convenons : l'ordre sera levé.
+      {% elif decision == 'amended' %}
+      Nous en convenons en partie : l'ordre sera modifié.
+      {% elif decision == 'elsewhere' %}
+      Ce n'est pas notre ordre qui vous empêche d'accéder au site.
+      {% else %}
+      Nous ne constatons pas d'erreur : l'ordre est maintenu.
+      {% endif %}
+
+      {{ answer }}
+
+      Ceci ne statue sur aucun recours. La page affichée à la place du site indique comment contester l'ordre.
 threat:
   en:
     subject: "THREAT TO LIFE in case {{ number }}"

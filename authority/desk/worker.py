@@ -90,6 +90,7 @@ OTHERS = (
     ("publishing", "follow_log", 5.0, False),
     ("anchoring", "anchor", 5.0, False),
     ("compliance", "refresh", 5.0, True),
+    ("error_reports", "carry", 2.0, True),
     ("evidence.sweeping", "sweep", 3600.0, True),
 )
 """Functions of other parts that take (desk, now): module under authority.desk, name, seconds, whether apart. What the log has comes before what

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from authority.desk import annulment, appeals, cases, delivery, emergencies, notices, recommendations, removal
+from authority.desk import annulment, appeals, cases, delivery, emergencies, error_reports, notices, recommendations, removal
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, NotFound
 from authority.desk.roles import Actor
@@ -111,6 +111,12 @@ def _decide_appeal(session: Session, desk: Desk, actor: Actor, number: str, give
     return appeals.decide(session, desk, actor, reference, decision, answer, given.get("why", ""), now, version=version)
 
 
+def _answer_reports(session: Session, desk: Desk, actor: Actor, number: str, given: Given, now: int, version: int | None) -> object:
+    which, decision, answer = given.get("report", ""), given.get("decision", ""), given.get("answer", "")
+    language, why = given.get("language", ""), given.get("why", "")
+    return error_reports.answer(session, desk, actor, number, which, decision, answer, language, why, now, version=version)
+
+
 def _annul(session: Session, desk: Desk, actor: Actor, number: str, given: Given, now: int, version: int | None) -> object:
     decided_at, reference = date_of(given, "decided_at"), given.get("reference", "")
     court, why = given.get("court", ""), given.get("why", "")
@@ -161,6 +167,7 @@ _ACTS: dict[str, Act] = {
     "dismiss": _plain(cases.dismiss),
     "recheck": _plain(cases.recheck, "found"),
     "decide_appeal": _decide_appeal,
+    "answer_report": _answer_reports,
     "answer_recommendation": _answer,
     "recommend_withdrawal": _plain(recommendations.recommend),
     "alert": _plain(cases.alert, "told"),

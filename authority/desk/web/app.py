@@ -31,7 +31,7 @@ from authority.errors import AuthorityError
 
 ROUTERS = (
     "sign_in", "account", "people", "proposals", "documents", "audit",
-    "queues", "case", "imports", "orders", "review", "evidence", "appeals", "compliance", "public", "api",
+    "queues", "case", "imports", "orders", "review", "evidence", "appeals", "reports", "compliance", "public", "api",
 )  # fmt: skip
 """Modules here, each with `router: APIRouter`. Those of the API are in its description; pages are not."""
 

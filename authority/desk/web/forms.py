@@ -19,7 +19,8 @@ class Field(NamedTuple):
     hint: str = ""
     needed: bool = True
     choices: tuple[str, ...] | str = ()
-    """Values, whose labels are in `labels.CHOICES`; or a list that the page knows: categories, officers, appeals, recommendations, messages."""
+    """Values, whose labels are in `labels.CHOICES`; or a list that the page knows: categories, officers, appeals, reports,
+    recommendations, messages."""
 
 
 class Form(NamedTuple):
@@ -45,6 +46,18 @@ FORMS: dict[str, Form] = {
             Field("answer", "Answer to who appealed", "text"),
         ),
         main=True,
+    ),
+    "answer_report": Form(
+        "Answer reports of an error",
+        "Visitors read it by a reference, and who gave an address has it by mail too. Lifting or amending the order takes an order of its own.",
+        (
+            Field("report", "Reports", "choice", choices="reports"),
+            Field("decision", "Decision", "choice", choices=("upheld", "lifted", "amended", "elsewhere")),
+            Field("answer", "Answer to who reported it", "text", "Public to whoever knows a reference: repeat nothing that a visitor wrote."),
+            Field("language", "Language of the answer", "choice", choices=("en", "fr")),
+        ),
+        main=True,
+        button="Answer",
     ),
     "answer_recommendation": Form(
         "Answer the reviewer",

@@ -179,6 +179,8 @@ TEXTS: dict[str, str] = {
     "Names restored by operators": "Noms rétablis par les opérateurs",
     "Appeal filed": "Recours déposé",
     "Appeal decided": "Recours tranché",
+    "Visitors report an error": "Des visiteurs signalent une erreur",
+    "Reports of an error answered": "Signalements d'erreur : réponse donnée",
     "Annulled by a court": "Annulé par une juridiction",
     "Reviewer recommends withdrawal": "La personnalité qualifiée recommande la levée",
     "Recommendation answered": "Réponse à la recommandation",
@@ -215,8 +217,9 @@ TEXTS: dict[str, str] = {
     "Owner to be told of the order": "Responsable à informer de l'ordre",
     "Owner to be told of its end": "Responsable à informer de sa fin",
     "Owner may be told now": "Le responsable peut être informé",
-    "Withdrawal after the appeal": "Levée après le recours",
-    "Amendment after the appeal": "Modification après le recours",
+    "Answer to reports of an error": "Réponse aux signalements d'erreur",
+    "Withdrawal after the appeal or the report": "Levée après le recours ou le signalement",
+    "Amendment after the appeal or the report": "Modification après le recours ou le signalement",
     "Withdrawal after the recommendation": "Levée après la recommandation",
     # Forms of a case
     "Assess": "Évaluer",
@@ -269,6 +272,22 @@ TEXTS: dict[str, str] = {
     "The order is lifted": "L'ordre est levé",
     "The order is amended": "L'ordre est modifié",
     "Answer to who appealed": "Réponse à l'auteur du recours",
+    "Answer reports of an error": "Répondre aux signalements d'erreur",
+    "Visitors read it by a reference, and who gave an address has it by mail too. Lifting or amending the order takes an order of its own.": (
+        "Les visiteurs lisent la réponse grâce à leur référence ; qui a donné une adresse la reçoit par courriel. Lever ou modifier l'ordre exige un "
+        "ordre à part."
+    ),
+    "Reports": "Signalements",
+    "Answer to who reported it": "Réponse à qui a signalé l'erreur",
+    "Public to whoever knows a reference: repeat nothing that a visitor wrote.": (
+        "Lisible par quiconque connaît une référence : ne répétez rien de ce qu'un visiteur a écrit."
+    ),
+    "Language of the answer": "Langue de la réponse",
+    "All that wait": "Tous ceux qui attendent",
+    "The order is not what keeps the site away": "Ce n'est pas l'ordre qui empêche l'accès au site",
+    "No such order was made": "Aucun ordre de ce numéro n'a été pris",
+    "Report": "Signalement",
+    "How many": "Combien",
     "Answer the reviewer": "Répondre à la personnalité qualifiée",
     "Recommendation": "Recommandation",
     "Followed: the order will be withdrawn": "Suivie : l'ordre sera levé",
@@ -366,6 +385,16 @@ TEXTS: dict[str, str] = {
     "Appeals to decide": "Recours à trancher",
     "Filed": "Déposé",
     "No appeal waits.": "Aucun recours en attente.",
+    # Reports of an error
+    "Reports of an error": "Signalements d'erreur",
+    "Visitors of blocked sites wrote them; operators passed them on. Who wrote them is not known.": (
+        "Des visiteurs de sites bloqués les ont écrits ; les opérateurs les ont transmis. Leurs auteurs ne sont pas connus."
+    ),
+    "Oldest": "Le plus ancien",
+    "No case here": "Aucun dossier ici",
+    "The log has this order; no case here made it.": "Le journal contient cet ordre ; aucun dossier d'ici ne l'a pris.",
+    "Answer all {number}": "Répondre aux {number}",
+    "No report waits.": "Aucun signalement en attente.",
     # What the order will say
     "What was asked of the owner is taken from the timeline. An order that is drafted already does not change: draft it again.": (
         "Ce qui a été demandé au responsable est tiré du déroulement. Un ordre déjà rédigé ne change pas : rédigez-le à nouveau."

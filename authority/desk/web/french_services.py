@@ -6,6 +6,9 @@ _CASES: dict[str, str] = {
     "a judgment is not in the future; write the day it was given": "un jugement n'est pas dans l'avenir ; écrivez le jour où il a été rendu",
     "there is no order {order}": "il n'y a pas d'ordre {order}",
     "say to who objected why it is decided so": "dites à l'auteur du recours pourquoi il est décidé ainsi",
+    "say to who reported it why it is decided so": "dites à qui a signalé l'erreur pourquoi il est décidé ainsi",
+    "no such report waits; it may have been answered meanwhile: look again":
+        "aucun signalement de ce genre n'attend ; il a peut-être reçu une réponse entre-temps : regardez à nouveau",
     "appeal {reference} was decided already: {decision}": "le recours {reference} a déjà été décidé : {decision}",
     "{name} signed the order that the appeal is about; another officer decides it: {others}":
         "{name} a signé l'ordre visé par le recours ; un autre officier en décide : {others}",

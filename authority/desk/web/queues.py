@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from authority.desk import audit, queues, search
+from authority.desk import audit, error_reports, queues, search
 from authority.desk.roles import Actor
 from authority.desk.tables import Appeal, Person
 from authority.desk.web import labels
@@ -30,9 +30,10 @@ def cases(request: Request, who: SignedIn, desk: TheDesk, queue: str = "", after
         listed = queues.page(session, who.actor, chosen, now, after)
         people = names_of(session, (row.officer_id for row in listed.rows))
         appeals = session.scalar(select(func.count()).select_from(Appeal).where(Appeal.decided_at.is_(None))) or 0
+        reports = error_reports.count(session)
     return page(
         request, who, "cases.html", queue=chosen, listed=listed, counts=counts, people=people, first=not after, labels=labels, appeals=appeals,
-        may_open=who.actor.may("case.open"), text="",
+        reports=reports, may_open=who.actor.may("case.open"), text="",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from authority.desk.tables import Case, Event
 from authority.desk.web import labels, language
 from authority.desk.web.page import when
+from authority.desk.web.view import ALL
 
 MOST_LISTED = 20
 MISSING: dict[str, str] = {
@@ -38,6 +39,7 @@ def helpers(spoken: str, case: Case) -> dict[str, Any]:
     return {
         "translated": partial(translated, spoken),
         "details_of": partial(details_of, spoken),
+        "reports_named": partial(reports_named, spoken),
         "what_field": what_field,
         "missing_names": MISSING,
         "draft_titles": {what: title for what, (title, _) in DRAFTS.items()},
@@ -49,6 +51,11 @@ def helpers(spoken: str, case: Case) -> dict[str, Any]:
 def translated(spoken: str, choices: Iterable[str]) -> list[tuple[str, str]]:
     """Values of a choice, and what they are called."""
     return [(value, language.translate(spoken, labels.CHOICES.get(value, value))) for value in choices]
+
+
+def reports_named(spoken: str, choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Reports to answer, and what they are called: the first may be all of them."""
+    return [(value, language.translate(spoken, ALL) if name == ALL else name) for value, name in choices]
 
 
 def what_field(what: str) -> Markup:

@@ -9,19 +9,21 @@ from typing import cast
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from authority.desk import clocks, delivery, facts, ordering, states
+from authority.desk import clocks, delivery, error_reports, facts, ordering, states
 from authority.desk.clocks import Shown, Took
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
 from authority.desk.roles import Actor
 from authority.desk.states import ORDERED, State
-from authority.desk.tables import Appeal, Case, Event, Evidence, Grant, Message, Order, Person, Recommendation, Referral
+from authority.desk.tables import Appeal, Case, ErrorReport, Event, Evidence, Grant, Message, Order, Person, Recommendation, Referral
 from authority.desk.web.forms import FORMS, Form
 from authority.errors import AuthorityError
 
 EVENTS = 100
 """Steps that the page shows before it is asked for all."""
 REFERRALS = 20
+ALL = "All that wait"
+"""What the choice of reports to answer calls all of them."""
 FOLLOWERS: dict[str, tuple[str, ...]] = {
     "case.work": ("withdraw", "renew", "amend", "suspend"),
     "review.decide": ("suspend", "withdraw", "recommend"),
@@ -57,6 +59,9 @@ class View:
     referrals: list[Referral]
     all_referrals: int
     appeals: list[Appeal]
+    reports: list[ErrorReport]
+    """Of errors: those that wait first."""
+    all_reports: int
     recommendations: list[Recommendation]
     messages: list[Message]
     evidence: int
@@ -74,7 +79,12 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
     open_appeals = [(each.reference, f"{each.reference} ({each.standing})") for each in waiting if each.decided_at is None]
     unanswered = [(str(each.id), each.why[:80]) for each in recommended if each.answered_at is None]
     unposted = [(str(each.id), f"{each.subject[:80]} ({each.recipient})") for each in delivery.by_hand(session, case)]
-    about = {"decide_appeal": open_appeals, "answer_recommendation": unanswered, "record_posted": unposted}
+    reported = error_reports.of_case(session, case)
+    unread = [each for each in reported if each.decided_at is None]
+    open_reports = [(each.reference, f"{each.reference} ({each.operator})") for each in unread]
+    if len(unread) > 1:
+        open_reports.insert(0, (f"all-{unread[0].id}", ALL))
+    about = {"decide_appeal": open_appeals, "answer_report": open_reports, "answer_recommendation": unanswered, "record_posted": unposted}
     forms = {step: form for step, form in FORMS.items() if step in steps and _makes_sense(step, case, about)}
     timed = clocks.shown(session, case, now)
     events = select(Event).where(Event.case_id == case.id).order_by(Event.number.desc())
@@ -90,6 +100,7 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
             "categories": _categories(desk) if "assess" in forms else [],
             "officers": _people(session) if "assign" in forms else [],
             "appeals": open_appeals,
+            "reports": open_reports,
             "recommendations": unanswered,
             "messages": unposted,
         },
@@ -104,6 +115,8 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
         referrals=list(session.scalars(select(Referral).where(Referral.case_id == case.id).order_by(Referral.id.desc()).limit(REFERRALS))),
         all_referrals=session.scalar(select(func.count()).select_from(Referral).where(Referral.case_id == case.id)) or 0,
         appeals=waiting,
+        reports=reported,
+        all_reports=session.scalar(select(func.count()).select_from(ErrorReport).where(ErrorReport.case_id == case.id)) or 0,
         recommendations=recommended,
         messages=list(session.scalars(messages)),
         evidence=session.scalar(select(func.count()).select_from(Evidence).where(Evidence.case_id == case.id)) or 0,

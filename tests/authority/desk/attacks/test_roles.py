@@ -57,6 +57,8 @@ PAGES = (
     Path("GET", "/proposals/{number}", ("proposal.make", "proposal.confirm")),
     Path("GET", "/proposals/{number}/text", ("proposal.make", "proposal.confirm")),
     Path("POST", "/proposals/{number}", ("proposal.confirm",), {"decision": "refuse"}),
+    Path("GET", "/reports", ("case.list",)),
+    Path("POST", "/reports", ("case.decide",), {"order": "XX-1", "report": "all-1", "decision": "upheld", "answer": WHY, "language": "en"}),
     Path("GET", "/documents", ("case.list", "document.propose")),
     Path("GET", "/documents/{kind}", ("case.list", "document.propose")),
     Path("GET", "/documents/{kind}/text", ("case.list", "document.propose")),

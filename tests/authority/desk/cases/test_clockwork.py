@@ -224,7 +224,7 @@ def test_a_store_that_hangs_holds_up_no_clock(house: House) -> None:
         assert calls.count("sweep") == 1
     finally:
         hangs.set()
-    assert {task.name for task in worker.tasks() if task.apart} == {"compliance.refresh", "evidence.sweeping.sweep", "mail"}
+    assert {task.name for task in worker.tasks() if task.apart} == {"compliance.refresh", "error_reports.carry", "evidence.sweeping.sweep", "mail"}
 
 
 def test_the_worker_knows_the_other_parts() -> None:
