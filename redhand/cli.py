@@ -44,10 +44,11 @@ ROOMS: dict[str, tuple[str, str]] = {
     "counts": ("redhand.counted", "counts_app"),
     "access": ("redhand.access", "app"),
     "demo": ("redhand.demo", "app"),
+    "porosity": ("porosity.cli", "app"),
 }
 """Commands of the rooms, and others that load much: the module and attribute that hold each one's Typer app."""
 
-EXTRAS: dict[str, str] = {"demo": "desk", "desk": "desk"}
+EXTRAS: dict[str, str] = {"demo": "desk", "desk": "desk", "porosity": "porosity"}
 """The extra that installs what a room's commands need, for rooms that need one."""
 
 Config = Annotated[
@@ -419,6 +420,12 @@ def counts() -> None:
 def demo() -> None:
     """Show one order's whole life on this machine, timed: referred, signed, published, enforced, seen, withdrawn, restored."""
     raise AssertionError("held for the command itself, which replaces this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def porosity() -> None:
+    """Measure how porous blocking is: plan, probe, classify, estimate, report; and a lab that knows the truth."""
+    raise AssertionError("held for the room's own commands, which replace this one")
 
 
 @config_app.command("check", epilog="Example: redhand config check --config /etc/redhand/config.yaml")
