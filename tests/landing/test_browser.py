@@ -80,7 +80,7 @@ def test_the_style_is_let_in_and_follows_the_visitors_colours(page: Page) -> Non
     drawn = "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('.hand')).color]"
     assert page.evaluate(drawn) == ["rgb(253, 252, 250)", "rgb(179, 19, 31)"]
     page.emulate_media(color_scheme="dark")
-    assert page.evaluate(drawn) == ["rgb(23, 22, 20)", "rgb(230, 74, 82)"]
+    assert page.evaluate(drawn) == ["rgb(23, 22, 20)", "rgb(216, 54, 63)"]
     page.emulate_media(color_scheme="light", forced_colors="active")
     paper, hand = page.evaluate(drawn)
     assert page.evaluate("() => getComputedStyle(document.querySelector('.crease')).stroke") == paper != hand
