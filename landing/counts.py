@@ -15,7 +15,7 @@ import json
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from blocklists import durable, numbered
@@ -144,11 +144,6 @@ def read(state_dir: Path, day: int) -> Pages:
 def text_of(day: int) -> str:
     """A day as people write it: 2026-11-22."""
     return date.fromordinal(_EPOCH + day).isoformat()
-
-
-def today() -> int:
-    """The day that runs, by this machine's clock."""
-    return day_of(int(datetime.now(UTC).timestamp()))
 
 
 def _add(pages: Pages, reference: str, shown: int) -> None:

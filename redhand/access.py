@@ -116,7 +116,8 @@ def grant(ctx: typer.Context, file: File, config: Config = None, as_json: AsJSON
         return {"action": "grant", "at": now, "envelope": sealed.document()}
 
     number = granted.append(state_dir, entry)
-    _settled(configuration, number, as_json, found.reference, {"signers": signed}, f"granted to {visible(found.who, 200)} by {' and '.join(signed)}")
+    words = f"granted to {visible(found.who, 200)} by {' and '.join(signed)}"
+    _settled(configuration, number, found.reference, True, {"signers": signed}, words, as_json)
 
 
 @app.command(epilog='Example: redhand access revoke access-0123456789ab --by "A. Duty" --reason "mission over"')
@@ -141,7 +142,7 @@ def revoke(
         return {"action": "revoke", "at": int(time.time()), "by": by.strip(), "reason": reason.strip(), "reference": reference}
 
     number = granted.append(configuration.settings.state_dir, entry)
-    _settled(configuration, number, as_json, reference, {}, f"revoked by {visible(by, 200)}")
+    _settled(configuration, number, reference, False, {}, f"revoked by {visible(by, 200)}", as_json)
 
 
 @app.command("list", epilog="Example: redhand access list --json")
@@ -210,29 +211,33 @@ def _check_allowed(configuration: Configuration, found: Grant) -> None:
             raise ConfigurationError(f"{text} may not ask this resolver at all; add it to resolver.allow and reload, then grant")
 
 
-def _settled(configuration: Configuration, number: int, as_json: bool, reference: str, more: dict[str, Any], done: str) -> None:
-    """Says that it is recorded, and whether the running program goes by it. Exit code 1 when one runs and does not."""
+def _settled(configuration: Configuration, number: int, reference: str, wanted: bool, done: dict[str, Any], words: str, as_json: bool) -> None:
+    """Says that it is recorded, once the running program goes by it. Raises RedHandError when one runs and does not."""
     running, in_force = _wait(configuration.settings.state_dir, number, reference)
     if as_json:
-        typer.echo(json.dumps({"reference": reference, "number": number, "running": running, "in_force": in_force, **more}))
+        typer.echo(json.dumps({"reference": reference, "number": number, "running": running, "in_force": in_force, **done}))
     else:
-        now = "it is in force" if in_force else "it is not in force" if running else "nothing runs here; it counts from the next start"
-        typer.echo(f"{reference} is {done}: line {number} of the log; {now}.")
-    if running and in_force is None:
-        raise RedHandError("the running program has not read it yet; see what is wrong: redhand status. New people in the settings: redhand reload")
+        now = ("it is in force" if wanted else "it is not in force") if in_force is wanted else "nothing runs here" if not running else "see below"
+        typer.echo(f"{reference} is {words}: line {number} of the log; {now}.")
+    if running and in_force is not wanted:
+        raise RedHandError(
+            f"{reference} is recorded, and what runs does not go by it: see what is wrong (redhand status); if its settings are older: redhand reload"
+        )
 
 
 def _wait(state_dir: Path, number: int, reference: str) -> tuple[bool, bool | None]:
-    """Whether a program runs, and whether the grant is in force there once it has read that line; None: it has not read it."""
+    """Whether a program runs, and whether the grant is in force there once it has read that line; None: it has not read it in time."""
     ends = time.monotonic() + IN_FORCE_SECONDS
     while True:
         try:
-            access = control.report(state_dir).get("access")
+            access = control.report(state_dir)["access"]
         except control.NothingRuns:
-            return False, False
+            return False, None
         except control.Unanswered:
-            access = None
-        if access and access["number"] >= number:
+            access = {"number": 0}
+        if access is None:  # off there: the settings it runs with name nobody
+            return True, False
+        if access["number"] >= number:
             return True, any(each["reference"] == reference for each in access["grants"])
         if time.monotonic() >= ends:
             return True, None

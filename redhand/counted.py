@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,8 @@ from landing import counts as kept
 from redhand.cli import AsJSON, Config, load
 from redhand.discreet import FEW, LEAST, final
 
-MOST_DAYS = kept.KEPT_DAYS
+SETTLED_SECONDS = 600
+"""After midnight, until which the day before counts as running: its last pages are not on the disk yet."""
 
 counts_app = typer.Typer(add_completion=False)
 
@@ -20,7 +22,7 @@ counts_app = typer.Typer(add_completion=False)
 @counts_app.command("counts", epilog="Example: redhand counts --days 31 --json")
 def counts(
     ctx: typer.Context,
-    days: Annotated[int, typer.Option("--days", min=1, max=MOST_DAYS, help="How many whole days, yesterday included.")] = 7,
+    days: Annotated[int, typer.Option("--days", min=1, max=kept.KEPT_DAYS, help="How many whole days, yesterday included.")] = 7,
     config: Config = None,
     as_json: AsJSON = False,
 ) -> None:
@@ -30,7 +32,7 @@ def counts(
     There are no sums, which would give the small counts away.
     """
     state_dir = load(ctx, config).settings.state_dir
-    last = kept.today()
+    last = kept.day_of(int(time.time()) - SETTLED_SECONDS)
     shown = list(range(last - days, last))
     rows = table(state_dir, shown)
     if as_json:

@@ -19,7 +19,7 @@ from blocklists.errors import DiskError
 from landing import counts
 from landing.counts import ALARM, KEPT_DAYS, MOST_DAYS, MOST_ORDERS, OTHER, Counts
 from tests.landing.samples import order, put_in_force
-from tests.landing.server import Landing
+from tests.landing.server import DEADLINE, Landing
 
 DEAF = Alarms(lambda _: True)
 DAY = counts.day_of(1_795_000_000)
@@ -165,3 +165,19 @@ def test_the_page_counts_what_it_shows_and_nothing_else(tmp_path: Path) -> None:
         assert not counts.days(tmp_path), "nothing is on the disk before a minute is over"
     assert landing.process.returncode == 0
     assert _today(tmp_path) == {"XX-2026-000123": 5, "XX-2026-000200": 1}, "written at the end"
+
+
+async def _kept(found: Counts, state_dir: Path) -> None:
+    task = asyncio.create_task(found.keep())
+    async with asyncio.timeout(DEADLINE):
+        for number in range(1, 4):
+            found.note(("XX-1",), DAY)
+            while counts.read(state_dir, DAY).get("XX-1") != number:
+                await asyncio.sleep(0.002)
+    task.cancel()
+
+
+def test_what_is_new_is_written_each_time_its_minute_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert counts.FLUSH_SECONDS == 60, "what a kill may cost"
+    monkeypatch.setattr(counts, "FLUSH_SECONDS", 0.01)
+    asyncio.run(_kept(Counts(tmp_path, DEAF), tmp_path))

@@ -142,7 +142,7 @@ def test_revoked_it_ends_in_open_connections_too_and_the_list_tells_all_of_it(ho
 
 
 def test_it_ends_with_its_second_by_itself(home: House) -> None:
-    until = int(time.time()) + 2
+    until = int(time.time()) + 3
     record(state(home), signed(drafted("127.0.0.16/32", until=until), "martin", "duval"))
     in_force(home, 3)
     source = "127.0.0.16"
@@ -153,7 +153,7 @@ def test_it_ends_with_its_second_by_itself(home: House) -> None:
         assert heard[-1][0] < until + 5, "it never ended"
     ended = next(at for at, said in heard if said == "blocked")
     assert [said for at, said in heard if at < until - 0.1] == ["real"] * sum(at < until - 0.1 for at, _ in heard)
-    assert ended - until < 0.5, "and the time to notice"
+    assert ended - until < 1.5, "and the time to notice, on a busy machine"
     everywhere(home, "blocked", source)
 
 
