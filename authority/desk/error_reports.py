@@ -216,7 +216,7 @@ def answer(
     session: Session, desk: Desk, actor: Actor, number: str, which: str, decision: str, words: str, language: str, why: str, now: int, *,
     version: int | None = None,
 ) -> list[ErrorReport]:  # fmt: skip
-    """Answers one report of a case, by its reference, or with `all-N` all that wait up to row N: what came since, nobody has read yet.
+    """Answers one report of a case, by its reference; `all` that wait; or with `all-N` those up to row N: what came since, nobody has read yet.
 
     `lifted` and `amended` are carried out by orders of their own, each within a clock. Raises BadField, NotFound, Conflict, Forbidden.
     """
@@ -256,7 +256,9 @@ def _checked(decision: str, words: str, language: str) -> tuple[str, str, str]:
 def _chosen(session: Session, which: str, *where: object) -> list[ErrorReport]:
     mine = select(ErrorReport).where(ErrorReport.decided_at.is_(None), *where).order_by(ErrorReport.id)  # type: ignore[arg-type]
     all_of_them, _, last = which.partition("-")
-    if all_of_them == "all" and last.isascii() and last.isdigit() and len(last) < 19:
+    if which == "all":
+        rows = list(session.scalars(mine))
+    elif all_of_them == "all" and last.isascii() and last.isdigit() and len(last) < 19:
         rows = list(session.scalars(mine.where(ErrorReport.id <= int(last))))
     else:
         reference = report.reference_in(which)
