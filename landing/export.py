@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,16 +21,17 @@ import idna
 
 from blocklists import durable, names, store, version
 from blocklists.errors import FeedError, RedHandError
-from blocklists.index import FOREVER, Index, Rule
+from blocklists.index import FOREVER, Rule
 from blocklists.proving import prove
 from landing import ground, nginx, verdict
 from landing.kinds import small
 from landing.look import Look
-from landing.page import Page, Pages
+from landing.page import HTML, Page, Pages
 from landing.prover import may_be_shown
 from landing.settings import LandingSettings
 from landing.texts import LANGUAGES
 from landing.told import told
+from landing.verdict import Order
 
 CONFIGURATION = "redhand-landing.conf"
 MANIFEST = "redhand-landing.json"
@@ -62,35 +64,48 @@ class Exported:
     until: int | None
 
 
-class _Names:
-    """Which rules speak for each listed name, and for what is below it, at one time."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What speaks for a listed name (`name`), or for whatever is below it (`*.name`); no rules: nothing does, though something may for its parent."""
 
-    def __init__(self, found: store.Version, now: int) -> None:
-        self._index: Index = found.index
-        self._now = now
-        keys: set[bytes] = set()
-        for _, marked in store.entries_of(found):
-            keys.update(version.unmark(text)[0] for text in marked)
-            if len(keys) > MOST_NAMES:
-                raise BadExport(f"more than {MOST_NAMES:,} names are listed, which is more than nginx should choose by; keep the landing page itself")
-        self.keys = sorted(keys)
-
-    def __iter__(self) -> Iterator[tuple[str, bytes, list[Rule]]]:
-        """(form in nginx's map, listed key, rules), whoever is blocked or not: a name that is passed must be told from what is around it."""
-        for key in self.keys:
-            text = names.key_text(key)
-            if not set(text) <= _IN_A_HOST:
-                continue
-            yield text, key, verdict.speaking(self._index, key, self._now)
-            yield f"*.{text}", key, verdict.speaking(self._index, key + b"\x01\xff", self._now)
+    form: str
+    key: bytes
+    rules: list[Rule]
 
     @property
-    def left_out(self) -> int:
-        """How many listed names cannot stand in a map."""
-        return sum(not set(names.key_text(key)) <= _IN_A_HOST for key in self.keys)
+    def whose(self) -> str:
+        """The listed name, where all rules speak by the same one and it is written as in the DNS; else empty, and the page has them in its text."""
+        whose = {rule.key for rule in self.rules}
+        text = names.key_text(next(iter(whose))) if len(whose) == 1 else ""
+        return "" if "xn--" in text else text
+
+    def group(self, proofs: set[str]) -> tuple[object, ...]:
+        """Equal for those who have the same page."""
+        if self.whose:
+            return (self.whose in proofs, *(rule.number for rule in self.rules))
+        return tuple((rule.number, rule.key) for rule in self.rules)
 
 
 _IN_A_HOST = set("abcdefghijklmnopqrstuvwxyz0123456789-._")
+
+
+def _rows(found: store.Version, now: int) -> tuple[list[_Row], int]:
+    """All rows, and how many listed names cannot have any. A name that is passed has one, to be told from what is around it."""
+    keys: set[bytes] = set()
+    for _, marked in store.entries_of(found):
+        keys.update(version.unmark(text)[0] for text in marked)
+        if len(keys) > MOST_NAMES:
+            raise BadExport(f"more than {MOST_NAMES:,} names are listed, which is more than nginx should choose by; keep the landing page itself")
+    rows = []
+    left_out = 0
+    for key in sorted(keys):
+        text = names.key_text(key)
+        if set(text) <= _IN_A_HOST:
+            rows.append(_Row(text, key, verdict.speaking(found.index, key, now)))
+            rows.append(_Row(f"*.{text}", key, verdict.speaking(found.index, key + b"\x01\xff", now)))
+        else:
+            left_out += 1
+    return rows, left_out
 
 
 def export(settings: LandingSettings, state_dir: Path, folder: Path, now: int, tell: Callable[[str], None] = lambda _: None) -> Exported:
@@ -104,54 +119,57 @@ def export(settings: LandingSettings, state_dir: Path, folder: Path, now: int, t
         raise BadExport(f"the path {folder} has a character that nginx reads as its own; choose another directory")
     found = store.open_current(state_dir)
     found.verify()
-    policy = ground.load(state_dir, found, None)
-    listed = _Names(found, now)
-    speaking = list(listed)
-    groups = {_group(rules): rules for _, _, rules in speaking if rules}
-    if len(groups) > MOST_PAGES:
-        raise BadExport(
-            f"{len(groups):,} groups of orders have a page each, more than the {MOST_PAGES:,} that are exported; keep the landing page itself"
-        )
+    rows, left_out = _rows(found, now)
+    ordered = sorted({row.form for row in rows if any(rule.kind == "directive" and rule.key == row.key for rule in row.rules) and row.form[0] != "*"})
     with durable.explained(f"exporting the page to {folder}", "the set before is still whole"):
         folder.mkdir(parents=True, exist_ok=True)
         before = _read_manifest(folder)
         files = _Files(folder)
-        ordered = sorted({text for text, key, rules in speaking for rule in rules if rule.kind == "directive" and rule.key == key and text[0] != "*"})
-        unproved = len(ordered) > MOST_PROOFS
-        proofs = set() if unproved else _proofs(state_dir, ordered, files, now, tell)
+        proofs = set() if len(ordered) > MOST_PROOFS else _proofs(state_dir, ordered, files, now, tell)
+        groups = {row.group(proofs): row for row in rows if row.rules}
+        if len(groups) > MOST_PAGES:
+            raise BadExport(
+                f"{len(groups):,} groups of orders have a page each, more than the {MOST_PAGES:,} that are exported; keep the landing page itself"
+            )
         pages = Pages(settings.operator, settings.operator_url, Look.of(settings), settings.own_url, settings.language)
-        identifiers = {}
+        policy = ground.load(state_dir, found, None)
+        identifiers: dict[tuple[object, ...], str] = {}
         ends = [found.index.next_boundary(now)]
-        for number, (group, rules) in enumerate(groups.items()):
+        for group, row in groups.items():
             orders = [
-                order if order.listed in proofs else replace(order, proof="none" if order.proof == "given" else order.proof)
-                for order in told(found, rules, policy, now)
+                replace(
+                    order,
+                    listed=_LISTED if row.whose else order.listed,
+                    proof="none" if order.proof == "given" and order.listed not in proofs else order.proof,
+                )
+                for order in told(found, row.rules, policy, now)
             ]
             ends += [int(order.limited_until.timestamp()) for order in orders if order.limited_until]
-            identifiers[group] = _write_page(
-                files,
-                [(language, as_json, pages.blocked(orders, False, language, as_json)) for language in LANGUAGES for as_json in (False, True)],
-                rules,
-            )
-            if number % 100 == 99:
-                tell(f"{number + 1:,} of {len(groups):,} pages")
+            identifiers[group] = _write_page(files, pages, orders)
+            if len(identifiers) % 100 == 0:
+                tell(f"{len(identifiers):,} of {len(groups):,} pages")
         _write_others(files, pages)
-        chosen = {form: identifiers[_group(rules)] if rules else "" for form, _, rules in speaking}
-        token = "redhand-" + hashlib.sha256("".join(sorted(files.written)).encode()).hexdigest()[:16]
-        until = min(ends)
         choice = nginx.Choice(
             folder=str(folder),
-            token=token,
+            token="redhand-" + hashlib.sha256("".join(sorted(files.written)).encode()).hexdigest()[:16],
             listen=settings.listen,
-            names=_needed(chosen),
-            unicode_names=_unicode(form for form in chosen if form[0] != "*"),
+            names=_needed({row.form: identifiers[row.group(proofs)] if row.rules else "" for row in rows}),
+            listed=_needed({row.form: row.whose for row in rows}),
+            unicode_names=_unicode(row.form for row in rows if row.form[0] != "*"),
             languages=LANGUAGES,
             language=settings.language,
             operator_url=settings.operator_url,
             policy=pages.security_policy,
         )
+        until = min(ends)
         done = Exported(
-            found.serial, len(listed.keys) - listed.left_out, listed.left_out, len(groups), len(proofs), unproved, until if until < FOREVER else None
+            serial=found.serial,
+            names=len(rows) // 2,
+            left_out=left_out,
+            pages=len(groups),
+            proofs=len(proofs),
+            unproved=len(ordered) > MOST_PROOFS,
+            until=until if until < FOREVER else None,
         )
         os.sync()
         durable.replace(folder / CONFIGURATION, nginx.configuration(choice, _comment(done, now)).encode())
@@ -174,10 +192,6 @@ def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _group(rules: list[Rule]) -> tuple[tuple[int, bytes], ...]:
-    return tuple((rule.number, rule.key) for rule in rules)
-
-
 def _needed(chosen: dict[str, str]) -> dict[str, str]:
     """The map without rows that say what the row above them, `*.parent`, or no row at all says."""
     found = {}
@@ -190,7 +204,7 @@ def _needed(chosen: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def _unicode(listed: Iterator[str]) -> dict[str, str]:
+def _unicode(listed: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in listed:
         if "xn--" in name:
@@ -230,20 +244,26 @@ class _Files:
                     path.unlink()
 
 
-def _write_page(files: _Files, forms: list[tuple[str, bool, Page]], rules: list[Rule]) -> str:
+def _write_page(files: _Files, pages: Pages, orders: list[Order]) -> str:
     """Writes one page in each language and form; its identifier, which begins with its status."""
-    status = 451 if any(rule.kind == "directive" for rule in rules) else 403
-    bodies = [(f"{'json' if as_json else 'html'}", language, _included(page)) for language, as_json, page in forms]
+    status = 403 if all(order.own for order in orders) else 451
+    bodies = [
+        (form, language, _included(pages.blocked(orders, False, language, form == "json"))) for language in LANGUAGES for form in ("html", "json")
+    ]
     identifier = f"{status}-{hashlib.sha256(b''.join(body for _, _, body in bodies)).hexdigest()[:16]}"
     for form, language, body in bodies:
         files.write(f"pages/{status}/{form}/{identifier}.{language}", body)
     return identifier
 
 
+_LISTED = f"listed-{secrets.token_hex(16)}.invalid"
+"""Stands for the listed name in a page that many share."""
+
+
 def _included(page: Page) -> bytes:
     """A page with server-side includes in its places. In JSON a text of an order could hold what looks like one: its < is written another way."""
-    parts = page.parts if page.content_type.startswith("text/html") else tuple(part.replace(b"<!--#", b"\\u003c!--#") for part in page.parts)
-    return replace(page, parts=parts).filled(nginx.TITLE, nginx.PEOPLE, nginx.TITLE)
+    parts = page.parts if page.content_type == HTML else tuple(part.replace(b"<!--#", b"\\u003c!--#") for part in page.parts)
+    return replace(page, parts=parts).filled(nginx.TITLE, nginx.PEOPLE, nginx.TITLE).replace(_LISTED.encode(), nginx.LISTED)
 
 
 def _write_others(files: _Files, pages: Pages) -> None:

@@ -21,6 +21,9 @@ TITLE = b'<!--# echo var="redhand_name" encoding="none" -->'
 PEOPLE = b'<!--# echo var="redhand_people" encoding="none" -->'
 """The same as its owner writes it (`landing.host.for_people`)."""
 
+LISTED = b'<!--# echo var="redhand_listed" encoding="none" -->'
+"""The listed name that blocks it."""
+
 SMALL_FILES: dict[Kind, str] = {
     "image": "image.svg", "favicon": "image.svg", "script": "script.js", "style": "style.css", "font": "font.woff2", "media": "media.mp4",
     "data": "data.json", "preflight": "empty", "options": "options.txt", "robots": "robots.txt",
@@ -42,6 +45,8 @@ class Choice:
     listen: Sequence[str]
     names: Mapping[str, str]
     """`name` or `*.name`, in A-labels: the page's identifier, `451-…` or `403-…`; empty where nothing below a listed name is blocked."""
+    listed: Mapping[str, str]
+    """In the same way: the listed name that a page shared by many takes from here."""
     unicode_names: Mapping[str, str]
     """Listed names with A-labels that decode: as their owners write them."""
     languages: Sequence[str]
@@ -78,18 +83,22 @@ def _map(source: str, name: str, rows: Iterable[tuple[str, str]], *, hostnames: 
     ]
 
 
+def _rows(table: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    return ((f"\\{name}" if name in _MAPS_WORDS else name, value) for name, value in table.items())
+
+
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _hosts(choice: Choice) -> list[str]:
-    names = [(f"\\{name}" if name in _MAPS_WORDS else name, page) for name, page in choice.names.items()]
     unicode_names = [(form, text) for name, text in choice.unicode_names.items() for form in (name, f"*.{name}")]
     tails = [(form, name) for name in choice.unicode_names for form in (name, f"*.{name}")]
     label = "(?!..--)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
     return [
         *_map("$host", "redhand_name", [("~^[a-z0-9._-]+$", "$host"), ("default", "")]),
-        *_map("$redhand_name", "redhand_page", [("default", ""), *names], hostnames=True),
+        *_map("$redhand_name", "redhand_page", [("default", ""), *_rows(choice.names)], hostnames=True),
+        *_map("$redhand_name", "redhand_listed", [("default", ""), *_rows(choice.listed)], hostnames=True),
         *_map("$redhand_page", "redhand_status", [("~^451-", "451"), ("~^403-", "403"), ("default", "404")]),
         # A name under one that has A-labels is shown as its owner writes it, if its own labels are plain: sub + listed (name).
         *_map("$redhand_name", "redhand_tail", [("default", ""), *tails], hostnames=True),
