@@ -75,7 +75,7 @@ class LandingSettings(Section):
     )
     own_name: OwnName = Field(
         default="",
-        description="a name of our own that leads to this page's addresses, where visitors report errors, such as report.operator.example; empty: none",
+        description="a name of ours that leads to this page's addresses, where visitors report errors, such as report.operator.example; empty: none",
     )
     listen_tls: tuple[Listen, ...] = Field(
         default=(), description="addresses and ports where own_name is served over TLS, such as 192.0.2.80:443; every other name is refused there"
