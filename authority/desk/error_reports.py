@@ -146,7 +146,7 @@ def _take(session: Session, desk: Desk, came: list[Incoming], now: int) -> None:
 
 
 def _tell_case(session: Session, desk: Desk, case: Case, rows: list[ErrorReport], now: int) -> None:
-    """A step of the case, unless one said not long ago that reports wait."""
+    """A step of the case, unless one said not long ago that reports wait: each step has officers look again before they take theirs."""
     last = session.scalar(select(Event.at).where(Event.case_id == case.id, Event.step == "report_error").order_by(Event.number.desc()).limit(1))
     many = _count(session, ErrorReport.case_id == case.id)
     if many > len(rows) and last is not None and now < last + AGAIN_SECONDS:
@@ -154,8 +154,6 @@ def _tell_case(session: Session, desk: Desk, case: Case, rows: list[ErrorReport]
     why = "visitors of a blocked site report an error"
     said = {"report": rows[0].reference, "reports": many, "operators": sorted({row.operator for row in rows})[:20]}
     steps.take(session, case, "report_error", PUBLIC, why, now, desk.procedure(session), **said)
-    # Forms that are open at this moment stay good: nothing that they decide about has changed.
-    case.version -= 1
 
 
 def lay_out(desk: Desk, now: int) -> int:
