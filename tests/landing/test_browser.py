@@ -144,3 +144,43 @@ def test_on_paper_there_is_what_is_needed_and_no_more(page: Page) -> None:
     assert not page.locator(".skip").is_visible()
     assert page.locator(".hand").is_visible()
     assert "https://authority.example/appeal" in page.inner_text("main")
+
+
+ELSEWHERE = """<!doctype html><meta charset="utf-8"><title>Another site</title>
+<style>@font-face { font-family: Blocked; src: url(http://blocked.example/f.woff2) } p { font-family: Blocked }</style>
+<p>Words</p>
+<img id="image" src="http://blocked.example/logo.png">
+<script>
+const told = window.told = {};
+const note = name => ({ onload: () => { told[name] = "load" }, onerror: () => { told[name] = "error" } });
+const add = (tag, name, fields) => document.body.append(Object.assign(document.createElement(tag), note(name), fields));
+add("script", "script", { src: "http://blocked.example/app.js" });
+add("link", "style", { rel: "stylesheet", href: "http://blocked.example/theme.css" });
+add("video", "media", { src: "http://blocked.example/v.mp4" });
+fetch("http://blocked.example/items").catch(() => { told.fetch = "error" });
+fetch("http://blocked.example/items", { method: "PUT" }).catch(() => { told.preflight = "error" });
+document.fonts.ready.then(() => { told.font = document.fonts.check("1em Blocked") ? "load" : "error" });
+</script>"""
+
+
+def test_what_another_site_asks_of_a_blocked_one_is_refused_in_kind(browser: Browser) -> None:
+    """A picture becomes a hand; nothing is run, applied or read; and a developer sees status 451 of all that needs no leave to be read.
+
+    The other site stands where the landing page does: a browser lets no public site ask anything of a private address.
+    """
+    answers: dict[str, tuple[int, str]] = {}
+    with browser.new_context(bypass_csp=True) as context:
+        page = context.new_page()
+        page.on("response", lambda answer: answers.update({answer.url.rpartition("/")[2]: (answer.status, answer.headers.get("content-type", ""))}))
+        page.goto("http://elsewhere.example/")
+        page.set_content(ELSEWHERE)
+        page.wait_for_function("Object.keys(told).length === 6")
+        assert page.evaluate("told") == dict.fromkeys(("script", "style", "media", "fetch", "preflight", "font"), "error")
+        assert page.locator("#image").evaluate("image => image.naturalWidth") == 64
+    del answers[""]
+    assert answers == {
+        "logo.png": (451, "image/svg+xml"),
+        "app.js": (451, "text/javascript; charset=utf-8"),
+        "theme.css": (451, "text/css; charset=utf-8"),
+        "v.mp4": (451, "video/mp4"),
+    }
