@@ -74,6 +74,8 @@ def nginx(landing: Landing, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     command = [sys.executable, "-m", "redhand", "landing", "export", str(folder / "set"), "--config", str(folder / "config.yaml")]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=folder)
     assert told.returncode == 0, told.stderr
+    (folder / "set" / "proofs").mkdir()
+    (folder / "set" / "proofs" / "blocked.example.json").write_bytes(b"{}\n")  # real ones: test_signed
     user = "user root;" if os.geteuid() == 0 else ""  # or it would give its worker to a user who may not enter pytest's directories
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, set=folder / "set", configuration=CONFIGURATION, user=user))
     with subprocess.Popen(
@@ -218,6 +220,16 @@ def test_texts_of_orders_run_no_server_side_include(landing: Landing, nginx: Ngi
             assert '<!--#echo var="document_root" -->' in json.loads(static.body)["orders"][0]["reasons"]
         else:
             assert static.body == live.body
+
+
+def test_a_proof_is_had_under_any_host_and_its_absence_is_said(nginx: Nginx, landing: Landing) -> None:
+    found = nginx.ask("www.blocked.example", "/.well-known/redhand/proof/blocked.example?x")
+    assert (found.status, found["content-type"], found.body) == (200, "application/json", b"{}\n")
+    assert found["content-disposition"] == 'attachment; filename="blocked.example.proof.json"'
+    assert (found["cache-control"], found["referrer-policy"]) == ("no-store", "no-referrer")
+    compared(nginx, landing, "blocked.example", "/.well-known/redhand/proof/other.example", fields="Accept-Language: fr\r\n")
+    for path in ("", "..", "../../pages", "%2e%2e/x", "blocked.example.json"):
+        assert nginx.ask("blocked.example", f"/.well-known/redhand/proof/{path}").body != b"{}\n"
 
 
 def test_nothing_of_the_set_is_had_by_its_own_path(nginx: Nginx) -> None:

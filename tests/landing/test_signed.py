@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 
 from blocklists import verification
+from landing.export import export
+from landing.nginx import LISTED, PEOPLE, TITLE
 from landing.prover import may_be_shown
+from landing.settings import LandingSettings
 from tests.blocklists.feed.authority import Authority, order, withdrawal
 from tests.blocklists.feed.mirror import Mirror
 from tests.blocklists.feed.operator import Operator
@@ -203,6 +207,20 @@ def test_a_proof_that_was_made_outlives_a_copy_of_the_log_that_cannot_be_read(pa
         assert (late.status, "retry-after" in late) == (503, True)
     finally:
         size.write_bytes(content)
+
+
+def test_an_exported_set_has_the_same_page_and_its_proofs(page: Landing, operator: Operator, authority: Authority, tmp_path: Path) -> None:
+    settings = LandingSettings(operator="Example Telecom", own_name="report.operator.example", language="fr")
+    done = export(settings, operator.state_dir, tmp_path, int(time.time()))
+    assert {path.name for path in (tmp_path / "proofs").iterdir()} == {
+        f"{name}.json" for name in ("terror.example", "www.terror.example", "later.example", "www.later.example")
+    }
+    assert done.proofs == 4
+    assert verification.verify((tmp_path / "proofs" / "www.terror.example.json").read_bytes(), authority.root_json()).name == "www.terror.example"
+    shown = {path.read_bytes() for path in (tmp_path / "pages" / "451" / "html").iterdir()}
+    for host in ("terror.example", "two.example", "hidden.example"):
+        body = page.ask(host, fields="Accept-Language: ar\r\n").body
+        assert body in {each.replace(LISTED, host.encode()).replace(TITLE, host.encode()).replace(PEOPLE, host.encode()) for each in shown}, host
 
 
 def test_a_policy_that_was_changed_on_the_disk_gives_the_page_no_words(operator: Operator) -> None:
