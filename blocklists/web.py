@@ -20,15 +20,14 @@ import uvicorn
 class Server(uvicorn.Server):
     """uvicorn's server, saying when it is ready, and ending with status 0 when it is asked to end.
 
-    `more` is called once it listens, and returns what listens besides: it is closed with the rest.
+    Each of `more` is called once it has started, and returns what listens besides: it is closed with the rest.
     """
 
-    more: Callable[[uvicorn.Server], Any] | None = None
+    more: Iterable[Callable[[uvicorn.Server], Any]] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        if self.more is not None:
-            self.servers.append(self.more(self))
+        self.servers += [begin(self) for begin in self.more]
         print(json.dumps({"ready": True}), flush=True)
 
     @contextlib.contextmanager
@@ -42,7 +41,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(app: Callable[..., Any], descriptors: Iterable[int], more: Callable[[uvicorn.Server], Any] | None = None, **bounds: Any) -> None:
+def serve(app: Callable[..., Any], descriptors: Iterable[int], more: Iterable[Callable[[uvicorn.Server], Any]] = (), **bounds: Any) -> None:
     """Serves on the listening sockets until SIGTERM or SIGINT. `bounds`: the protocol and its limits, as uvicorn.Config has them; `more`: `Server`.
 
     No access log, no name of the program in answers, and what a client says of others before it is believed by nobody.

@@ -1,14 +1,21 @@
-"""What uvicorn runs: the process's life, and the operator's own pages. Requests for anything else never come here (`landing.front`)."""
+"""What uvicorn runs: the process's life, and the operator's own pages. Requests for anything else never come here (`landing.front`).
+
+Connections with a request for the own pages come from there, with what was read of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 
+import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from blocklists.guarded import GuardedProtocol
 from landing.counts import Counts
 from landing.following import Following
+from landing.front import Own
+from landing.settings import LandingSettings
 
 
 class Application:
@@ -45,3 +52,26 @@ async def _live(_scope: Scope, receive: Receive, send: Send) -> None:
     for said in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{said}.complete"})
+
+
+class Handed(GuardedProtocol):
+    """uvicorn's protocol for a connection that began elsewhere: what was read of it there is heard first."""
+
+    first = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.data_received(self.first)
+
+
+def handing(server: uvicorn.Server, settings: LandingSettings) -> Own:
+    """How the front hands a connection over to a server that has started."""
+    bounds = {"head_seconds": settings.head_seconds, "most_connections": 2 * settings.connections}
+    bounded: type[Handed] = type("Handed", (Handed,), bounds)
+
+    def own(octets: bytes) -> Handed:
+        made = bounded(config=server.config, server_state=server.server_state, app_state=server.lifespan.state)
+        made.first = octets
+        return made
+
+    return own

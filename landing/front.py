@@ -1,26 +1,31 @@
-"""The landing's own HTTP/1 server: an asyncio protocol that reads heads (`landing.head`), asks the site, and sends octets.
+"""The landing's own HTTP/1 server: reads heads (`landing.head`), asks the site, and sends octets (`landing.door`).
 
 It never reads a body: a small one is skipped; before a longer one, or one whose end is unknown, the answer is sent, then our side of the connection
 is closed, so that the answer is not lost in the reset that unread octets would cause (RFC 9112 section 9.6), and what comes is thrown away a while.
 What strangers may hold is bounded: octets of one head and of all unfinished ones together, time to complete a request, silence between two, and
 connections; when there are too many, the one that has been silent longest gives way to the newcomer. Nothing of a request is logged.
 
-uvicorn keeps the process's life (start, lifespan, end); it is given `Hall.connection` as its HTTP protocol. A request for the operator's own name
-goes over, with its connection, to uvicorn's protocol and the application behind it.
+uvicorn keeps the process's life: start, lifespan, end. A request for the operator's own name goes over, with its connection, to uvicorn's protocol
+and the application behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING
 
 from blocklists.guarded import NEWBORN_SECONDS
 from landing import head, reply
+from landing.door import Door, Line
 from landing.head import BadHead, Head
 from landing.reply import OWN, Reply
+
+if TYPE_CHECKING:
+    from uvicorn.server import ServerState
 
 SMALL_BODY = 64 * 1024
 """Octets of a body that is skipped, so that the connection can go on; before a longer one it ends."""
@@ -43,8 +48,8 @@ SWEEP_SECONDS = 0.25
 Answer = Callable[[Head], Reply | Awaitable[Reply]]
 """`Site.answer`: what it returns to be awaited never raises."""
 
-Own = Callable[..., asyncio.Protocol]
-"""Makes the protocol of a connection whose request is for the operator's own name, from what uvicorn gives to each connection."""
+Own = Callable[[bytes], asyncio.Protocol]
+"""Makes the protocol of a connection whose request is for the operator's own name: what was read of it already is to be heard first."""
 
 _CLOSES = b"connection: close\r\n"
 _STAYS = b"connection: keep-alive\r\n"
@@ -57,9 +62,8 @@ class Hall:
     for it. `silent`: those kept open after an answer, which have `idle_seconds`. Both stand in the order of their times.
     """
 
-    def __init__(self, answer: Answer, own: Own, *, connections: int, head_seconds: float, idle_seconds: float) -> None:
+    def __init__(self, answer: Answer, *, connections: int, head_seconds: float, idle_seconds: float) -> None:
         self.answer = answer
-        self.own = own
         self.most = connections
         self.head_seconds = head_seconds
         self.idle_seconds = idle_seconds
@@ -69,18 +73,18 @@ class Hall:
         self.ending = False
         self.date = b""
         self.refusals = {status: reply.refusal(status) for status in (400, 431, 505)}
-        self.uvicorns: dict[str, Any] = {}
 
-    def connection(self, **uvicorns: Any) -> Front:
-        """A new connection's protocol. What uvicorn gives to each is the same for all."""
-        if not self.uvicorns:
-            self.uvicorns = uvicorns
-            self._sweep(asyncio.get_running_loop())
-        return Front(self)
+    def listen(self, state: ServerState, own: Own, sockets: Iterable[socket.socket]) -> Door:
+        """Begins to serve in the running event loop; `state`: whom uvicorn tells when it ends, and for whom it waits."""
+        self.loop = asyncio.get_running_loop()
+        self.state = state
+        self.own = own
+        self._sweep()
+        return Door(sockets, lambda: Front(self))
 
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _sweep(self) -> None:
         self.date = b"date: %s\r\n" % formatdate(time.time(), usegmt=True).encode()
-        now = loop.time()
+        now = self.loop.time()
         for line, seconds in ((self.silent, self.idle_seconds), (self.occupied, self.head_seconds)):
             late = []
             for each, since in line.items():
@@ -89,7 +93,7 @@ class Hall:
                 late.append(each)
             for each in late:
                 each.cut()
-        loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+        self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def make_room(self) -> bool:
         """Cuts the connection that has been silent longest; if none is, the one that has been longest at what it does. False: there is none."""
@@ -100,29 +104,14 @@ class Hall:
         return False
 
 
-class Front(asyncio.Protocol):
+class Front:
     """One connection."""
 
-    __slots__ = (
-        "_body",
-        "_buffer",
-        "_closing",
-        "_ended",
-        "_hall",
-        "_held",
-        "_lingers",
-        "_loop",
-        "_skip",
-        "_stopped",
-        "_thrown_away",
-        "_transport",
-        "_waiting",
-    )
+    __slots__ = ("_body", "_buffer", "_closing", "_ended", "_hall", "_held", "_line", "_lingers", "_skip", "_thrown_away", "_waiting")
 
     def __init__(self, hall: Hall) -> None:
         self._hall = hall
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._line: Line = None  # type: ignore[assignment]
         self._buffer = b""
         """Octets not looked at yet, or of an incomplete head."""
         self._held = 0
@@ -130,11 +119,9 @@ class Front(asyncio.Protocol):
         self._skip = 0
         """Octets of a body still to come."""
         self._body: memoryview | None = None
-        """What is still to be handed to the transport of a long answer."""
+        """What is still to be sent of a long answer."""
         self._waiting = False
         """For an answer that is being made, or for the next turn."""
-        self._stopped = False
-        """By a transport that is full."""
         self._ended = False
         """The client sends no more."""
         self._closing = False
@@ -143,46 +130,40 @@ class Front(asyncio.Protocol):
         """After the last answer, the client may still be sending."""
         self._thrown_away = 0
 
-    # What the loop says
+    # What the door says
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def begin(self, line: Line) -> None:
         """Takes its place; the longest silent gives way if there are too many."""
         hall = self._hall
-        self._transport = transport
-        connections = hall.uvicorns["server_state"].connections
-        if len(connections) >= hall.most and not hall.make_room():
-            transport.abort()
-        connections.add(self)
-        hall.occupied[self] = self._loop.time()
+        self._line = line
+        if len(hall.occupied) + len(hall.silent) >= hall.most:
+            hall.make_room()
+        hall.state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks no more of it than `shutdown`
+        hall.occupied[self] = hall.loop.time()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Leaves every list."""
-        self._leave()
-
-    def data_received(self, data: bytes) -> None:
+    def heard(self, octets: bytes) -> None:
         """Goes on with the request, or throws the octets away after the last answer."""
         if self._closing:
-            self._thrown_away += len(data)
+            self._thrown_away += len(octets)
             if self._thrown_away > THROWN_AWAY:
-                self._transport.pause_reading()
+                self._line.listen(False)
         elif self._busy:
-            self._hold(self._buffer + data)
+            self._hold(self._buffer + octets)
         else:
-            self._go_on(self._buffer + data if self._buffer else data)
+            self._go_on(self._buffer + octets if self._buffer else octets)
 
-    def eof_received(self) -> bool:
+    def ended(self) -> bool:
         """The client sends no more; it may still be waiting for its answer."""
         self._ended = True
         return self._busy
 
-    def pause_writing(self) -> None:
-        """The client reads more slowly than it is told things: nothing more is made for it until it has caught up."""
-        self._stopped = True
+    def ready(self) -> None:
+        """It has caught up with what it was told."""
+        self._resume()
 
-    def resume_writing(self) -> None:
-        """It has caught up."""
-        self._stopped = False
-        self._loop.call_soon(self._resume)
+    def lost(self) -> None:
+        """Leaves every list."""
+        self._leave()
 
     # What uvicorn and the hall say
 
@@ -190,28 +171,24 @@ class Front(asyncio.Protocol):
         """The server ends: answers under way are sent, and a request that is on its way is waited for a moment."""
         self._hall.ending = True
         if self in self._hall.silent:
-            self._transport.close()
+            self._line.close()
         else:
-            self._loop.call_later(NEWBORN_SECONDS, self._close_unless_busy)
+            self._hall.loop.call_later(NEWBORN_SECONDS, self._close_unless_busy)
 
     def _close_unless_busy(self) -> None:
-        if not self._busy and self._transport.get_protocol() is self:
-            self._transport.close()
+        if not self._busy:
+            self._line.close()
 
     def cut(self) -> None:
         """Ends the connection now, whatever it is at."""
-        quiet = self in self._hall.silent and not self._transport.get_write_buffer_size()
         self._leave()
-        if quiet:
-            self._transport.close()
-        else:
-            self._transport.abort()  # close() would wait for a client that does not read
+        self._line.abort()
 
     def _leave(self) -> None:
         hall = self._hall
         hall.silent.pop(self, None)
         hall.occupied.pop(self, None)
-        hall.uvicorns["server_state"].connections.discard(self)
+        hall.state.connections.discard(self)
         self._count(b"")
         self._body = None
         self._closing = True
@@ -221,7 +198,7 @@ class Front(asyncio.Protocol):
     @property
     def _busy(self) -> bool:
         """Whether what comes must wait; then `_resume` will be called."""
-        return self._waiting or self._stopped or self._body is not None
+        return self._waiting or self._body is not None or self._line.full
 
     def _go_on(self, octets: bytes) -> None:
         """Answers the requests that these octets complete. Leaves the connection in one of the hall's lists, or closing."""
@@ -260,12 +237,12 @@ class Front(asyncio.Protocol):
         self._waiting = True
         self._occupy()
         self._hold(octets[start:])
-        self._loop.call_soon(self._next_turn)
+        self._hall.loop.call_soon(self._next_turn)
 
     def _wait_for(self, found: Awaitable[Reply], asked: Head) -> None:
         self._waiting = True
         task = asyncio.ensure_future(self._answer(found, asked))
-        tasks = self._hall.uvicorns["server_state"].tasks  # where the server's end waits for it
+        tasks = self._hall.state.tasks  # where the server's end waits for it
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -282,13 +259,13 @@ class Front(asyncio.Protocol):
 
     def _resume(self) -> None:
         """Goes on with what had to wait."""
-        if self._stopped or self._waiting:
+        if self._waiting or self._line.full:
             return
         if self._body is not None:
             self._occupy()
             self._pour()
         if not self._closing and not self._busy:
-            self._transport.resume_reading()
+            self._line.listen(not self._ended)
             self._go_on(self._buffer)
 
     def _rest(self, octets: bytes, answered: bool) -> None:
@@ -297,27 +274,27 @@ class Front(asyncio.Protocol):
         self._buffer = octets
         self._count(octets)
         if self._ended:
-            self._transport.close()
+            self._line.close()
         elif octets or self._skip:
             if hall.silent.pop(self, None) is not None or answered:
                 self._occupy()
         else:
             hall.occupied.pop(self, None)
             hall.silent.pop(self, None)
-            hall.silent[self] = self._loop.time()
+            hall.silent[self] = hall.loop.time()
 
     def _occupy(self) -> None:
         """Begins something that has `head_seconds` from now."""
         hall = self._hall
         hall.silent.pop(self, None)
         hall.occupied.pop(self, None)
-        hall.occupied[self] = self._loop.time()
+        hall.occupied[self] = hall.loop.time()
 
     def _hold(self, octets: bytes) -> None:
         """Keeps what has to wait; no more than one reading of it."""
         self._buffer = octets
         if octets:
-            self._transport.pause_reading()
+            self._line.listen(False)
         self._count(octets)
 
     def _count(self, octets: bytes) -> None:
@@ -344,19 +321,19 @@ class Front(asyncio.Protocol):
             self._skip = asked.body or 0
         body = b"" if asked is not None and asked.method == b"HEAD" else made.body
         if len(body) > PIECE:
-            self._transport.write(b"".join((made.head, hall.date, line, b"\r\n")))
+            self._line.send(b"".join((made.head, hall.date, line, b"\r\n")))
             self._body = memoryview(body)
             self._pour()
         else:
-            self._transport.write(b"".join((made.head, hall.date, line, b"\r\n", body)))
+            self._line.send(b"".join((made.head, hall.date, line, b"\r\n", body)))
             if self._closing:
                 self._finish()
 
     def _pour(self) -> None:
         """Hands on what is left of a long answer, as fast as its reader reads."""
-        while self._body is not None and not self._stopped:
-            self._transport.write(self._body[:PIECE])
-            self._body = self._body[PIECE:] if len(self._body) > PIECE and not self._transport.is_closing() else None
+        while self._body is not None and not self._line.full:
+            self._line.send(self._body[:PIECE])
+            self._body = self._body[PIECE:] if len(self._body) > PIECE and self._line.open else None
         if self._body is None and self._closing:
             self._finish()
 
@@ -364,19 +341,22 @@ class Front(asyncio.Protocol):
         """Closes our side, or all of it, after the last answer."""
         self._occupy()
         if self._lingers and not self._ended:
-            self._transport.resume_reading()
-            self._transport.write_eof()
+            self._line.listen(True)
+            self._line.mute()
         else:
-            self._transport.close()
+            self._line.close()
 
     def _hand_over(self, octets: bytes) -> None:
         """Leaves the connection to the operator's own pages, from this request on."""
-        hall, transport = self._hall, self._transport
+        hall = self._hall
         self._leave()
-        protocol = hall.own(**hall.uvicorns)
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        transport.resume_reading()
-        protocol.data_received(octets)
-        if self._ended:
-            protocol.eof_received()
+        task = hall.loop.create_task(_handed_over(hall, self._line.give_away(), octets))
+        hall.state.tasks.add(task)
+        task.add_done_callback(hall.state.tasks.discard)
+
+
+async def _handed_over(hall: Hall, connection: socket.socket, octets: bytes) -> None:
+    try:
+        await hall.loop.connect_accepted_socket(lambda: hall.own(octets), connection)
+    except OSError:  # the client left meanwhile
+        connection.close()

@@ -8,11 +8,14 @@ output when the page is served. SIGTERM stops it in less than 3 s. It binds noth
 from __future__ import annotations
 
 import json
+import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from starlette.types import ASGIApp
 
 from blocklists import confine, logs, readers, web
@@ -22,7 +25,7 @@ from blocklists.guarded import MAX_HEAD, GuardedProtocol, raise_descriptor_limit
 from blocklists.reports import Reports
 from blocklists.tell import tell
 from landing import counts, secure
-from landing.app import Application
+from landing.app import Application, handing
 from landing.following import Following
 from landing.front import Hall
 from landing.proofs import Proofs
@@ -31,12 +34,6 @@ from landing.site import Site
 
 SPARE_DESCRIPTORS = 256
 """For all that is no connection."""
-
-
-def guarded(settings: LandingSettings) -> type[GuardedProtocol]:
-    """The protocol of the operator's own pages, with one configuration's bounds."""
-    bounds = {"head_seconds": settings.head_seconds, "most_connections": 2 * settings.connections}
-    return type("GuardedProtocol", (GuardedProtocol,), bounds)
 
 
 def own_pages(settings: LandingSettings, state_dir: Path, job: dict[str, Any]) -> ASGIApp | None:
@@ -62,14 +59,16 @@ def main() -> None:
     alarms = Alarms(tell)
     counted = counts.Counts(state_dir, alarms)
     site = Site(settings, time, Proofs(state_dir), counted)
-    hall = Hall(
-        site.answer, guarded(settings), connections=settings.connections, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds
-    )
+    hall = Hall(site.answer, connections=settings.connections, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in job["sockets"]]
+    listening: list[Callable[[uvicorn.Server], Any]] = [lambda server: hall.listen(server.server_state, handing(server, settings), sockets)]
+    if "secure" in job:
+        listening.append(partial(secure.listen, settings=settings, job=job["secure"]))
     web.serve(
         Application(Following(state_dir, time, alarms, site.put_in_force), counted, own_pages(settings, state_dir, job)),
-        job["sockets"],
-        more=partial(secure.listen, settings=settings, job=job["secure"]) if "secure" in job else None,
-        http=hall.connection,
+        [],
+        more=listening,
+        http=GuardedProtocol,
         lifespan="on",
         h11_max_incomplete_event_size=MAX_HEAD,
         timeout_keep_alive=settings.idle_seconds,
