@@ -19,7 +19,7 @@ from bench import cases, pages
 
 LARGE = (
     "desk_case", "case_name", "referral", "event", "clock", "message", "desk_order", "appeal", "recommendation", "evidence", "audit", "enforcement",
-    "obligation", "import_fault",
+    "obligation", "error_report", "import_fault",
 )  # fmt: skip
 """Tables that grow with the cases."""
 WHOLE = re.compile(rf"^SCAN ({'|'.join(LARGE)})\b(?! USING INDEX)|AUTOMATIC")

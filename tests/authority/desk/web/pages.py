@@ -11,11 +11,14 @@ import httpx
 import uvicorn
 from sqlalchemy import event
 
+from authority import reports
+from authority.desk import error_reports
 from authority.desk.people import sessions
 from authority.desk.roles import Actor
 from authority.desk.tables import Grant, Person
 from authority.desk.web.app import create_app
 from tests.authority.desk.orders.house import HOUR, NOW, House
+from tests.blocklists.test_reports import made
 
 __all__ = ["HOUR", "NOW", "Pages"]
 
@@ -96,6 +99,13 @@ class Browser:
         answer = self.post(at, action, files, **given)
         assert answer.status_code == 303, (action, answer.status_code, plain(answer.text))
         return self.get(answer.headers["location"])
+
+
+def reported(pages: House, reference: str, order: str, **fields: Any) -> None:
+    """An error that a visitor reported, as it comes to the desk."""
+    reports.prepare(pages.desk.places)
+    reports.take(pages.desk.places, made(reference, order=order, **fields).encode(), "isp-1", pages.now)
+    error_reports.take_in(pages.desk, pages.now)
 
 
 def form_of(page: str, action: str) -> str:

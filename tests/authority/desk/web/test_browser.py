@@ -16,7 +16,7 @@ from authority.desk import imports, recommendations
 from authority.desk.evidence import keeping
 from tests.authority.desk.compliance.served import watched
 from tests.authority.desk.people.house import PASSWORD, House, furnished
-from tests.authority.desk.web.pages import Pages
+from tests.authority.desk.web.pages import Pages, reported
 from tests.tools import require
 
 PHONE, SCREEN = {"width": 320, "height": 640}, {"width": 1280, "height": 800}
@@ -74,6 +74,8 @@ def paths(pages: Pages) -> dict[str, list[str]]:
     with pages.desk.store.writing() as session:
         recommendations.recommend(session, pages.desk, pages["reviewer"], number, "It goes too far.", pages.now)
     keeping.add(pages.desk, pages["clerk"], number, [b"x"], "Screenshot", "image/png", "as seen", pages.now)
+    for reference in ("2222-2222-2222-2222", "3333-3333-3333-3333"):
+        reported(pages, reference, order.order_id, words="هذا خطأ." if reference[0] == "2" else "It is a bakery.")
     clerk = pages.by("clerk")
     clerk.do(f"/cases/{number}", f"/cases/{number}/steps/file_appeal", standing="owner", words="It was a quotation.", why="a letter")
     clerk.do("/cases/new", "/cases/new", location="https://live.test/1", words="He says he will shoot.", threat="yes")
@@ -91,6 +93,7 @@ def paths(pages: Pages) -> dict[str, list[str]]:
             *order_pages,
             "/packets",
             "/appeals",
+            "/reports",
             "/imports",
             f"/imports/{file.id}",
         ],

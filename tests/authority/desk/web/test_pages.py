@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from authority import packets
-from authority.desk import audit, compliance, mail
+from authority.desk import audit, compliance, error_reports, mail
 from authority.desk.tables import Audit
 from authority.packets import Packet
-from tests.authority.desk.web.pages import NOW, Browser, Pages, plain
+from tests.authority.desk.web.pages import NOW, Browser, Pages, plain, reported
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(2)>'\"{{7*7}}"
 
@@ -120,6 +120,38 @@ def test_an_appeal_by_letter_is_filed_listed_and_decided(pages: Pages) -> None:
     page = step(officer, number, "decide_appeal", appeal=reference, decision="upheld", answer="It calls to kill all the same.")
     assert "The order stands" in plain(page)
     assert "www.appealed.test" not in officer.get("/appeals")
+
+
+def test_reports_of_an_error_are_listed_by_order_and_answered_together(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, order = pages.ordered("www.reported.test")
+    for reference in ("4444-4444-4444-4444", "5555-5555-5555-5555"):
+        reported(pages, reference, order.order_id, words=NASTY, contact="me@site.example")
+    officer, clerk = pages.by("officer"), pages.by("clerk")
+    listed = officer.get("/reports")
+    assert "www.reported.test" in listed
+    assert 'data-label="Reports">2<' in listed
+    assert "in 24 h" in plain(listed)
+    assert "2 Reports of an error" in plain(officer.get("/cases"))
+    page = officer.get(f"/cases/{number}")
+    assert NASTY not in page
+    assert "alert(1)" in page
+    assert "answer_report" not in clerk.get(f"/cases/{number}")
+    (all_of_them,) = re.findall(r'<option value="(all-\d+)">All that wait<', page)
+    given = {"report": all_of_them, "decision": "lifted", "answer": "You are right.", "language": "en"}
+    page = step(officer, number, "answer_report", **given)
+    assert plain(page).count("You are right.") >= 2
+    assert "Withdrawal after the appeal or the report" in plain(page)
+    assert "www.reported.test" not in officer.get("/reports")
+    # An order that was made before there was a desk is answered on the list itself.
+    monkeypatch.setattr(error_reports._Logged, "has", lambda *_: True)
+    reported(pages, "6666-6666-6666-6666", "XX-OLDER", words=NASTY)
+    listed = officer.get("/reports")
+    assert "No case here" in plain(listed)
+    assert NASTY not in listed
+    assert "<form" not in clerk.get("/reports").partition("<main")[2].partition("</main")[0]
+    refused = officer.post("/reports", "/reports", decision="upheld", answer=" ", language="en")
+    assert (refused.status_code, "say to who reported it" in plain(refused.text)) == (422, True)
+    assert "No report waits." in officer.do("/reports", "/reports", decision="upheld", answer="It is the right site.", language="en")
 
 
 def test_a_guard_is_overridden_with_a_reason_and_one_signature_more(pages: Pages) -> None:
