@@ -93,13 +93,11 @@ def _by_ending(path: bytes) -> Kind | None:
 
 
 _HAND = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="16 8 182 238" width="64" height="84"><g fill="none" stroke="#b3131b" stroke-linecap="round">'
-    b'<path stroke-width="24" d="M44 138 30 78"/><path stroke-width="27" d="M68 126 62 40M126 126 132 42"/>'
-    b'<path stroke-width="28" d="M97 122V26"/></g>'
-    b'<path fill="#b3131b" d="M32 138C33 120 44 112 56 112H139C140 128 140 140 143 152 154 148 160 138 165 123A14 14 0 0 1 192 132C184 164 168 188'
-    b' 147 206 135 217 130 230 130 244H62C62 230 56 220 48 208 36 190 30 164 32 138Z"/></svg>\n'
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="64" height="64">'
+    b'<path fill="#c8202c" stroke="#c8202c" stroke-width="3.6" stroke-linecap="round" stroke-linejoin="round"'
+    b' d="M5 9l3 8M11.5 4l1 12M17.5 3v13M23.5 5.5l-1 11M28.5 14.5L22 23.5M8 17.5h14.5V22l-3.5 4v4H12v-3.5Q7.5 22 8 17.5z"/></svg>\n'
 )
-"""The page's hand (templates/hand.svg), plain."""
+"""The hand of the page's own icon (templates/base.html)."""
 _COMMENT = f"/* {SENTENCE} */\n".encode()
 
 SMALL: dict[Kind, tuple[str, bytes]] = {
