@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocklists.alarms import Alarms
 from blocklists.errors import ConfigurationError, RedHandError
+from blocklists.finding import when
 from redhand.beside import beside
 from redhand.children import Keeper
 from redhand.processes import Life
@@ -108,11 +109,12 @@ class Granting:
             self.alarms.clear(name)
         self._sounded = set(wrong)
         before, after = _by_reference(self._found), _by_reference(found)
+        head = "" if found is None else f"; log of grants: line {found.number}, {found.digest}"  # whoever keeps this can tell what was cut off there
         for reference in after.keys() - before.keys():
             grant = after[reference]
-            self.say(f"access: {reference} is in force for {grant.who} ({', '.join(grant.networks)}) on the ground {grant.ground!r}")
+            self.say(f"access: {reference} is in force for {grant.who} until {when(grant.until)}, on the ground {grant.ground!r}{head}")
         for reference in before.keys() - after.keys():
-            self.say(f"access: {reference} for {before[reference].who} is in force no more")
+            self.say(f"access: {reference} for {before[reference].who} is in force no more{head}")
         if found != self._found:
             self._found = found
             self._edition += 1
