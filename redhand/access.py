@@ -36,7 +36,9 @@ IN_FORCE_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 MAX_FILE = 1 << 17
 
-app = typer.Typer(name="access", no_args_is_help=True, help="Reviewers' access: granted networks resolve blocked names for real, for a time.")
+app = typer.Typer(
+    name="access", no_args_is_help=True, add_completion=False, help="Reviewers' access: granted networks resolve blocked names for real, for a time."
+)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The grant's file.", show_default=False)]
 

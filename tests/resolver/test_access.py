@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from resolver.access import MOST_GRANTS, Access, Granted
@@ -177,3 +178,20 @@ def test_what_is_unchanged_keeps_its_caches_and_their_number_is_bounded() -> Non
     house.grant(last)
     house.access.settle(house.rig.unix, sound=True)
     assert house.rig.policy.generation == generation, "telling the same again costs nobody a cached answer"
+
+
+def test_what_has_ended_is_gone_though_no_collector_runs() -> None:
+    """Workers run without one."""
+    house = House()
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, Group | Front) for each in gc.get_objects())
+        for number in range(20):
+            house.grant(granted(reference=f"access-{number}"))
+            assert house.verdict() == "for real"
+        house.grant()
+        house.verdict()
+        assert sum(isinstance(each, Group | Front) for each in gc.get_objects()) == before
+    finally:
+        gc.enable()
