@@ -17,13 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import idna
-
 from blocklists import durable, names, store, version
 from blocklists.errors import FeedError, RedHandError
 from blocklists.index import FOREVER, Rule
 from blocklists.proving import prove
-from landing import ground, nginx, verdict
+from landing import ground, host, nginx, verdict
 from landing.kinds import small
 from landing.look import Look
 from landing.page import HTML, Page, Pages
@@ -205,14 +203,7 @@ def _needed(chosen: dict[str, str]) -> dict[str, str]:
 
 
 def _unicode(listed: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for name in listed:
-        if "xn--" in name:
-            try:
-                found[name] = idna.decode(name)
-            except (idna.IDNAError, UnicodeError):
-                continue
-    return found
+    return {name: shown for name in listed if (shown := host.in_unicode(name))}
 
 
 class _Files:

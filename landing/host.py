@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,11 +111,31 @@ def _name(octets: bytes) -> Host:
 def for_people(text: str) -> str:
     """A name's text as its owner writes it, followed by its A-labels; the text alone when it has none, or they do not decode.
 
-    Never the Unicode form alone: two names can look alike in it.
+    Never the Unicode form alone: two names can look alike in it. Where a label is written from right to left, each form is kept apart from what is
+    around it (UAX 9, isolates), or the labels of both would be drawn in an order in which they read as another name.
     """
+    shown = in_unicode(text)
+    if not shown:
+        return text
+    if turns(shown):
+        return f"{ISOLATE}{shown}{END} ({ISOLATE}{text}{END})"
+    return f"{shown} ({text})"
+
+
+ISOLATE, END = "\u2066", "\u2069"
+"""LEFT-TO-RIGHT ISOLATE and POP DIRECTIONAL ISOLATE."""
+
+
+def in_unicode(text: str) -> str:
+    """A name's text with its A-labels decoded; empty when it has none, or they do not decode (RFC 5891 section 4.4)."""
     if "xn--" not in text:
-        return text
+        return ""
     try:
-        return f"{idna.decode(text)} ({text})"
+        return idna.decode(text)
     except (idna.IDNAError, UnicodeError):
-        return text
+        return ""
+
+
+def turns(text: str) -> bool:
+    """Whether any of it is written from right to left."""
+    return any(unicodedata.bidirectional(character) in {"R", "AL", "AN"} for character in text)

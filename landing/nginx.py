@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from landing import headers
+from landing import headers, host
 from landing.kinds import DESTINATIONS, ENDINGS, RANGES, Kind, language_of, small
 from landing.page import HTML, PROBLEM
 from landing.proofs import CONTENT_TYPE, PREFIX
@@ -93,6 +93,7 @@ def _quoted(text: str) -> str:
 
 def _hosts(choice: Choice) -> list[str]:
     unicode_names = [(form, text) for name, text in choice.unicode_names.items() for form in (name, f"*.{name}")]
+    turned = [(form, host.ISOLATE) for name, text in choice.unicode_names.items() if host.turns(text) for form in (name, f"*.{name}")]
     tails = [(form, name) for name in choice.unicode_names for form in (name, f"*.{name}")]
     label = "(?!..--)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
     return [
@@ -103,10 +104,13 @@ def _hosts(choice: Choice) -> list[str]:
         # A name under one that has A-labels is shown as its owner writes it, if its own labels are plain: sub + listed (name).
         *_map("$redhand_name", "redhand_tail", [("default", ""), *tails], hostnames=True),
         *_map("$redhand_name", "redhand_unicode", [("default", ""), *unicode_names], hostnames=True),
+        *_map("$redhand_name", "redhand_apart", [("default", ""), *turned], hostnames=True),
+        *_map("$redhand_apart", "redhand_together", [("", ""), ("default", host.END)]),
         *_map(
             "$redhand_name $redhand_tail",
             "redhand_people",
-            [(rf"~^(?<redhand_sub>(?:{label}\.)*)(?<redhand_end>[^ ]+) \k<redhand_end>$", "$redhand_sub$redhand_unicode ($redhand_name)"),
+            [(rf"~^(?<redhand_sub>(?:{label}\.)*)(?<redhand_end>[^ ]+) \k<redhand_end>$",
+              "$redhand_apart$redhand_sub$redhand_unicode$redhand_together ($redhand_apart$redhand_name$redhand_together)"),
              ("default", "$redhand_name")],
         ),
     ]  # fmt: skip

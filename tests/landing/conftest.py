@@ -70,7 +70,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory, resolver: Resolver) -> Ite
     state_dir = tmp_path_factory.mktemp("state")
     put_in_force(
         state_dir,
-        order("blocked.example", "xn--caf-dma.example"),
+        order("blocked.example", "xn--caf-dma.example", "xn--4dbrk0ce.example"),
         order("exact.example", match="exact", id="XX-2026-000200"),
         order("deep.blocked.example", id="XX-2026-000300", reasons={"de": "Nur auf Deutsch."}),
         order("future.example", id="XX-2026-000400", effective_at="2098-03-01T00:00:00Z"),

@@ -126,6 +126,7 @@ HOSTS = [
     "xn--caf-dma.example",
     "www.xn--caf-dma.example",
     "_x.xn--caf-dma.example",
+    "www.xn--4dbrk0ce.example",
     "127.0.0.1",
     "[::1]:80",
 ]

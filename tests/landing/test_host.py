@@ -126,6 +126,14 @@ def test_refused_or_the_texts_name_is_the_same(field: bytes) -> None:
         ("blocked.example", "blocked.example"),
         ("xn--caf-dma.example", "café.example (xn--caf-dma.example)"),
         ("xn--.example", "xn--.example"),
+        ("xn--80ak6aa92e.example", "\u0430\u0440\u0440\u04cf\u0435.example (xn--80ak6aa92e.example)"),  # looks like apple.example
+        ("xn--ls8h.example", "xn--ls8h.example"),  # a picture, which no name may have
+        ("xn--a-ecp.example", "xn--a-ecp.example"),  # not what its owner would have written
+        ("a_b.xn--caf-dma.example", "a_b.xn--caf-dma.example"),
+        (
+            "xn--4dbrk0ce.example",
+            "\u2066\u05d9\u05e9\u05e8\u05d0\u05dc.example\u2069 (\u2066xn--4dbrk0ce.example\u2069)",
+        ),
         ("xn--a\\046b.example", "xn--a\\046b.example"),
     ],
 )
