@@ -138,7 +138,7 @@ def _head(method: bytes, target: bytes, old: bool, fields: list[tuple[bytes, byt
 
 def _joined(before: str, value: bytes) -> str:
     text = value.rstrip(b" \t").decode("latin-1")
-    return f"{before},{text}" if before else text
+    return f"{before},{text}" if before and text else before or text
 
 
 def _length(lengths: set[bytes]) -> int:
