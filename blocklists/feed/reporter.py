@@ -106,7 +106,7 @@ class Reporter:
         client, url = self._client, self._settings.urls[0]
         try:
             if taken := deliver(self._reports, policy, lambda data: client.post(f"{url}reports", data, ANSWER_OCTETS), self._leave):
-                log.info("%d reports of errors are with the authority", taken)
+                log.info("reports of errors that the authority took: %d", taken)
             if asks or taken:
 
                 def ask(after: int) -> bytes:
