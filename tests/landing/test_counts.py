@@ -158,6 +158,8 @@ def test_the_page_counts_what_it_shows_and_nothing_else(tmp_path: Path) -> None:
         landing.wait_for("blocked.example", 451)
         for fields in ("", "Accept: application/problem+json\r\n", "Accept-Language: fr\r\n"):
             landing.ask("blocked.example", fields=fields)
+        for dest in ("image", "script", "empty"):
+            landing.ask("blocked.example", fields=f"Sec-Fetch-Dest: {dest}\r\n")
         landing.ask("www.blocked.example", "/path?secret=1")
         landing.ask("blocked.example", method="HEAD")
         for host in ("own.example", "unlisted.example", "127.0.0.1"):

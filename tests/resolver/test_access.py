@@ -22,7 +22,7 @@ class House:
     def __init__(self, *bases: Any, **more: Any) -> None:
         self.rig = Rig(bases or BASES, **more)
         rig = self.rig
-        self.udp: Clients[Front] = Clients(["192.0.2.0/24"], {"192.0.2.0/25": rig.udp}, rig.udp)
+        self.udp: Clients[Front] = Clients(["192.0.2.0/24", "2001:db8::/32"], {"192.0.2.0/25": rig.udp}, rig.udp)
         self.tcp: Clients[Front] = Clients(["192.0.2.0/24"], {}, rig.tcp)
         self.kept = [Kept(rig.group, rig.udp, rig.tcp)]
         self.access = Access(rig.policy, rig.clock, (self.udp, self.tcp), self.kept, self._make)
@@ -163,6 +163,15 @@ def test_networks_within_one_another_and_the_same_twice() -> None:
     house.access.settle(house.rig.unix, sound=True)
     assert house.front("192.0.2.9").group.name == "access-a"
     assert house.udp.classify("198.51.100.1") is None, "who may not ask may not by a grant either"
+
+
+def test_addresses_are_taken_for_what_they_are_however_a_socket_writes_them() -> None:
+    house = House()
+    house.grant(granted(SITE, "2001:db8:7::/64"))
+    found = {
+        text: house.front(text).group.name for text in ("::ffff:192.0.2.9", "2001:db8:7::1", "2001:db8:7:0:ffff::1", "2001:db8:7:1::1", NEIGHBOUR)
+    }
+    assert [name for name in found.values()] == ["access-1"] * 3 + ["everyone"] * 2, found
 
 
 def test_what_is_unchanged_keeps_its_caches_and_their_number_is_bounded() -> None:
