@@ -393,7 +393,8 @@ TEXTS: dict[str, str] = {
     "Oldest": "Le plus ancien",
     "No case here": "Aucun dossier ici",
     "The log has this order; no case here made it.": "Le journal contient cet ordre ; aucun dossier d'ici ne l'a pris.",
-    "Answer all {number}": "Répondre aux {number}",
+    "Answer what waits about this order": "Répondre à ce qui attend au sujet de cet ordre",
+    "visitors of a blocked site report an error": "des visiteurs d'un site bloqué signalent une erreur",
     "No report waits.": "Aucun signalement en attente.",
     # What the order will say
     "What was asked of the owner is taken from the timeline. An order that is drafted already does not change: draft it again.": (
