@@ -1,0 +1,140 @@
+"""Observations, read: as Arrow tables, as rows grouped by cell, and as the set of trials that are done.
+
+What stands in sealed parts and what still stands in a journal are read alike, also while somebody measures. Raw questions and answers are in every
+row, so that any verdict can be made anew; nothing here judges one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from blocklists.errors import StoreError
+from porosity import parts, segments
+from porosity.study import Study
+from porosity.words import Observation
+
+SCHEMA = pa.schema(
+    [
+        ("trial", pa.int64()),
+        ("ask", pa.int16()),
+        ("resolver", pa.string()),
+        ("name", pa.string()),
+        ("vector", pa.string()),
+        ("repeat", pa.int16()),
+        ("endpoint", pa.string()),
+        ("sent_at", pa.int64()),
+        ("took", pa.int64()),
+        ("tries", pa.int16()),
+        ("failure", pa.string()),
+        ("query", pa.binary()),
+        ("answer", pa.binary()),
+        ("vantage", pa.string()),
+    ]
+)
+"""Of observations on disk: the fields of words.Observation, and who observed."""
+
+FIELDS = tuple(field for field in SCHEMA.names if field != "vantage")
+
+
+class Done:
+    """A set of trials, one bit each."""
+
+    def __init__(self, trials: int) -> None:
+        """`trials`: how many the plan has."""
+        self._bits = np.zeros(-(-trials // 8), dtype=np.uint8)
+        self._count = 0
+
+    def __contains__(self, trial: int) -> bool:
+        return bool(self._bits[trial >> 3] >> (trial & 7) & 1)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, trials: Iterable[int]) -> None:
+        """Puts these in."""
+        found = np.unique(np.fromiter(trials, dtype=np.int64) if not isinstance(trials, np.ndarray) else trials)
+        places, bits = found >> 3, np.left_shift(1, found & 7).astype(np.uint8)
+        self._count += int(np.count_nonzero((self._bits[places] & bits) == 0))
+        np.bitwise_or.at(self._bits, places, bits)
+
+
+def batch(rows: Sequence[Observation], vantage: str) -> pa.RecordBatch:
+    """Observations as columns."""
+    columns = [pa.array([getattr(each, field) for each in rows], SCHEMA.field(field).type) for field in FIELDS]
+    return pa.RecordBatch.from_arrays([*columns, pa.array([vantage] * len(rows), pa.string())], schema=SCHEMA)
+
+
+def rows(table: pa.Table | pa.RecordBatch) -> Iterator[Observation]:
+    """The observations in a table of this schema, in its order."""
+    columns = [table.column(field).to_pylist() for field in FIELDS]
+    return (Observation(*row) for row in zip(*columns, strict=True))
+
+
+def scan(study: Study, vantages: Sequence[str] | None = None) -> ds.Dataset:
+    """All observations of these vantages (or of all), to be read in pieces. In no order."""
+    files: list[Path] = []
+    unsealed: list[pa.RecordBatch] = []
+    for vantage in study.vantages() if vantages is None else vantages:
+        found, left = _stored(study, vantage)
+        files += found
+        unsealed += left
+    sealed = ds.dataset([str(each) for each in files], schema=SCHEMA, format="parquet")
+    if not unsealed:
+        return sealed
+    return ds.dataset([sealed, ds.dataset(pa.Table.from_batches(unsealed, SCHEMA))])
+
+
+def done(study: Study, vantage: str) -> Done:
+    """Trials that a vantage has on record."""
+    found = Done(study.plan.trials)
+    for each in scan(study, [vantage]).scanner(columns=["trial"]).to_batches():
+        found.add(each.column("trial").to_numpy())
+    return found
+
+
+def cells(study: Study, vantage: str) -> Iterator[tuple[int, list[Observation]]]:
+    """Each cell's number (a trial's, over the plan's `measured`) with its observations at all resolvers, in order of trials and asks."""
+    from porosity.database import connect  # noqa: PLC0415 - heavy, and not needed to measure
+
+    with connect(study) as database:
+        columns = ", ".join(f'"{field}"' for field in FIELDS)
+        query = f"SELECT {columns} FROM observations WHERE vantage = $1 ORDER BY trial, ask"  # noqa: S608 - our own words
+        reader = database.sql(query, params=[vantage]).to_arrow_reader(10_000)
+        ordered = (row for each in reader for row in rows(each))
+        measured = study.plan.measured
+        for cell, found in groupby(ordered, lambda row: row.trial // measured):
+            yield cell, list(found)
+
+
+def _stored(study: Study, vantage: str) -> tuple[list[Path], list[pa.RecordBatch]]:
+    """Sealed parts, and batches that are not in a part yet."""
+    folder = study.observations(vantage)
+    journal = folder / segments.FOLDER
+    # Segments first: one that becomes a part meanwhile is then found twice, and dropped here, rather than not at all.
+    read: dict[int, segments.Read] = {}
+    for number in segments.numbers(journal):
+        try:
+            read[number] = segments.read(segments.path(journal, number))
+        except FileNotFoundError:
+            continue  # it is a part by now
+    sealed = parts.numbers(folder)
+    files = [folder / parts.name(number) for number in sealed]
+    for file in files:
+        if parts.about(file).get("plan") != study.plan.id:
+            raise StoreError(f"{file} was observed for another plan; keep studies in directories of their own")
+    left = [found for number, found in read.items() if number not in sealed and found.frames]
+    for found in left:
+        if found.plan != study.plan.id:
+            raise StoreError(f"{journal} was observed for another plan ({found.plan[:12]}); keep studies in directories of their own")
+    return files, [decode(payload) for found in left for payload in found.frames]
+
+
+def decode(payload: bytes) -> pa.RecordBatch:
+    """The batch in a frame of the journal."""
+    return pa.ipc.read_record_batch(pa.py_buffer(payload), SCHEMA)

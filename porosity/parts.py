@@ -1,0 +1,78 @@
+"""Parquet files that are whole or not there: written under another name, flushed to the disk, and renamed.
+
+Every stage writes its results so. A folder of parts is numbered from 1; what is there stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from blocklists import durable
+from blocklists.errors import DiskError
+
+_PART = re.compile(r"part-([0-9]{6,})\.parquet", re.ASCII)
+_ROWS = 100_000
+"""Rows of a row group."""
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns an OSError inside into a DiskError that names the file and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "free space there, or mend its owner or mode"
+        raise DiskError(f"{path} could not be written: {error.strerror or error}", remedy, "what was written before is as it was") from error
+
+
+def name(number: int) -> str:
+    """The file name of a part."""
+    return f"part-{number:06d}.parquet"
+
+
+def numbers(folder: Path) -> list[int]:
+    """Numbers of the parts in a folder, in order; none where there is no folder."""
+    try:
+        found = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(int(match[1]) for each in found if (match := _PART.fullmatch(each)))
+
+
+def write(path: Path, table: pa.Table, about: Mapping[str, str]) -> None:
+    """Writes a table in one go, with texts about it in the file's own metadata. Raises DiskError; then nothing new is there under this name."""
+    temporary = path.with_name(f".{path.name}.new")
+    said = {key.encode(): value.encode() for key, value in about.items()}
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                pq.write_table(table.replace_schema_metadata(said), file, compression="zstd", row_group_size=_ROWS)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        durable.sync_directory(path.parent)
+
+
+def about(path: Path) -> dict[str, str]:
+    """The texts that `write` put into a file."""
+    found = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in found.items() if not key.startswith(b"ARROW")}
+
+
+def replace(path: Path, data: bytes) -> None:
+    """A file's new bytes, at once. Raises DiskError."""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.replace(path, data)
