@@ -8,6 +8,7 @@ output when the page is served. SIGTERM stops it in less than 3 s. It binds noth
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import sys
 from collections.abc import Callable
@@ -59,7 +60,8 @@ def main() -> None:
     alarms = Alarms(tell)
     counted = counts.Counts(state_dir, alarms)
     site = Site(settings, time, Proofs(state_dir), counted)
-    hall = Hall(site.answer, connections=settings.connections, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds)
+    most = min(settings.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS)
+    hall = Hall(site.answer, connections=most, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds)
     sockets = [socket.socket(fileno=descriptor) for descriptor in job["sockets"]]
     listening: list[Callable[[uvicorn.Server], Any]] = [lambda server: hall.listen(server.server_state, handing(server, settings), sockets)]
     if "secure" in job:

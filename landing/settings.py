@@ -97,7 +97,10 @@ class LandingSettings(Section):
         default="en", description="language of the page for visitors who ask for none that we have"
     )
     connections: int = Field(
-        default=4096, ge=16, le=1048576, description="open connections above which visitors are told to come back; at twice as many they are cut"
+        default=20000,
+        ge=16,
+        le=1048576,
+        description="open connections; when there are as many, the one that was silent longest makes room for the next",
     )
     head_seconds: float = Field(
         default=10, ge=0.1, le=300, description="time a connection has to complete its next request head, in seconds; then it is closed"

@@ -106,7 +106,7 @@ REQUESTS = st.builds(
     st.sampled_from(["/", "*", "http://a/", "/a?b=c", "/é"]),
     st.sampled_from(["1.1", "1.1", "1.1", "1.0", "1.9", "2.0"]),
     st.sampled_from(["Host: a.example\r\n", "host:\ta:80 \r\n", "Host:\r\n", ""]),
-    st.lists(FIELDS, max_size=4),
+    st.lists(FIELDS, max_size=4).map("".join),
     LENGTHS,
 )
 ODD = st.sampled_from([b"", b"", b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b"\x0b", b"\x7f", b":", b"\r\n ", b"Host: b\r\n", b"\xff", b"x"])
@@ -135,13 +135,8 @@ def test_whoever_h11_hears_we_hear_the_same(octets: bytes) -> None:
     theirs = _by_h11(octets)
     if ours is None:
         if refused and theirs is not None:
-            assert (
-                b"\n" in octets.replace(b"\r\n", b"")
-                or b"\r\n " in octets
-                or b"\r\n\t" in octets
-                or theirs.http_version not in {b"1.0", b"1.1"}
-                or b"\r\n\r\n" not in octets
-            )
+            named = (octets.replace(b"\r\n", b"").count(b"\n"), b"\r\n " in octets, b"\r\n\t" in octets, theirs.http_version not in {b"1.0", b"1.1"})
+            assert any(named) or b"\r\n\r\n" not in octets
         return
     assert not refused
     plain = octets.lstrip(b"\r\n")[: ours.size]
