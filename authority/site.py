@@ -36,7 +36,7 @@ SLOWEST = 10_000
 ENTRIES_RATE, ENTRIES_BURST = 50.0, 10_000
 """Requests for entries a second and at once, of one operator: a first sync of a million orders is 3,907."""
 RECEIPTS_RATE, RECEIPTS_BURST = 2.0, 100
-REPORTS_RATE, REPORTS_BURST = 4.0, 200
+REPORTS_RATE, REPORTS_BURST = 16.0, 200
 TOKENS_SECONDS = 0.5
 """Between looks at the operators' file."""
 

@@ -19,14 +19,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from blocklists import report
 from blocklists.errors import BadDocument, RedHandError
 from blocklists.reports import Differs, Full, Reports, Waiting
 from landing import language
+from landing.gate import WAIT_SECONDS, Gate
 from landing.limits import Limit, TooMany
 from landing.look import Look
-from landing.page import Pages
+from landing.page import HTML, Pages
 from landing.report import MOST_OCTETS, TRAP, Fault, fields_of, prefilled, read
 from landing.settings import LandingSettings
 from landing.stamps import Stamps, TooOld, TooSoon
@@ -50,6 +52,7 @@ def create_own(settings: LandingSettings, state_dir: Path, carried: bool = True)
     app.add_exception_handler(HTTPException, own.missing)
     app.add_exception_handler(TooMany, own.many)
     app.add_exception_handler(Exception, own.fault)
+    app.add_middleware(Gate, busy=own.busy)
     return app
 
 
@@ -63,6 +66,7 @@ class Own:
         self._reports = Reports(state_dir)
         self._stamps = Stamps(self._reports.prepare())
         self._sent = Limit(EACH_HOUR, 3600, ALL_MINUTE)
+        self._busy: dict[str, tuple[list[tuple[bytes, bytes]], bytes]] = {}
         self._looks = Limit(LOOKS_MINUTE, 60, ALL_LOOKS_MINUTE)
         self._headers = {
             "Cache-Control": "no-store",
@@ -121,8 +125,18 @@ class Own:
 
     def many(self, request: Request, error: Exception) -> Response:
         """Who asks too much is told when to come back."""
-        seconds = error.seconds if isinstance(error, TooMany) else 60
+        seconds = error.seconds if isinstance(error, TooMany) else WAIT_SECONDS
         return self._page(request, "own_busy.html", 429, headers={"Retry-After": str(seconds)}, seconds=seconds)
+
+    def busy(self, scope: Scope) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """The same from what is kept, once it was made in a language."""
+        chosen = self._language(Request(scope))
+        kept = self._busy.get(chosen)
+        if kept is None:
+            fields = {**self._headers, "Content-Language": chosen, "Content-Type": HTML}
+            body = self._pages.html("own_busy.html", chosen, seconds=WAIT_SECONDS).encode()
+            kept = self._busy[chosen] = [(name.lower().encode(), value.encode()) for name, value in fields.items()], body
+        return kept
 
     def fault(self, request: Request, error: Exception) -> Response:
         """A fault of ours; its message may hold the visitor's words, so that only its kind and place are logged."""
@@ -184,7 +198,11 @@ class Own:
             return self._page(request, "report_nowhere.html", status)
         stamp = given.get("stamp", "")
         if not stamp or anew:
-            stamp = self._stamps.make(int(time.time()))
+            try:
+                stamp = self._stamps.make(int(time.time()))
+            except OSError as error:
+                _log.error("the form for errors cannot be given out: %s; mend %s", error, self._reports.waiting)
+                stamp, status, fault = "", 503, Fault("report_full")
         kept = "".join(f"{field}={quote(given[field][:1024])}&" for field in ("order", "name") if given.get(field))
         values: dict[str, Any] = {"given": defaultdict(str, given), "fault": fault, "stamp": stamp, "trap": TRAP, "most": report.MOST_WORDS}
         return self._page(request, "report.html", status, headers=headers, query=kept, **values)
@@ -192,7 +210,7 @@ class Own:
     def _page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> Response:
         chosen = self._language(request)
         text = self._pages.html(template, chosen, **values)
-        return Response(text, status, {**self._headers, "Content-Language": chosen, **(headers or {})}, "text/html; charset=utf-8")
+        return Response(text, status, {**self._headers, "Content-Language": chosen, **(headers or {})}, HTML)
 
     def _redirect(self, target: str) -> Response:
         return RedirectResponse(target, 303, self._headers)

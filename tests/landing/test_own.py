@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import signal
@@ -9,19 +10,25 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from blocklists import report
 from blocklists.report import Outcome, Report
 from blocklists.reports import MOST_OCTETS, Reports, Waiting
-from landing import limits, stamps
+from landing import gate, limits, stamps
+from landing.gate import Gate
 from landing.limits import Limit, TooMany
-from landing.own import EACH_HOUR
+from landing.own import EACH_HOUR, create_own
+from landing.page import Pages
 from landing.report import TRAP, Fault, fields_of, prefilled, read
+from landing.settings import LandingSettings
 from landing.stamps import Stamps, TooOld, TooSoon
 from tests.landing.conftest import HOSTILE
 from tests.landing.samples import order, put_in_force
@@ -282,6 +289,59 @@ def test_where_nobody_carries_reports_the_form_says_so(tmp_path: Path) -> None:
             assert "cannot pass a report on" in visitors.said(answer)
             assert "<form" not in answer.text
         assert visitors.reports.pending() == []
+
+
+def test_a_disk_that_refuses_is_said_and_the_words_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox/reports").write_text("a file stands here")
+    with TestClient(create_own(LandingSettings(own_name=OWN), tmp_path), f"http://{OWN}") as client:
+        for answer in (client.get("/report"), client.post("/report", data=FORM)):
+            assert (answer.status_code, "No report can be received just now" in answer.text) == (503, True)
+        assert "It is a bakery." in answer.text
+
+
+def test_a_flood_is_refused_from_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = TestClient(create_own(LandingSettings(own_name=OWN), tmp_path), f"http://{OWN}")
+    answers = [client.get("/?lang=fr") for _ in range(gate.EACH_MINUTE)]
+    assert {answer.status_code for answer in answers} == {200}
+    first = client.get("/?lang=fr")
+    monkeypatch.setattr(Pages, "html", None)  # nothing is made any more for who floods
+    again = client.get("/report?lang=fr")
+    assert first.status_code == again.status_code == 429
+    assert (again.headers["retry-after"], again.headers["connection"], again.headers["cache-control"]) == ("60", "close", "no-store")
+    assert "Un instant" in again.text
+    assert "script" not in again.headers["content-security-policy"]
+
+
+def test_nobody_holds_more_than_some_requests_at_once() -> None:
+    """Slow bodies of one visitor keep no other out, nor hold memory without end."""
+
+    async def tried() -> tuple[int, int]:
+        entered, end = [], asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            entered.append(scope["client"][0])
+            await end.wait()
+
+        async def send(message: Any) -> None:
+            refused.append(message)
+
+        refused: list[Any] = []
+        found = Gate(app, lambda scope: ([], b"later"))
+
+        def come(address: str) -> asyncio.Task[None]:
+            scope = {"type": "http", "method": "POST", "client": (address, 1)}
+            return asyncio.ensure_future(found(scope, None, send))  # type: ignore[arg-type]
+
+        waits = [come("192.0.2.1") for _ in range(30)] + [come("192.0.2.2")]
+        while len(entered) + len(refused) / 2 < 31:
+            await asyncio.sleep(0)
+        end.set()
+        await asyncio.gather(*waits)
+        await come("192.0.2.1")
+        return entered.count("192.0.2.1"), entered.count("192.0.2.2")
+
+    assert asyncio.run(tried()) == (gate.EACH_AT_ONCE + 1, 1)
 
 
 # --- the pure parts

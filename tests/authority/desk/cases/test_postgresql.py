@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from authority.desk import appeals, cases, removal
+from authority.desk import appeals, cases, error_reports, removal
 from authority.desk.errors import BadField, Conflict
 from tests.authority.desk import postgresql
 from tests.authority.desk.cases.house import DAY, HOUR, House
+from tests.authority.desk.cases.test_error_reports import answered, carried, names, send
 from tests.authority.desk.cases.test_referrals import brought, faults
 
 
@@ -59,3 +60,21 @@ def test_a_threat_and_what_is_overdue(house: House) -> None:
     number = house.refer("c.test", threat=True).number
     assert house.later(HOUR).told >= 1
     assert number in house.messages("overdue")[-1].body or any(number in message.body for message in house.messages("overdue"))
+
+
+def test_reports_of_an_error(house: House) -> None:
+    number = house.in_force("d.test")
+    first, second, third = names(3)
+    for _ in range(2):
+        send(house, f"XX-{number}", first, second)
+        send(house, "XX-NONE", third)
+        carried(house)
+    assert house.running(number)["report"] == DAY
+    with house.desk.store.reading() as session:
+        (row,) = error_reports.waiting(session, house["officer"])
+        assert len(error_reports.of_case(session, house.case(number))) == row.number == 2
+    house.do(error_reports.answer, "officer", number, f"all-{row.last}", "amended", "One name too many.", "en", "so")
+    carried(house)
+    assert {each: outcome.decision for each, outcome in answered(house).items()} == {first: "amended", second: "amended", third: "unknown"}
+    house.time += error_reports.RETAIN_SECONDS + HOUR
+    assert error_reports.forget(house.desk, house.time) == 3
