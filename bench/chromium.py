@@ -34,6 +34,8 @@ FLAGS = (
     "--window-position=0,0",
 )
 ANSWER_SECONDS = 20.0
+BUTTON_SECONDS = 1.0
+"""A warning's buttons do nothing at first, so that nobody presses one that he has not seen."""
 
 Event = Mapping[str, Any]
 
@@ -42,7 +44,8 @@ class Shown(NamedTuple):
     """What stands in the window at last, and how long it took from the visitor's last key or click, in seconds."""
 
     what: str
-    """`page` and its HTTP status, such as `page 451`; or the browser's own word for its error, such as `ERR_CONNECTION_REFUSED`."""
+    """`page` and its HTTP status, such as `page 451`; or the browser's own word for its error, such as `ERR_CONNECTION_REFUSED`; `warning`: that the
+    site has no https, with a button to go on."""
     seconds: float
     url: str
     text: str
@@ -159,6 +162,13 @@ class Chromium:
         message, _, self._unread = self._unread.partition(b"\0")
         return dict(json.loads(message)) | {"at": time.monotonic()}
 
+    def forget_addresses(self) -> None:
+        """Has it ask for every name anew: by itself it keeps what a name server said for a minute at least, whatever its time to live."""
+        tab = self.tab()
+        tab.open("chrome://net-internals/#dns")
+        tab.evaluate("chrome.send('clearHostResolverCache')")
+        tab.close()
+
     def tab(self) -> Tab:
         """A new tab, in front."""
         return Tab(self, self.call("Target.createTarget", url="about:blank")["targetId"])
@@ -196,8 +206,8 @@ class Tab:
     def type(self, text: str, seconds: float) -> Shown:
         """Typed into the address bar, with Return behind it; what is shown then."""
         self._browser.call("Target.activateTarget", targetId=self._target)
-        self._browser.keys("key", "--clearmodifiers", "ctrl+l")
-        self._browser.keys("type", "--delay", "12", text)
+        # The bar needs a moment to take what is typed.
+        self._browser.keys("key", "--clearmodifiers", "ctrl+l", "sleep", "0.3", "type", "--delay", "15", text)
         self._browser.events.clear()
         begun = time.monotonic()
         self._browser.keys("key", "Return")
@@ -228,33 +238,45 @@ class Tab:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
     def _shown(self, begun: float, seconds: float) -> Shown:
-        """The first document that is drawn after `begun`; `nothing` when there is none in time."""
-        committed = ""
+        """The first page that is drawn after `begun`, or the browser's own word instead; `nothing` when there is neither in time.
+
+        Of what the browser says itself, loaded is what it tells: not of each it tells that it is drawn.
+        """
+        committed, warned, awaited = "", False, ""
 
         def drawn(event: Event) -> bool:
-            nonlocal committed
+            nonlocal committed, warned, awaited
             if event.get("sessionId") != self._session:
                 return False
             details = event["params"]
-            if event["method"] == "Page.frameNavigated" and "parentId" not in details["frame"]:
+            if event["method"] == "Network.loadingFailed" and details["type"] == "Document":
+                warned = details["errorText"] == "net::ERR_BLOCKED_BY_CLIENT"
+            elif event["method"] == "Page.frameNavigated" and "parentId" not in details["frame"]:
                 committed = details["frame"]["loaderId"]
-            return bool(
-                event["method"] == "Page.lifecycleEvent" and details["name"] == "firstContentfulPaint" and details["loaderId"] == committed != ""
-            )
+                awaited = "load" if details["frame"]["url"].startswith("chrome") else "firstContentfulPaint"
+            return event["method"] == "Page.lifecycleEvent" and (details["loaderId"], details["name"]) == (committed, awaited)
 
         event = self._browser.wait(drawn, seconds - (time.monotonic() - begun))
         if event is None:
             return Shown("nothing", seconds, "", "")
-        return Shown(self._what(), event["at"] - begun, self.evaluate("location.href"), self.evaluate("document.body.innerText"))
+        what = "warning" if warned else self._what()
+        return Shown(what, event["at"] - begun, self.evaluate("location.href"), self.evaluate("document.body.innerText"))
 
     def _what(self) -> str:
         """What the document is: the page and its status, or the browser's own error."""
         if not str(self.evaluate("location.href")).startswith("chrome-error:"):
             status = self.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
             return f"page {status}"
-        code = self.evaluate("(document.querySelector('.error-code, #error-code') || {}).textContent || ''")
-        # The warnings that stand before a page have no code, or hide it.
-        return str(code).strip() or f"warning: {self.evaluate('document.title')}"
+        return str(self.evaluate("(document.querySelector('.error-code, #error-code') || {}).textContent || document.title")).strip()
+
+    def go_on(self, seconds: float) -> Shown:
+        """What is shown after the way on that a warning leaves: its button beside the one that leads back."""
+        time.sleep(BUTTON_SECONDS)
+        self._browser.keys("key", "shift+Tab")
+        self._browser.events.clear()
+        begun = time.monotonic()
+        self._browser.keys("key", "Return")
+        return self._shown(begun, seconds)
 
     def loaded(self, url: str, seconds: float) -> dict[str, Any]:
         """Goes to a page of another site, and says how long it and what it holds took: {seconds, parts: {address: status or error}}."""

@@ -38,10 +38,11 @@ GUIDE = ROOT / "docs" / "https.md"
 BEGIN, END = "<!-- the table of the newest record: python -m bench.https writes it -->\n", "<!-- end of the table -->\n"
 
 PORTS = {
-    "refused": "refused at once",
-    "silent": "silent (dropped)",
-    "own": "refuses other names (own certificate)",
-    "impostor": "answers with a certificate of another name",
+    "refused": "443 refuses at once",
+    "own": "443 refuses every name but our own",
+    "silent": "443 is silent",
+    "udp": "443 refuses over TCP, is silent over UDP",
+    "impostor": "443 answers with a certificate for our own name",
 }
 """What port 443, TCP and UDP, of the page's address does, and how the table calls it."""
 
@@ -58,6 +59,19 @@ class Visit(NamedTuple):
 
 def _typed(tab: Tab, name: str) -> Shown:
     return tab.type(name, PATIENCE)
+
+
+def _on(go: Callable[[Tab, str], Shown]) -> Callable[[Tab, str], Shown]:
+    """The same, and on past the warning that comes first: seconds are those until the warning."""
+
+    def past(tab: Tab, name: str) -> Shown:
+        warned = go(tab, name)
+        if warned.what != "warning":
+            return warned
+        then = tab.go_on(PATIENCE)
+        return Shown(f"warning, then {then.what}", warned.seconds, then.url, then.text)
+
+    return past
 
 
 def _link(scheme: str) -> Callable[[Tab, str], Shown]:
@@ -86,8 +100,8 @@ VISITS = {
     "h3": Visit("name typed, of a site that offered HTTP/3 when it was visited before", _typed, path="/h3"),
     "picture": Visit("picture of a blocked site in a page of another, both http", _picture("http")),
     "pictures": Visit("picture of a blocked site in a page of another, both https", _picture("https")),
-    "balanced": Visit("name typed, browser set to warn before public sites without https", _typed, policy="force_balanced_enabled"),
-    "always": Visit("name typed, browser set to warn before every site without https", _typed, policy="force_enabled"),
+    "warned": Visit("name typed, browser set to warn of sites without https", _on(_typed), policy="force_balanced_enabled"),
+    "warned-http": Visit("link to http://, browser set to warn of sites without https", _on(_link("http")), policy="force_balanced_enabled"),
 }
 
 
@@ -120,6 +134,7 @@ def look(network: Network, port: str, visits: dict[str, Visit], runs: int, pictu
                 if visit.path:
                     known(browser, names[key], visit.path)
             network.order(visited=True)
+            browser.forget_addresses()
             for key, visit in chosen.items():
                 yield _seen(browser, key, port, visit, names[key], pictures)
             network.order(visited=False)
@@ -142,26 +157,29 @@ def _seen(browser: Chromium, key: str, port: str, visit: Visit, names: list[str]
     return Seen(key, port, whats.pop(), median(times), max(times), len(times), shown[0].text)
 
 
+WORDS = {
+    "page 451": "**the page**, {}",
+    "451": "**a small picture** that says it is blocked, {}",
+    "warning, then page 451": "a warning, {}; if the visitor goes on, **the page**",
+    "nothing": "nothing, {}",
+}
+"""How the table calls what is no error of the browser's."""
+
+
 def table(found: list[dict[str, Any]]) -> str:
     """The measured table, as Markdown."""
     cells = {(each["visit"], each["port"]): _cell(each) for each in found}
     ports = [port for port in PORTS if any(each["port"] == port for each in found)]
-    lines = [f"| the visit | port 443 {' | '.join(PORTS[port] for port in ports)} |", "|---" * (len(ports) + 1) + "|"]
+    lines = [f"| the visit | {' | '.join(PORTS[port] for port in ports)} |", "|---" * (len(ports) + 1) + "|"]
     lines += [f"| {VISITS[key].words} | {' | '.join(cells.get((key, port), '') for port in ports)} |" for key in VISITS if (key, ports[0]) in cells]
     return "\n".join(lines) + "\n"
 
 
 def _cell(each: dict[str, Any]) -> str:
-    what = each["what"]
-    if what.startswith("page "):
-        what = "**the page**"
-    elif what == "451":
-        what = "**the small answer** (451)"
-    elif what.startswith("warning: "):
-        what = f"a warning (“{what.removeprefix('warning: ')}”)"
-    else:
-        what = f"`{what}`"
-    return f"{what}, {each['seconds']:.1f} s" + (" (once)" if each["runs"] == 1 else "")
+    what, took = each["what"], f"{each['seconds']:.1f} s"
+    if what in WORDS:
+        return WORDS[what].format(took)
+    return f"`{what.removeprefix('net::')}`, {took}"
 
 
 def newest() -> Path:
@@ -183,10 +201,14 @@ def run(
     runs: Annotated[int, typer.Option(min=1, help="Visits of each kind.")] = RUNS,
     only: Annotated[list[str] | None, typer.Option(help="Of these kinds only.")] = None,
     port: Annotated[list[str] | None, typer.Option(help="With port 443 like this only.")] = None,
+    only_guide: Annotated[bool, typer.Option("--guide", help="Make none; write the newest record's table into the guide.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the record.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="Folder for a picture of each window.")] = None,
 ) -> None:
     """Make all visits, write the record and the guide's table."""
+    if only_guide:
+        _write_guide(json.loads((newest() / "result.json").read_text(encoding="utf-8")))
+        return
     visits = {key: visit for key, visit in VISITS.items() if not only or key in only}
     found: list[Seen] = []
     if pictures:
@@ -210,6 +232,10 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "table.md").write_text(f"# What visitors see under HTTPS, {whole['date']}\n\n{table(whole['seen'])}", encoding="utf-8")
+    _write_guide(whole)
+
+
+def _write_guide(whole: dict[str, Any]) -> None:
     GUIDE.write_text(guide(GUIDE.read_text(encoding="utf-8"), whole), encoding="utf-8")
 
 

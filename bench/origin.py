@@ -1,12 +1,12 @@
 """The rest of the internet, for a visitor in a network of his own: `python -m bench.origin`, one JSON job on standard input.
 
-A name server that sends every name to this machine; a site that serves it over http and https, and names that begin with `plain.` over http alone:
-pages with a link or a picture from elsewhere, and under `/strict` and `/h3` what a site says that wants https always, or HTTP/3 next time. And, where
-the job asks for it, a port that answers TLS with one certificate whatever name is asked for, as a landing page must not. It says `ready` when all is
-open.
+A name server that knows where some names are, and sends every other to a site that is served here over http and https: pages with a link or a picture
+from elsewhere, and under `/strict` and `/h3` what a site says that wants https always, or HTTP/3 next time. The same is served over http alone at
+other addresses. And, where the job asks for it, a port that answers TLS with one certificate whatever name is asked for, as a landing page must not.
+It says `ready` when all is open.
 
-The job: {"address": [IPv4, IPv6], "plain": [IPv4, IPv6], "resolver": "address" of the name server, "certificate": path, "key": path}, or
-{"impostor": [addresses], "certificate": path, "key": path}.
+The job: {"address": [IPv4, IPv6], "plain": [IPv4, IPv6], "names": {name: [IPv4, IPv6]}, "resolver": address of the name server,
+"certificate": path, "key": path}, or {"impostor": [addresses], "certificate": path, "key": path}.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ class Site(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """One page, and the connection's end: a browser keeps none that outlives what the name server says."""
+        if self.path == "/generate_204":  # a browser that looks whether this network wants it to sign in first is not misled
+            self.send_response(204)
+            self.end_headers()
+            return
         address = urlsplit(self.path)
         fields = parse_qs(address.query)
         parts = "".join(f'<p><a id="link" href="{html.escape(each)}">A link to elsewhere</a></p>' for each in fields.get("link", []))
@@ -82,7 +86,7 @@ class _Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
 
 
-def _names(address: str, site: list[str], plain: list[str]) -> None:
+def _names(address: str, names: dict[str, list[str]], site: list[str]) -> None:
     """Answers for every name: where it is, over IPv4 and IPv6, and of everything else nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((address, 53))
@@ -93,7 +97,7 @@ def _names(address: str, site: list[str], plain: list[str]) -> None:
             response.flags |= dns.flags.RA
             (question,) = query.question
             kind = dns.rdatatype.to_text(question.rdtype)
-            answers = dict(zip(("A", "AAAA"), plain if question.name.labels[0] == b"plain" else site, strict=True))
+            answers = dict(zip(("A", "AAAA"), names.get(question.name.to_text(omit_final_dot=True).lower(), site), strict=True))
             if kind in answers:
                 response.answer.append(dns.rrset.from_text(question.name, TTL, "IN", kind, answers[kind]))
             else:
@@ -111,7 +115,7 @@ def main() -> None:
     else:
         servers = [_Server(each, port, secure) for each in job["address"] for port, secure in ((80, None), (443, context))]
         servers += [_Server(each, 80) for each in job["plain"]]
-        threading.Thread(target=_names, args=(job["resolver"], job["address"], job["plain"]), daemon=True).start()
+        threading.Thread(target=_names, args=(job["resolver"], job["names"], job["address"]), daemon=True).start()
     for server in servers[1:]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print("ready", flush=True)

@@ -28,9 +28,11 @@ VISITED = "visited.example.org"
 """The same, but not before the visitor knows sites under it."""
 ELSEWHERE = "site.example.net"
 """Not blocked; under `plain.` it is a site without https."""
-OWN = "own.operator.example.net"
+OWN = "report.operator.example.net"
 
 LANDING = ("192.0.2.80", "2001:db8::80")
+PAGES = ("192.0.2.81", "2001:db8::81")
+"""Where OWN is, over http the same page."""
 SITE, PLAIN = ("192.0.2.90", "2001:db8::90"), ("192.0.2.91", "2001:db8::91")
 RESOLVER, UPSTREAM = "192.0.2.1", "192.0.2.53"
 
@@ -52,6 +54,7 @@ REFUSE = """table inet landing {
 """What docs/operator.md tells operators to write: a test holds it so."""
 
 DROP = REFUSE.replace("reject with tcp reset", "drop").replace("reject", "drop")
+DROP_UDP = REFUSE.replace("udp dport 443 reject", "udp dport 443 drop")
 
 ORDER: dict[str, Any] = {
     "action": "block",
@@ -67,9 +70,9 @@ ORDER: dict[str, Any] = {
 
 
 class Network:
-    """The two machines and all that runs on the operator's. `directory` is scratch."""
+    """The two machines and all that runs on the operator's. `directory` is scratch; `secure`: see `serve`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, secure: Sequence[str] = ()) -> None:
         self.directory = directory
         self.authority = Authority()
         self.policies = directory / "chromium" / "policies" / "managed"
@@ -82,15 +85,19 @@ class Network:
         self._red_hand: subprocess.Popen[Any] | None = None
         self._impostor: subprocess.Popen[Any] | None = None
         try:
-            ours = [f"{four}/24" for four in (RESOLVER, UPSTREAM, LANDING[0], SITE[0], PLAIN[0])]
-            ours += [f"{six}/64" for six in ("2001:db8::1", LANDING[1], SITE[1], PLAIN[1])]
+            ours = [f"{four}/24" for four in (RESOLVER, UPSTREAM, LANDING[0], PAGES[0], SITE[0], PLAIN[0])]
+            ours += [f"{six}/64" for six in ("2001:db8::1", LANDING[1], PAGES[1], SITE[1], PLAIN[1])]
             cable(self.operator, self.visitor, ours, ("192.0.2.100/24", "2001:db8::100/64"))
             self.visitor.run("ip", "route", "add", "default", "via", RESOLVER)
             self.visitor.run("ip", "-6", "route", "add", "default", "via", "2001:db8::1")
             chain, key = self.authority.issue([ELSEWHERE, f"*.{VISITED}"], directory, "site")
-            self._program("bench.origin", {"address": SITE, "plain": PLAIN, "resolver": UPSTREAM, "certificate": str(chain), "key": str(key)})
+            names = {f"plain.{ELSEWHERE}": PLAIN, OWN: PAGES}
+            self._program(
+                "bench.origin",
+                {"address": SITE, "plain": PLAIN, "names": names, "resolver": UPSTREAM, "certificate": str(chain), "key": str(key)},
+            )
             self.order(visited=False)
-            self.serve()
+            self.serve(*secure)
         except BaseException:
             self.close()
             raise
@@ -129,14 +136,14 @@ class Network:
             raise BenchError(f"{module} did not start: {(self.directory / f'{module}.log').read_text()[-2000:]}")
         return process
 
-    def serve(self, certificate: bool = False) -> None:
-        """Red Hand from the beginning, with or without an own certificate on port 443 of the page's address."""
+    def serve(self, *secure: str) -> None:
+        """Red Hand from the beginning, with the operator's own certificate on port 443 of these addresses."""
         if self._red_hand is not None:
             end(self._red_hand)
-        page: dict[str, Any] = {"listen": [_endpoint(each, 80) for each in LANDING], "operator": "Example Telecom", "operator_url": f"http://{OWN}/"}
-        if certificate:
+        page: dict[str, Any] = {"listen": [_endpoint(each, 80) for each in (*LANDING, *PAGES)], "operator": "Example Telecom"}
+        if secure:
             chain, key = self.authority.issue([OWN], self.directory, "own")
-            page |= {"own_name": OWN, "listen_tls": [_endpoint(each, 443) for each in LANDING], "certificate": str(chain), "key": str(key)}
+            page |= {"own_name": OWN, "listen_tls": [_endpoint(each, 443) for each in secure], "certificate": str(chain), "key": str(key)}
         settings = {
             "state_dir": "state",
             "metrics": {"listen": ""},
@@ -180,15 +187,19 @@ class Network:
         """What the visitor's resolver says of a name."""
         return self.visitor.run("dig", "+short", "+tries=1", "+time=2", name).strip()
 
+    def refuse(self) -> None:
+        """Has the firewall refuse port 443 of the page's address, as the guide says."""
+        self.operator.run("nft", "-f", "-", stdin=REFUSE)
+
     def port_443(self, does: str) -> None:
-        """Has port 443 of the page's address do one of `PORTS`."""
+        """Has port 443 of the page's address do one of `bench.https.PORTS`."""
         if self._impostor is not None:
             end(self._impostor)
             self._impostor = None
         self.operator.run("nft", "flush", "ruleset")
-        self.serve(certificate=does == "own")
-        if does in ("refused", "silent"):
-            self.operator.run("nft", "-f", "-", stdin=REFUSE if does == "refused" else DROP)
+        self.serve(*(LANDING if does == "own" else ()))
+        if rules := {"refused": REFUSE, "silent": DROP, "udp": DROP_UDP}.get(does):
+            self.operator.run("nft", "-f", "-", stdin=rules)
         elif does == "impostor":
             chain, key = self.authority.issue([OWN], self.directory, "impostor")
             self._impostor = self._program("bench.origin", {"impostor": LANDING, "certificate": str(chain), "key": str(key)})
