@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from random import Random
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import dns.name
 
@@ -189,7 +189,7 @@ def make(
     if repeats < 1:
         raise BadPlan(f"{repeats} repeats measure nothing; give 1 or more (3 show what varies by itself)")
     under: dict[str, int] = {}
-    for name in arranged:
+    for name in (each for each in arranged if each.group in ("listed", "below")):
         under[name.list] = under.get(name.list, 0) + 1
     from porosity.order import RULE  # noqa: PLC0415 - the order is made from plans
 
@@ -199,7 +199,7 @@ def make(
         lists=tuple(Listing(each.id, each.source, each.sha256, under.get(each.id, 0)) for each in lists),
         names=len(arranged),
         canaries=canaries,
-        names_sha256=digest(arranged),
+        names_sha256=digest(map(row, arranged)),
         vectors=tuple(kept),
         left_out=left_out,
         resolvers=placed,
@@ -259,12 +259,16 @@ def declare(vector: Vector) -> Declared:
     return Declared(vector.id, vector.family, vector.sends, vector.leak, vector.source, vector.kind, tuple(sorted(vector.needs)), sha256)
 
 
-def digest(names: Iterable[Name]) -> str:
-    """64 hex digits over names in their order, whatever file they stand in."""
+def row(name: Name) -> tuple[str, str, str, str, str, str, bool]:
+    """A name as texts: itself, group, domain, list, directive, match, and whether it is in force."""
+    return name.name.to_text(omit_final_dot=True), name.group, name.domain, name.list, name.directive, name.match, name.in_force
+
+
+def digest(rows: Iterable[tuple[str, str, str, str, str, str, bool]]) -> str:
+    """64 hex digits over names in their order, as `row` gives them, whatever file they stand in."""
     found = hashlib.sha256()
-    for each in names:
-        row = [each.name.to_text(omit_final_dot=True), each.group, each.domain, each.list, each.directive, each.match, each.in_force]
-        found.update(canonical(cast("list[Any]", row)) + b"\n")
+    for each in rows:
+        found.update(json.dumps(each, separators=(",", ":")).encode() + b"\n")
     return found.hexdigest()
 
 

@@ -42,13 +42,15 @@ NAME_SCHEMA = pa.schema(
     ]
 )
 
+FIELDS = tuple(field for field in NAME_SCHEMA.names if field != "number")
+
 
 class Names(Sequence[Name]):
     """The names of a study by number, made when they are asked for: a million of them cost their text."""
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table.combine_chunks()
-        self._columns = [self.table.column(field) for field in ("name", "group", "domain", "list", "directive", "match", "in_force")]
+        self._columns = [self.table.column(field) for field in FIELDS]
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -64,9 +66,13 @@ class Names(Sequence[Name]):
         return Name(dns.name.from_text(text), *rest)
 
     def __iter__(self) -> Iterator[Name]:
+        for text, *rest in self.rows():
+            yield Name(dns.name.from_text(text), *rest)
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The names as `plan.row` writes them, in order."""
         for batch in self.table.to_batches(max_chunksize=10_000):
-            for row in batch.drop_columns(["number"]).to_pylist():
-                yield Name(dns.name.from_text(row.pop("name")), **row)
+            yield from zip(*(batch.column(field).to_pylist() for field in FIELDS), strict=True)
 
 
 class Study:
@@ -84,7 +90,7 @@ class Study:
             found = Names(pq.read_table(path, schema=NAME_SCHEMA))
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(f"{path} cannot be read ({error}); take it from where the study was planned") from None
-        if plan.digest(found) != self.plan.names_sha256:
+        if plan.digest(found.rows()) != self.plan.names_sha256:
             raise StoreError(f"{path} has other names than the plan; take the file that was written with it")
         return found
 
@@ -134,12 +140,11 @@ def create(directory: Path, made: Plan, names: Sequence[Name]) -> Study:
         if there.plan.id != made.id:
             raise StoreError(f"{directory} holds another study ({there.plan.id[:12]}); name another directory")
         return there
-    columns: dict[str, list[Any]] = {field: [] for field in NAME_SCHEMA.names}
-    for number, each in enumerate(names):
-        row = (number, each.name.to_text(omit_final_dot=True), each.group, each.domain, each.list, each.directive, each.match, each.in_force)
-        for field, value in zip(NAME_SCHEMA.names, row, strict=True):
-            columns[field].append(value)
-    parts.write(directory / NAMES, pa.table(columns, schema=NAME_SCHEMA), {"plan": made.id})
+    columns = list(zip(*map(plan.row, names), strict=True))
+    table = pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip([range(len(names)), *columns], NAME_SCHEMA, strict=True)], schema=NAME_SCHEMA
+    )
+    parts.write(directory / NAMES, table, {"plan": made.id})
     # Last: a directory without it is no study yet.
     parts.replace(directory / PLAN, made.json)
     return open(directory)

@@ -79,9 +79,9 @@ class Name:
     domain: str = ""
     """Its registrable domain, by which trials are clustered."""
     list: str = ""
-    """Id of the list or authority that names it; empty for canaries and neighbours."""
+    """Id of the list or authority that names it; of a neighbour, that of what it is close to; empty for canaries."""
     directive: str = ""
-    """Public id of the order that covers it, if known."""
+    """Public id of the order that covers it, if known; of a neighbour, of the order that it is close to."""
     match: Literal["exact", "subtree", ""] = ""
     in_force: bool = True
     """Whether the order is in force while it is measured, by the list's own word."""
