@@ -32,7 +32,7 @@ class Machine:
         if missing := [program for program in PROGRAMS if find_program(program) is None]:
             raise BenchError(f"{', '.join(missing)}: not installed")
         mounts = [f"mount --bind {shlex.quote(str(ours))} {shlex.quote(theirs)}" for theirs, ours in (files or {}).items()]
-        prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, "ip link set lo up", "echo", "exec sleep infinity"])
+        prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, f"{find_program('ip')} link set lo up", "echo", "exec sleep infinity"])
         self._running: list[subprocess.Popen[Any]] = []
         self._keeper = subprocess.Popen(
             [*_DIES, "unshare", "--net", "--mount", "sh", "-c", prepare], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -49,7 +49,7 @@ class Machine:
 
     def command(self, *words: str) -> list[str]:
         """The command, as it is run there; it dies with the thread that starts it."""
-        return ["nsenter", "-t", str(self._keeper.pid), "--net", "--mount", *_DIES, *words]
+        return ["nsenter", "-t", str(self._keeper.pid), "--net", "--mount", *_DIES, find_program(words[0]) or words[0], *words[1:]]
 
     def run(self, *words: str, stdin: str = "") -> str:
         """What a short command there prints. Raises BenchError when it fails."""

@@ -8,6 +8,7 @@ when a handshake fails).
 from __future__ import annotations
 
 import ssl
+import sys
 
 MOST_OCTETS = 17 * 1024
 """Of a client's first message: a whole record (RFC 8446 section 5.1); browsers send 2 kB, post-quantum key shares included."""
@@ -33,6 +34,8 @@ class Porter:
         Octets that are no TLS are refused with whatever alert fits, as OpenSSL sees it.
         """
         self._ours = False
+        # A name that is not ASCII is refused as every other, but CPython would first print it, and no name that somebody asks for is logged.
+        told, sys.unraisablehook = sys.unraisablehook, lambda _: None
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         incoming.write(octets)
         try:
@@ -41,6 +44,8 @@ class Porter:
             return None
         except ssl.SSLError:
             pass
+        finally:
+            sys.unraisablehook = told
         return b"" if self._ours else outgoing.read() or NOT_TLS
 
 

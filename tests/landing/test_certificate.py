@@ -111,6 +111,13 @@ def test_the_own_pages_are_served_and_linked_to(landing: Landing) -> None:
     assert f'href="https://{OWN}/report?order=' in landing.ask("blocked.example").text
 
 
+def test_who_comes_without_tls_is_sent_there(landing: Landing) -> None:
+    for target in ("/", "/report?order=XX-2026-000123&name=blocked.example"):
+        sent = landing.ask(OWN, target)
+        assert (sent.status, sent["location"]) == (308, f"https://{OWN}{target}")
+    assert landing.ask(OWN, "/report", "POST", "Content-Length: 0\r\n").status != 308, "what was sent crossed the network already"
+
+
 def test_who_does_not_finish_a_handshake_or_a_request_is_cut_and_keeps_nobody_waiting(landing: Landing) -> None:
     silent = [socket.create_connection(("127.0.0.1", landing.secure_port), timeout=DEADLINE) for _ in range(50)]
     with (
