@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 import time
@@ -357,6 +358,28 @@ def test_queries_that_wait_are_bounded() -> None:
         await _until(rig, 64 + 255)
 
     asyncio.run(play())
+
+
+def test_explanations_leave_nothing_to_collect() -> None:
+    """Workers run without the cyclic collector."""
+
+    async def play(count: int) -> int:
+        rig = Rig([basis("directive", f"XX-{number}", f"n{number}.example") for number in range(count)])
+        version = Slow(ORDER)
+        version.answers.set()
+        explained(version, rig)
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(count):
+                assert rig.ask(question(f"n{number}.example.", options=[ASKS])) is None
+                await _until(rig, 1)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    asyncio.run(play(1))
+    assert asyncio.run(play(50)) == asyncio.run(play(5))
 
 
 def test_a_query_is_one_of_those_who_ask_or_not_by_default() -> None:
