@@ -1,44 +1,98 @@
-"""A study as a database: DuckDB in memory over the files of all its stages, as they stand. It changes none of them.
+"""A study as a database: DuckDB in memory over the files of all its stages, as they stand when it is opened. It changes none of them.
 
-Tables are `names`, `vectors`, `resolvers`, `observations`, `classification` (of all sets of rules, told apart by `rules`), and every Parquet file
-among the estimates under its own name. Nothing is fetched from a network: extensions are neither looked for nor installed.
+Tables: `names`, `vectors`, `resolvers`, `observations`, `classification` (of all sets of rules, told apart by `rules`), and each Parquet file among the
+estimates under its own name. What is not there yet is no table. Nothing is fetched from a network: extensions are neither sought nor installed.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from porosity import observations
+from porosity import observations, parts
 from porosity.study import NAMES, Study
 
 MEMORY = "256MB"
-"""What a query may hold; what it needs beyond goes to a temporary directory."""
+"""What a query may hold; what it needs beyond is spilled beside the study, and removed when the database is closed."""
+
+TABLES = ("names", "vectors", "resolvers", "observations", "classification")
+
+_spills = itertools.count()
 
 
-def connect(study: Study, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
-    """The study's tables, to be asked in SQL; close it when done. `memory`: as DuckDB's memory_limit."""
-    database = duckdb.connect(":memory:")
-    database.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-    database.execute(f"SET memory_limit = '{memory}'")
+def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+    """The study's tables, with the observations of these vantages (or of all). Close it when done; it is a context manager.
+
+    `memory`: as DuckDB's memory_limit. Raises StoreError when some observations belong to another plan.
+    """
+    sealed, unsealed = observations.stored(study, vantages)
+    database = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": memory,
+            "temp_directory": str(study.directory / f".spill-{os.getpid()}-{next(_spills)}"),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "preserve_insertion_order": "false",
+        },
+    )
     database.execute("SET enable_progress_bar = false")
-    plan = study.plan
-    database.execute(f"CREATE VIEW names AS SELECT * FROM read_parquet({_text(study.directory / NAMES)})")  # noqa: S608 - quoted
-    vectors = [
-        {"vector": each.id, "place": place, "family": each.family, "kind": each.kind, "sends": each.sends, "leak": each.leak, "source": each.source}
-        for place, each in enumerate(plan.vectors)
-    ]
-    database.register("vectors", pa.Table.from_pylist(vectors))
-    resolvers = [
-        {"resolver": each.id, "place": place, "role": each.role, "endpoints": [str(endpoint) for endpoint in each.endpoints]}
-        for place, each in enumerate(plan.resolvers)
-    ]
-    database.register("resolvers", pa.Table.from_pylist(resolvers))
-    database.register("observations", observations.scan(study))
+    _view(database, "names", _parquet([study.directory / NAMES]))
+    _describe(database, study)
+    database.register("unsealed", pa.Table.from_batches(unsealed, observations.SCHEMA))
+    _view(database, "observations", " UNION ALL BY NAME ".join(["SELECT * FROM unsealed", *([_parquet(sealed)] if sealed else [])]))
+    verdicts = []
+    for rules in study.classifications():
+        folder = study.classification(rules)
+        if found := [folder / parts.name(number) for number in parts.numbers(folder)]:
+            verdicts.append(f"SELECT *, {_text(rules)} AS rules FROM ({_parquet(found)})")  # noqa: S608 - quoted, as all here
+    if verdicts:
+        _view(database, "classification", " UNION ALL BY NAME ".join(verdicts))
+    for file in sorted(study.estimates.glob("*.parquet")):
+        if file.stem not in TABLES and not file.name.startswith("."):
+            _view(database, file.stem, _parquet([file]))
     return database
 
 
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _describe(database: duckdb.DuckDBPyConnection, study: Study) -> None:
+    """What the plan says of vectors and resolvers; `place` is what trials are numbered by."""
+    vectors = pa.Table.from_pylist(
+        [
+            {
+                "vector": each.id,
+                "place": place,
+                "family": each.family,
+                "kind": each.kind,
+                "sends": each.sends,
+                "leak": each.leak,
+                "source": each.source,
+            }
+            for place, each in enumerate(study.plan.vectors)
+        ]
+    )
+    resolvers = pa.Table.from_pylist(
+        [
+            {"resolver": each.id, "place": place, "role": each.role, "endpoints": [str(endpoint) for endpoint in each.endpoints]}
+            for place, each in enumerate(study.plan.resolvers)
+        ]
+    )
+    database.register("vectors", vectors)
+    database.register("resolvers", resolvers)
+
+
+def _view(database: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    database.execute(f'CREATE VIEW "{name.replace(chr(34), chr(34) * 2)}" AS {query}')
+
+
+def _parquet(files: Iterable[Path]) -> str:
+    listed = ", ".join(_text(str(each)) for each in files)
+    return f"SELECT * FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"  # noqa: S608
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -78,12 +78,7 @@ def rows(table: pa.Table | pa.RecordBatch) -> Iterator[Observation]:
 
 def scan(study: Study, vantages: Sequence[str] | None = None) -> ds.Dataset:
     """All observations of these vantages (or of all), to be read in pieces. In no order."""
-    files: list[Path] = []
-    unsealed: list[pa.RecordBatch] = []
-    for vantage in study.vantages() if vantages is None else vantages:
-        found, left = _stored(study, vantage)
-        files += found
-        unsealed += left
+    files, unsealed = stored(study, vantages)
     sealed = ds.dataset([str(each) for each in files], schema=SCHEMA, format="parquet")
     if not unsealed:
         return sealed
@@ -102,14 +97,24 @@ def cells(study: Study, vantage: str) -> Iterator[tuple[int, list[Observation]]]
     """Each cell's number (a trial's, over the plan's `measured`) with its observations at all resolvers, in order of trials and asks."""
     from porosity.database import connect  # noqa: PLC0415 - heavy, and not needed to measure
 
-    with connect(study) as database:
+    with connect(study, [vantage]) as database:
         columns = ", ".join(f'"{field}"' for field in FIELDS)
-        query = f"SELECT {columns} FROM observations WHERE vantage = $1 ORDER BY trial, ask"  # noqa: S608 - our own words
-        reader = database.sql(query, params=[vantage]).to_arrow_reader(10_000)
+        reader = database.sql(f"SELECT {columns} FROM observations ORDER BY trial, ask").to_arrow_reader(10_000)  # noqa: S608 - our own words
         ordered = (row for each in reader for row in rows(each))
         measured = study.plan.measured
         for cell, found in groupby(ordered, lambda row: row.trial // measured):
             yield cell, list(found)
+
+
+def stored(study: Study, vantages: Sequence[str] | None = None) -> tuple[list[Path], list[pa.RecordBatch]]:
+    """The sealed parts of these vantages (or of all), and batches that are in no part yet. Raises StoreError for those of another plan."""
+    files: list[Path] = []
+    unsealed: list[pa.RecordBatch] = []
+    for vantage in study.vantages() if vantages is None else vantages:
+        found, left = _stored(study, vantage)
+        files += found
+        unsealed += left
+    return files, unsealed
 
 
 def _stored(study: Study, vantage: str) -> tuple[list[Path], list[pa.RecordBatch]]:

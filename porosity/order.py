@@ -44,13 +44,12 @@ def batch(plan: Plan, repeat: int, number: int) -> list[int]:
         places = np.arange(number * size // count, (number + 1) * size // count, dtype=np.uint64)
         parts.append(permuted(places, size, _key(plan.seed, repeat, salt)) + np.uint64(first))
     cells = np.concatenate(parts)
-    shuffled = cells[np.argsort(_mixed(cells, _key(plan.seed, repeat, 3)), kind="stable")]
-    turns = _mixed(cells, _key(plan.seed, repeat, 4))[np.argsort(_mixed(cells, _key(plan.seed, repeat, 3)), kind="stable")]
+    cells = cells[np.argsort(_mixed(cells, _key(plan.seed, repeat, 3)), kind="stable")]
+    turns = _mixed(cells, _key(plan.seed, repeat, 4)) % np.uint64(plan.measured)
     base = repeat * plan.cells
     found = []
-    for cell, turn in zip(shuffled.tolist(), turns.tolist(), strict=True):
+    for cell, shift in zip(cells.tolist(), turns.tolist(), strict=True):
         start = (base + cell) * plan.measured
-        shift = turn % plan.measured
         found += [start + (shift + each) % plan.measured for each in range(plan.measured)]
     return found
 
