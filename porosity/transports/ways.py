@@ -1,0 +1,142 @@
+"""Every way of a study: from an endpoint to its sockets, at the pace its server is allowed, again when nothing came.
+
+All endpoints of one address are one server: they share its rate and its limit of questions under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from porosity import ethics
+from porosity.bucket import Bucket
+from porosity.ethics import Permit
+from porosity.transports.doh import doh
+from porosity.transports.doq import doq
+from porosity.transports.mux import Transport, Try
+from porosity.transports.tcp import DOT_ALPN, dot, tcp
+from porosity.transports.udp import Udp
+from porosity.words import Endpoint, Failure
+
+UNDER_WAY = 200
+"""Questions under way to one server, at most: enough to keep a local one busy, fewer than overflow its socket (net.core.rmem_default)."""
+SILENCE = 20
+"""Questions in a row that nobody answered in any try, after which an endpoint gets one try a question until it answers again."""
+PAUSE_SECONDS = 0.2
+"""Before the next try of a question that was turned away at once; twice as long before the one after."""
+
+_NOT_AGAIN: frozenset[Failure] = frozenset({"", "tls", "http", "malformed"})
+"""Answers, of a kind: another try would bring the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a question waits for its answer."""
+
+    seconds: float = 3.0
+    """Of each try."""
+    tries: int = 3
+
+
+class Asked(NamedTuple):
+    """What came of a question."""
+
+    sent_at: int
+    """Of the first try, in microseconds since 1970, UTC."""
+    tries: int
+    last: Try
+
+
+class Ways:
+    """The ways to all servers that a study may ask."""
+
+    def __init__(self, permits: Mapping[str, Permit], patience: Patience, ca: Path | None = None, contact: str = "") -> None:
+        """`ca`: a PEM file of who vouches for certificates, instead of those the system trusts. Raises OSError for one that is none."""
+        self._permits = permits
+        self._patience = patience
+        self._ca = ca
+        self._contact = contact
+        self._contexts = {"dot": _context(ca, DOT_ALPN), "doh": _context(ca, "h2")}
+        self._servers: dict[str, _Server] = {}
+        self._ways: dict[Endpoint, _Way] = {}
+
+    async def ask(self, endpoint: Endpoint, wire: bytes) -> Asked:
+        """Sends a message, in its turn, until it is answered or patience ends. Raises KeyError for a server without a permit."""
+        way = self._ways.get(endpoint) or self._open(endpoint)
+        number, first = 0, 0
+        while True:
+            number += 1
+            async with way.server.window:
+                await way.server.turn()
+                last = await way.transport.ask(wire, self._patience.seconds)
+            first = first or last.sent_at
+            if not last.failure:
+                way.silent = 0
+            if last.failure in _NOT_AGAIN or number >= (self._patience.tries if way.silent < SILENCE else 1):
+                break
+            if last.failure != "timeout":
+                await asyncio.sleep(PAUSE_SECONDS * number)
+        way.silent += bool(last.failure)
+        return Asked(first, number, last)
+
+    async def close(self) -> None:
+        """Closes every socket."""
+        for way in self._ways.values():
+            await way.transport.close()
+
+    def _open(self, endpoint: Endpoint) -> _Way:
+        address = ethics.server(endpoint.address)
+        server = self._servers.get(address)
+        if server is None:
+            server = self._servers[address] = _Server(self._permits[address].rate)
+        way = self._ways[endpoint] = _Way(self._transport(endpoint), server)
+        return way
+
+    def _transport(self, endpoint: Endpoint) -> Transport:
+        match endpoint.transport:
+            case "udp":
+                return Udp(endpoint)
+            case "tcp":
+                return tcp(endpoint)
+            case "dot":
+                return dot(endpoint, self._contexts["dot"])
+            case "doh":
+                return doh(endpoint, self._contexts["doh"], self._contact)
+            case "doq":
+                return doq(endpoint, self._ca)
+
+
+class _Server:
+    """One address, and its turn."""
+
+    def __init__(self, rate: int | None) -> None:
+        self.window = asyncio.Semaphore(UNDER_WAY)
+        self._bucket = Bucket(rate) if rate else None
+        self._loop = asyncio.get_running_loop()
+
+    async def turn(self) -> None:
+        """Returns when the next message may go."""
+        if self._bucket is not None and (seconds := self._bucket.reserve(self._loop.time())):
+            await asyncio.sleep(seconds)
+
+
+class _Way:
+    """One endpoint."""
+
+    __slots__ = ("server", "silent", "transport")
+
+    def __init__(self, transport: Transport, server: _Server) -> None:
+        self.transport = transport
+        self.server = server
+        self.silent = 0
+        """Questions in a row without an answer."""
+
+
+def _context(ca: Path | None, alpn: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    context.set_alpn_protocols([alpn])
+    return context
