@@ -37,6 +37,14 @@ ANSWER_SECONDS = 20.0
 BUTTON_SECONDS = 1.0
 """A warning's buttons do nothing at first, so that nobody presses one that he has not seen."""
 
+LOOK = """[
+    location.href,
+    performance.getEntriesByType('navigation')[0]?.responseStatus,
+    (document.querySelector('.error-code, #error-code') || {}).textContent || document.title,
+    document.body.innerText,
+]"""
+"""Asked of what stands in a tab: its address, its HTTP status, the browser's word for its error, its text."""
+
 Event = Mapping[str, Any]
 
 
@@ -259,15 +267,10 @@ class Tab:
         event = self._browser.wait(drawn, seconds - (time.monotonic() - begun))
         if event is None:
             return Shown("nothing", seconds, "", "")
-        what = "warning" if warned else self._what()
-        return Shown(what, event["at"] - begun, self.evaluate("location.href"), self.evaluate("document.body.innerText"))
-
-    def _what(self) -> str:
-        """What the document is: the page and its status, or the browser's own error."""
-        if not str(self.evaluate("location.href")).startswith("chrome-error:"):
-            status = self.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
-            return f"page {status}"
-        return str(self.evaluate("(document.querySelector('.error-code, #error-code') || {}).textContent || document.title")).strip()
+        self._call("Page.stopLoading")  # of its own errors some are tried again at once, and meanwhile nothing could be asked
+        url, status, code, text = self.evaluate(LOOK)
+        what = str(code).strip() if url.startswith("chrome-error:") else f"page {status}"
+        return Shown("warning" if warned else what, event["at"] - begun, url, text)
 
     def go_on(self, seconds: float) -> Shown:
         """What is shown after the way on that a warning leaves: its button beside the one that leads back."""

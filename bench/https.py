@@ -11,6 +11,7 @@ Needs root, and chromium, xvfb, xdotool, nftables, iproute2 and bind9-dnsutils. 
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -223,6 +224,7 @@ def run(
     version = re.search(r"[\d.]+", machine.output(["chromium", "--version"]))
     whole: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(), "machine": machine.facts(), "chromium": version[0] if version else "unknown", "runs": runs,
+        "load": os.getloadavg()[0],
         "seen": [each._asdict() for each in found],
     }  # fmt: skip
     print(table(whole["seen"]))

@@ -20,7 +20,8 @@ from bench.machine import BenchError, find_program
 PROGRAMS = ("unshare", "nsenter", "setpriv", "ip", "mount", "bash")
 """What making them needs; Debian: util-linux, iproute2, mount, bash."""
 
-_DIES = ("setpriv", "--pdeathsig", "KILL")
+_LIFELINE = ("setpriv", "--pdeathsig", "KILL", "sh", "-c", 'test "$PPID" -eq "$0" && exec "$@"')
+"""What a command begins with so that it dies with us; the number of our process follows. It does not begin at all if we are gone before it asks."""
 
 
 class Machine:
@@ -35,7 +36,10 @@ class Machine:
         prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, f"{find_program('ip')} link set lo up", "echo", "exec sleep infinity"])
         self._running: list[subprocess.Popen[Any]] = []
         self._keeper = subprocess.Popen(
-            [*_DIES, "unshare", "--net", "--mount", "sh", "-c", prepare], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*_LIFELINE, str(os.getpid()), "unshare", "--net", "--mount", "sh", "-c", prepare],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         assert self._keeper.stdout is not None
         if self._keeper.stdout.readline() != b"\n":
@@ -49,7 +53,8 @@ class Machine:
 
     def command(self, *words: str) -> list[str]:
         """The command, as it is run there; it dies with the thread that starts it."""
-        return ["nsenter", "-t", str(self._keeper.pid), "--net", "--mount", *_DIES, find_program(words[0]) or words[0], *words[1:]]
+        there = ("nsenter", "-t", str(self._keeper.pid), "--net", "--mount")
+        return [*_LIFELINE, str(os.getpid()), *there, find_program(words[0]) or words[0], *words[1:]]
 
     def run(self, *words: str, stdin: str = "") -> str:
         """What a short command there prints. Raises BenchError when it fails."""
