@@ -14,6 +14,8 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from landing import faults
+
 READ = 32 * 1024
 """Octets read at once."""
 
@@ -211,7 +213,7 @@ class Door:
         for fd, events in self.poll.poll(0, BATCH):
             line = self._lines.get(fd)
             if line is not None:
-                line.happened(events)
+                self._tell(line, events)
             elif fd in self._listening:
                 self._accept(self._listening[fd])
 
@@ -230,7 +232,14 @@ class Door:
             line = self._lines[fd] = Line(self, connection, speaker)
             self.poll.register(fd, select.EPOLLIN)
             speaker.begin(line)
-            line.happened(select.EPOLLIN)  # under load, the request is there already
+            self._tell(line, select.EPOLLIN)  # under load, the request is there already
+
+    def _tell(self, line: Line, events: int) -> None:
+        try:
+            line.happened(events)
+        except Exception as error:  # a fault of ours must not take others' connections with it
+            faults.told("a connection could not be served", error)
+            line.abort()
 
     def _rest(self) -> None:
         for fd in self._listening:

@@ -19,7 +19,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from blocklists.guarded import NEWBORN_SECONDS
-from landing import head, reply
+from landing import faults, head, reply
 from landing.door import Door, Line
 from landing.head import BadHead, Head
 from landing.reply import OWN, Reply
@@ -77,6 +77,7 @@ class Hall:
     def listen(self, state: ServerState, own: Own, sockets: Iterable[socket.socket]) -> Door:
         """Begins to serve in the running event loop; `state`: whom uvicorn tells when it ends, and for whom it waits."""
         self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(faults.of_the_loop)
         self.state = state
         self.own = own
         self._sweep()

@@ -7,7 +7,9 @@ output when the page is served. SIGTERM stops it in less than 3 s. It binds noth
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import resource
 import socket
 import sys
@@ -36,6 +38,9 @@ from landing.site import Site
 SPARE_DESCRIPTORS = 256
 """For all that is no connection."""
 
+NICE = 10
+"""The names come before the page: a flood of visitors must not take the core from who answers queries."""
+
 
 def own_pages(settings: LandingSettings, state_dir: Path, job: dict[str, Any]) -> ASGIApp | None:
     """The operator's own pages, if it has a name for them; over TLS alone where they are served so."""
@@ -50,6 +55,7 @@ def own_pages(settings: LandingSettings, state_dir: Path, job: dict[str, Any]) -
 def main() -> None:
     """Serves until it is told to stop. A job that is not as described is a fault of the front door and ends in a traceback."""
     job: dict[str, Any] = json.load(sys.stdin)
+    os.nice(NICE)
     settings = LandingSettings.model_validate(job["settings"])
     state_dir = Path(job["state_dir"])
     logs.to_stderr("landing", job.get("logs", "text"))
@@ -66,6 +72,7 @@ def main() -> None:
     listening: list[Callable[[uvicorn.Server], Any]] = [lambda server: hall.listen(server.server_state, handing(server, settings), sockets)]
     if "secure" in job:
         listening.append(partial(secure.listen, settings=settings, job=job["secure"]))
+    gc.freeze()  # what is loaded stays: the collector need not look at it again while visitors wait
     web.serve(
         Application(Following(state_dir, time, alarms, site.put_in_force), counted, own_pages(settings, state_dir, job)),
         [],

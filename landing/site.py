@@ -7,17 +7,15 @@ templating, no look-up and no disk. A fault in one request is a plain page, and 
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable
-from pathlib import Path
 from urllib.parse import parse_qs
 
 from blocklists import names, store
 from blocklists.agreed import Timekeeper
 from blocklists.index import Rule
-from landing import host, language, reply, verdict
+from landing import faults, host, language, reply, verdict
 from landing.alias import Aliases
 from landing.counts import Counts, day_of
 from landing.ground import Ground
@@ -40,8 +38,6 @@ RENDERED_PAGES = 512
 
 KEPT_OCTETS = 16 * 1024 * 1024
 """Of whole answers kept, what they answer included."""
-
-_log = logging.getLogger("redhand.landing")
 
 _PLAIN = re.compile(rb"[a-z0-9.-]{1,253}")
 
@@ -205,12 +201,8 @@ class Site:
             return self._fault(error)
 
     def _fault(self, error: Exception) -> Reply:
-        """A page that says nothing of the fault; the log says where it was, and not its message, which may hold the visitor's words."""
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
-        _log.error("a request could not be answered: %s at %s", type(error).__name__, where)
+        """A page that says nothing of the fault."""
+        faults.told("a request could not be answered", error)
         return self._plain("fault", 500, self._settings.language, False)
 
     def _keep(self, asked: _Asked, made: Reply) -> Reply:

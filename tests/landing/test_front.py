@@ -277,6 +277,35 @@ def test_no_connection_is_held_once_it_is_closed() -> None:
         gc.enable()
 
 
+def test_a_fault_of_ours_costs_one_connection_and_says_nothing_of_its_client(caplog: pytest.LogCaptureFixture) -> None:
+    def faulty(asked: Head) -> Reply | Awaitable[Reply]:
+        async def later() -> Reply:
+            raise RuntimeError(asked.target.decode())
+
+        if asked.target == b"/mark-later":
+            return later()
+        if asked.target == b"/mark-now":
+            raise RuntimeError(asked.target.decode())
+        return page(asked)
+
+    async def test() -> None:
+        async with Served(faulty, head_seconds=0.5) as served:
+            streams = [await served.connect() for _ in range(3)]
+            for (_, writer), path in zip(streams, (b"mark-now", b"mark-later", b"fine"), strict=True):
+                writer.write(b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+            assert b"451" in await streams[2][0].readuntil(b"\r\n\r\n")
+            for reader, _ in streams[:2]:
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+            for _, writer in streams:
+                writer.close()
+
+    run(test())
+    gc.collect()
+    assert "a connection could not be served: RuntimeError at test_front.py" in caplog.text
+    assert "mark" not in caplog.text
+
+
 def test_a_full_hall_cuts_the_oldest_and_serves_the_newcomer() -> None:
     async def test() -> None:
         async with Served(page, connections=3) as served:
