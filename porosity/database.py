@@ -1,7 +1,7 @@
 """A study as a database: DuckDB in memory over the files of all its stages, as they stand when it is opened. It changes none of them.
 
-Tables: `names`, `vectors`, `resolvers`, `observations`, `classification` (of all sets of rules, told apart by `rules`), and each Parquet file among the
-estimates under its own name. What is not there yet is no table. Nothing is fetched from a network: extensions are neither sought nor installed.
+Tables: `names`, `vectors`, `resolvers`, `observations`, `classification` (of all sets of rules, told apart by `rules`), and each Parquet file among
+the estimates under its own name. What is not there yet is no table. Nothing is fetched from a network: extensions are neither sought nor installed.
 """
 
 from __future__ import annotations
@@ -61,20 +61,9 @@ def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = M
 
 def _describe(database: duckdb.DuckDBPyConnection, study: Study) -> None:
     """What the plan says of vectors and resolvers; `place` is what trials are numbered by."""
-    vectors = pa.Table.from_pylist(
-        [
-            {
-                "vector": each.id,
-                "place": place,
-                "family": each.family,
-                "kind": each.kind,
-                "sends": each.sends,
-                "leak": each.leak,
-                "source": each.source,
-            }
-            for place, each in enumerate(study.plan.vectors)
-        ]
-    )
+    said = ("id", "family", "kind", "sends", "leak", "source")
+    columns = {("vector" if field == "id" else field): [getattr(each, field) for each in study.plan.vectors] for field in said}
+    vectors = pa.table({**columns, "place": range(len(study.plan.vectors))})
     resolvers = pa.Table.from_pylist(
         [
             {"resolver": each.id, "place": place, "role": each.role, "endpoints": [str(endpoint) for endpoint in each.endpoints]}

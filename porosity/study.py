@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, overload
 
@@ -50,6 +50,8 @@ class Names(Sequence[Name]):
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table.combine_chunks()
+        # Trials of a cell come one after the other, and ask for the same name.
+        self._made = lru_cache(maxsize=1024)(self._make)
         self._columns = [self.table.column(field) for field in FIELDS]
 
     def __len__(self) -> int:
@@ -62,6 +64,9 @@ class Names(Sequence[Name]):
     def __getitem__(self, number: int | slice) -> Name | Sequence[Name]:
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
+        return self._made(number)
+
+    def _make(self, number: int) -> Name:
         text, *rest = (column[number].as_py() for column in self._columns)
         return Name(dns.name.from_text(text), *rest)
 
