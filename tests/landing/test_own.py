@@ -248,7 +248,7 @@ def test_the_answer_is_shown_in_the_authoritys_words_and_the_visitors_language(v
     english, french, arabic = (visitors.ask(f"/report/{reference}?lang={chosen}") for chosen in ("en", "fr", "ar"))
     assert "is lifting the order" in visitors.said(english)
     assert "fallback" not in english.text[english.text.index("<main") :]
-    assert "va lever la décision" in visitors.said(french)
+    assert "va retirer sa décision" in visitors.said(french)
     assert 'class="fallback"' in french.text
     assert 'lang="en" dir="auto">Right.' in french.text
     assert 'dir="rtl"' in arabic.text
