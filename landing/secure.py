@@ -26,9 +26,9 @@ from landing.hello import MOST_OCTETS, NOT_TLS, Porter
 from landing.host import BadHost
 from landing.settings import LandingSettings
 
-HANDSHAKES = 256
+HANDSHAKES = 512
 HANDSHAKE_SECONDS = 5.0
-"""How many handshakes may be under way at each address, and how long one may take. The others wait in the kernel's queue."""
+"""How many handshakes may be under way, and how long one may take. When there are more, the oldest gives way to the newcomer."""
 
 CONNECTIONS = 1024
 """Open connections over all addresses; one more is cut."""
@@ -99,24 +99,27 @@ class Listening:
         self._porter = porter
         self._secured = secured
         self.sockets = list(sockets)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], None] = {}
+        """Handshakes, the oldest first."""
         self._accepting = [asyncio.create_task(self._accept(each)) for each in self.sockets]
 
     async def _accept(self, listener: socket.socket) -> None:
         listener.setblocking(False)
-        loop, places = asyncio.get_running_loop(), asyncio.Semaphore(HANDSHAKES)
+        loop = asyncio.get_running_loop()
         while True:
-            await places.acquire()
             try:
                 connection, _ = await loop.sock_accept(listener)
             except OSError:  # the visitor left again, or there is no descriptor to be had
-                places.release()
                 await asyncio.sleep(REST_SECONDS)
                 continue
+            if len(self._under_way) >= HANDSHAKES:
+                oldest = next(iter(self._under_way))
+                del self._under_way[oldest]
+                oldest.cancel()
             task = asyncio.create_task(self._greet(connection))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-            task.add_done_callback(lambda _: places.release())
+            self._under_way[task] = None
+            task.add_done_callback(lambda done: self._under_way.pop(done, None))
+            await asyncio.sleep(0)  # the queue may be long, and others wait for their turn too
 
     async def _greet(self, connection: socket.socket) -> None:
         """One visitor's handshake. Nothing of it is logged, whatever becomes of it."""
@@ -197,7 +200,7 @@ def listen(server: uvicorn.Server, settings: LandingSettings, job: Mapping[str, 
         timeout_keep_alive=settings.idle_seconds,
     )
     config.load()
-    raise_descriptor_limit(settings.connections + CONNECTIONS + 2 * HANDSHAKES + SPARE_DESCRIPTORS)
+    raise_descriptor_limit(settings.connections + CONNECTIONS + HANDSHAKES + SPARE_DESCRIPTORS)
     made: set[GuardedProtocol] = set()
 
     class Secured(GuardedProtocol):
