@@ -83,7 +83,7 @@ class Landing:
         """`secure`: files of the certificate and the key for which it listens at `secure_port`. `confined`: without the rights it needs not.
         `carried`: somebody takes reports of errors away."""
         self.errors = state_dir / "landing.log"
-        listener, others = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
+        listener, others = (socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2))
         self.port: int = listener.getsockname()[1]
         self.secure_port: int = others.getsockname()[1]
         job = {"settings": {"operator": "Example Telecom", **settings}, "state_dir": str(state_dir), "sockets": [listener.fileno()]}
