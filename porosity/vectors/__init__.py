@@ -60,15 +60,6 @@ def by_id(id: str, known: Sequence[Vector] = ALL) -> Vector:
     raise BadVectors(f"there is no vector {id!r}; " + (f"did you mean {' or '.join(alike)}?" if alike else "docs/vectors.md has them all"))
 
 
-def choose(words: Iterable[str], known: Sequence[Vector] = ALL) -> list[Vector]:
-    """The vectors that ids and families name, each once, in the order of `known`. Raises BadVectors for a word that is neither."""
-    wanted: set[str] = set()
-    for word in words:
-        of_family = {vector.id for vector in known if word.replace("-", " ") == vector.family}
-        wanted |= of_family or {by_id(word, known).id}
-    return [vector for vector in known if vector.id in wanted]
-
-
 def load(file: Path) -> list[Vector]:
     """The vectors of a researcher's own file: Python that sets `VECTORS`. It is run, so take it only from whom you trust.
 

@@ -79,7 +79,7 @@ def _longest(name: Name, random: Random) -> list[Ask]:
 
 
 def _compressed(name: Name, random: Random) -> list[Ask]:
-    return [Ask(lone(name.name.to_wire()[:-1] + _ROOT_IN_HEADER + _A_IN))]
+    return [Ask(lone(name.name.to_digestable()[:-1] + _ROOT_IN_HEADER + _A_IN))]
 
 
 def _two(name: Name, random: Random) -> list[Ask]:
