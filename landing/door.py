@@ -196,7 +196,8 @@ class Door:
 
     def close(self) -> None:
         """Accepts no more; connections that are open stay so. What uvicorn calls when it ends."""
-        for each in self._listening.values():
+        for fd, each in self._listening.items():
+            self.poll.unregister(fd)  # closing is not enough: the supervisor holds the socket too (epoll(7))
             each.close()
         self._listening = {}
 

@@ -107,6 +107,8 @@ class Pages:
             whole=_whole,
         )
         self._environment = environment
+        for template in ("blocked.html", "plain.html"):
+            environment.get_template(template)  # compiled now, and not while the first visitor waits
 
     def blocked(self, orders: Sequence[Order], alias: bool, language: str, as_json: bool) -> Page:
         """The page for a name that these orders block; `alias`: by way of the listed name of the first."""

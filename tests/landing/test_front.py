@@ -306,6 +306,19 @@ def test_a_fault_of_ours_costs_one_connection_and_says_nothing_of_its_client(cap
     assert "mark" not in caplog.text
 
 
+def test_a_closed_door_hears_no_more_of_a_socket_that_others_hold() -> None:
+    async def test() -> None:
+        async with Served(page) as served:
+            assert served.door is not None
+            with served.listener.dup(), socket.socket() as client:
+                served.door.close()
+                client.connect(("127.0.0.1", served.port))
+                client.send(GET)
+                assert served.door.poll.poll(0.05) == []
+
+    run(test())
+
+
 def test_a_full_hall_cuts_the_oldest_and_serves_the_newcomer() -> None:
     async def test() -> None:
         async with Served(page, connections=3) as served:
