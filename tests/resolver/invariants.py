@@ -114,13 +114,14 @@ def _check_meaning(data: bytes, query: Query) -> None:
     opt, others = _additional_slowly(data)
     assert query.edns == (opt is not None)
     if opt is None:
-        assert (query.do, query.limit) == (False, 512)
+        assert (query.do, query.limit, query.structured) == (False, 512, False)
     else:
         assert opt.version == 0
         assert query.do == (opt.flags & 0x8000 != 0)
         assert query.limit == min(max(opt.payload, 512), 1232)
         if query.constant:
             assert all(code in (3, 11, 15, 26) and len(octets) <= 2 for code, octets in opt.options)
+        assert query.structured == ((26, b"") in opt.options or (15, b"\0\0") in opt.options)
     if query.constant:
         assert not others
     assert query.raw == data
@@ -195,6 +196,10 @@ def read_slowly(data: bytes) -> Reading:
     return Reading(counts[1] & 15, sections[0], sections[1])
 
 
+_NAMES_ALONE = {3: 1, 4: 1, 7: 1, 8: 1, 9: 1, 14: 2}
+"""MD, MF, MB, MG, MR and MINFO: types of RFC 1035 whose data is so many names, which may be compressed; dnspython knows none of them."""
+
+
 def _read_row(parser: dns.wire.Parser) -> Row:
     owner = _name(parser)[0]
     kind, of_class, ttl, length = parser.get_struct("!HHIH")
@@ -203,7 +208,11 @@ def _read_row(parser: dns.wire.Parser) -> Row:
     try:
         with_names = dns.wire.Parser(parser.wire, start)
         with with_names.restrict_to(length):
-            data = dns.rdata.from_wire_parser(of_class, kind, with_names)
+            if kind in _NAMES_ALONE:
+                read = [dns.name.from_wire_parser(with_names) for _ in range(_NAMES_ALONE[kind])]
+                data: dns.rdata.Rdata = dns.rdata.GenericRdata(of_class, kind, b"".join(name.canonicalize().to_wire() for name in read))
+            else:
+                data = dns.rdata.from_wire_parser(of_class, kind, with_names)
     except (dns.exception.DNSException, ValueError, struct.error):
         data = dns.rdata.GenericRdata(of_class, kind, octets)  # a type whose inside is not our business
     return owner, of_class, kind, ttl, data
