@@ -6,23 +6,20 @@ the estimates under its own name. What is not there yet is no table. Nothing is 
 
 from __future__ import annotations
 
-import itertools
-import os
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from porosity import observations, parts
+from porosity import observations, parts, spill
 from porosity.study import NAMES, Study
 
-MEMORY = "256MB"
-"""What a query may hold; what it needs beyond is spilled beside the study, and removed when the database is closed."""
+MEMORY = "192MB"
+"""What a query may hold; what it needs beyond is spilled beside the study, and removed when nobody holds the database any more."""
 
 TABLES = ("names", "vectors", "resolvers", "observations", "classification")
-
-_spills = itertools.count()
 
 
 def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
@@ -31,16 +28,18 @@ def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = M
     `memory`: as DuckDB's memory_limit. Raises StoreError when some observations belong to another plan.
     """
     sealed, unsealed = observations.stored(study, vantages)
+    path, held = spill.room(study.directory)
     database = duckdb.connect(
         ":memory:",
         config={
             "memory_limit": memory,
-            "temp_directory": str(study.directory / f".spill-{os.getpid()}-{next(_spills)}"),
+            "temp_directory": str(path),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "preserve_insertion_order": "false",
         },
     )
+    weakref.finalize(database, spill.leave, path, held)
     database.execute("SET enable_progress_bar = false")
     _view(database, "names", _parquet([study.directory / NAMES]))
     _describe(database, study)

@@ -7,15 +7,16 @@ row, so that any verdict can be made anew; nothing here judges one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from blocklists.errors import StoreError
-from porosity import parts, segments
+from porosity import parts, segments, spill
 from porosity.study import Study
 from porosity.words import Observation
 
@@ -38,6 +39,9 @@ SCHEMA = pa.schema(
     ]
 )
 """Of observations on disk: the fields of words.Observation, and who observed."""
+
+RANGE_OCTETS = 16 << 20
+"""Of the observations that `cells` sorts at a time."""
 
 FIELDS = tuple(field for field in SCHEMA.names if field != "vantage")
 
@@ -94,16 +98,57 @@ def done(study: Study, vantage: str) -> Done:
 
 
 def cells(study: Study, vantage: str) -> Iterator[tuple[int, list[Observation]]]:
-    """Each cell's number (a trial's, over the plan's `measured`) with its observations at all resolvers, in order of trials and asks."""
-    from porosity.database import connect  # noqa: PLC0415 - heavy, and not needed to measure
+    """Each cell's number (a trial's, over the plan's `measured`) with its observations at all resolvers, in order of trials and asks.
 
-    with connect(study, [vantage]) as database:
-        columns = ", ".join(f'"{field}"' for field in FIELDS)
-        reader = database.sql(f"SELECT {columns} FROM observations ORDER BY trial, ask").to_arrow_reader(10_000)  # noqa: S608 - our own words
-        ordered = (row for each in reader for row in rows(each))
-        measured = study.plan.measured
-        for cell, found in groupby(ordered, lambda row: row.trial // measured):
-            yield cell, list(found)
+    Cells are measured in random order: what is too much for memory is dealt out to files by ranges of trials, each of which is then sorted.
+    """
+    measured = study.plan.measured
+    with spill.spilling(study.directory) as room:
+        for table in _ranges(study, vantage, room):
+            order = [("trial", "ascending"), ("ask", "ascending")]
+            ordered = (row for each in table.sort_by(order).to_batches(max_chunksize=10_000) for row in rows(each))
+            for cell, found in groupby(ordered, lambda row: row.trial // measured):
+                yield cell, list(found)
+
+
+def _ranges(study: Study, vantage: str, room: Path) -> Iterator[pa.Table]:
+    """A vantage's observations by ranges of whole cells, range after range; in none more than fits."""
+    scanner = scan(study, [vantage]).scanner(batch_size=10_000, batch_readahead=1, fragment_readahead=1, use_threads=False)
+    held: list[pa.RecordBatch] = []
+    octets = 0
+    batches = scanner.to_batches()
+    for each in batches:
+        held.append(each)
+        octets += each.nbytes
+        if octets > RANGE_OCTETS:
+            break
+    else:
+        yield pa.Table.from_batches(held, SCHEMA)
+        return
+    # What is not read yet is guessed from the files: too many ranges cost little, too few cost memory.
+    whole = octets + sum(pq.read_metadata(file).num_rows for file in stored(study, [vantage])[0]) * octets // sum(each.num_rows for each in held)
+    cells = study.plan.cells * study.plan.repeats
+    width = max(1, cells * RANGE_OCTETS // whole) * study.plan.measured
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
+    try:
+        for each in chain(held, batches):
+            places = each.column("trial").to_numpy() // width
+            order = np.argsort(places, kind="stable")
+            dealt, bounds = each.take(pa.array(order)), np.flatnonzero(np.diff(places[order])) + 1
+            for first, last in pairwise([0, *bounds.tolist(), len(order)]):
+                place = int(places[order[first]])
+                if place not in writers:
+                    writers[place] = pa.ipc.new_file(str(room / str(place)), SCHEMA, options=options)
+                writers[place].write_batch(dealt.slice(first, last - first))
+    finally:
+        for writer in writers.values():
+            writer.close()
+    held.clear()
+    for place in sorted(writers):
+        with pa.OSFile(str(room / str(place))) as file:
+            yield pa.ipc.open_file(file).read_all()
+        (room / str(place)).unlink()
 
 
 def stored(study: Study, vantages: Sequence[str] | None = None) -> tuple[list[Path], list[pa.RecordBatch]]:

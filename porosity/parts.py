@@ -18,8 +18,8 @@ from blocklists import durable
 from blocklists.errors import DiskError
 
 _PART = re.compile(r"part-([0-9]{6,})\.parquet", re.ASCII)
-_ROWS = 100_000
-"""Rows of a row group."""
+_ROWS = 10_000
+"""Rows of a row group: with answers of a kilobyte, 10 MB that a reader holds at a time."""
 
 
 @contextmanager
