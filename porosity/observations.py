@@ -113,10 +113,10 @@ def cells(study: Study, vantage: str) -> Iterator[tuple[int, list[Observation]]]
 
 def _ranges(study: Study, vantage: str, room: Path) -> Iterator[pa.Table]:
     """A vantage's observations by ranges of whole cells, range after range; in none more than fits."""
-    scanner = scan(study, [vantage]).scanner(batch_size=10_000, batch_readahead=1, fragment_readahead=1, use_threads=False)
+    files, unsealed = stored(study, [vantage])
     held: list[pa.RecordBatch] = []
     octets = 0
-    batches = scanner.to_batches()
+    batches = _batches(files, unsealed)
     for each in batches:
         held.append(each)
         octets += each.nbytes
@@ -125,8 +125,9 @@ def _ranges(study: Study, vantage: str, room: Path) -> Iterator[pa.Table]:
     else:
         yield pa.Table.from_batches(held, SCHEMA)
         return
-    # What is not read yet is guessed from the files: too many ranges cost little, too few cost memory.
-    whole = octets + sum(pq.read_metadata(file).num_rows for file in stored(study, [vantage])[0]) * octets // sum(each.num_rows for each in held)
+    # What is not read yet is guessed from what is: too many ranges cost little, too few cost memory.
+    count = sum(pq.read_metadata(file).num_rows for file in files) + sum(each.num_rows for each in unsealed)
+    whole = count * octets // sum(each.num_rows for each in held)
     cells = study.plan.cells * study.plan.repeats
     width = max(1, cells * RANGE_OCTETS // whole) * study.plan.measured
     options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -149,6 +150,16 @@ def _ranges(study: Study, vantage: str, room: Path) -> Iterator[pa.Table]:
         with pa.OSFile(str(room / str(place))) as file:
             yield pa.ipc.open_file(file).read_all()
         (room / str(place)).unlink()
+
+
+def _batches(files: Sequence[Path], unsealed: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """A row group at a time: a dataset's scanner would read whole files ahead."""
+    for file in files:
+        with pq.ParquetFile(file) as opened:
+            for group in range(opened.num_row_groups):
+                for each in opened.read_row_group(group, use_threads=False).to_batches():
+                    yield each.cast(SCHEMA)
+    yield from unsealed
 
 
 def stored(study: Study, vantages: Sequence[str] | None = None) -> tuple[list[Path], list[pa.RecordBatch]]:
