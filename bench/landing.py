@@ -20,17 +20,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from string import Template
 from typing import Annotated, Any
 
 import typer
 
 from bench import machine
-from bench.ask import wait_until
 from bench.latencies import quantile
-from bench.machine import GENERATOR_CORE, SERVER_CORE, BenchError
+from bench.machine import GENERATOR_CORE, BenchError
+from bench.webservers import NAME, REQUEST, get, nginx, put_first, redhand, settle
 
 RATE = 10_000
 """Visits a second."""
@@ -41,17 +40,7 @@ IDLE = 20_000
 SLOW = 5_000
 PROBES = 2_000
 """Queries a second."""
-NAME = "blocked.example"
-REDHAND = (sys.executable, "-m", "redhand")
-CONFIGS = Path(__file__).parent / "configs"
 RECORD = Path(__file__).parent / "record"
-REQUEST = (
-    f"GET /a/page?q=1 HTTP/1.1\r\nHost: {NAME}\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: fr,fr-FR;q=0.8,en-US;q=0.5,en;q=0.3\r\n"
-    "Accept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\nCookie: session=0123456789abcdef0123456789abcdef; seen=1\r\n"
-    "Upgrade-Insecure-Requests: 1\r\nPriority: u=0, i\r\n\r\n"
-)
 
 
 @dataclass(frozen=True)
@@ -86,21 +75,23 @@ def run(
     with tempfile.TemporaryDirectory(prefix="redhand-landing-") as scratch:
         folder = Path(scratch)
         figures: list[Figure] = []
-        with _redhand(folder, "landing") as (pid, port, _):
-            answer = _get(port)
+        with redhand(folder, "landing") as (pid, port, _):
+            answer = get(port)
             held = _visited("Red Hand", folder, pid, port, seconds, idle, figures)
             figures.append(_beside_slow_heads(folder, pid, port, seconds))
-        with _nginx(folder, answer) as (pid, port):
-            if _get(port).partition(b"\r\n\r\n")[2] != answer.partition(b"\r\n\r\n")[2]:
+        with nginx(folder, answer) as (pid, port):
+            if get(port).partition(b"\r\n\r\n")[2] != answer.partition(b"\r\n\r\n")[2]:
                 raise BenchError("nginx does not serve the same octets; see bench/configs/nginx.conf")
             nginx_held = _visited("nginx", folder, pid, port, seconds, idle, figures)
-        with _redhand(folder, "run") as (pid, port, dns):
+        with redhand(folder, "run") as (pid, port, dns):
+            settle(pid)
             queries = {
                 "alone": _asked(folder, dns, seconds),
-                "beside the flood": _asked(folder, dns, seconds, flood=port),
+                f"beside {RATE:,} visits a second": _asked(folder, dns, seconds, flood=port, rate=RATE),
+                "beside all visits that are answered": _asked(folder, dns, seconds, flood=port),
             }
     ours = [figure for figure in figures if figure.server == "Red Hand" and figure.load != "peak"]
-    kept = all(figure.p99 < MOST_SECONDS and not figure.errors for figure in ours) and queries["beside the flood"]["lost"] == 0
+    kept = all(figure.p99 < MOST_SECONDS and not figure.errors for figure in ours) and not any(each["lost"] for each in queries.values())
     whole = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine.facts(),
@@ -127,102 +118,6 @@ def _most_idle() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return min(IDLE, hard - 1_000) if hard != resource.RLIM_INFINITY else IDLE
-
-
-def _first(pid: int) -> None:
-    """Where the kernel shares cores out among sessions (autogroup, sched(7)), ours goes before others'; needs root, and is left out without."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text("-19", encoding="ascii")
-
-
-# The servers
-
-
-@contextmanager
-def _redhand(folder: Path, role: str) -> Iterator[tuple[int, int, int]]:
-    """`redhand landing`, or `redhand run`: the process, the page's port, the resolver's."""
-    place = folder / f"redhand-{role}"
-    place.mkdir()
-    port, dns = machine.free_port(), machine.free_port()
-    now = datetime.now(UTC)
-    moment = {name: (now + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for name, days in (("begun", -7), ("review", 60), ("end", 90))}
-    order = {
-        "id": "XX-2026-000001",
-        "action": "block",
-        "issuer": {"authority": "Office for the Protection of the Public", "contact": "orders@authority.example"},
-        "category": "terrorism",
-        "legal_basis": "Public Safety Act 2015, section 6-1",
-        "reasons": {"en": "The site praises an attack.", "fr": "Le site loue un attentat."},
-        "issued_at": moment["begun"],
-        "effective_at": moment["begun"],
-        "review_due": moment["review"],
-        "expires_at": moment["end"],
-        "reviewer": "Independent Reviewer",
-        "redress": {"url": "https://authority.example/appeal", "deadline_days": 60, "court": "Administrative Court"},
-        "territorial_scope": "XX",
-        "targets": [{"fqdn": NAME, "match": "subtree"}],
-    }
-    (place / "orders.yaml").write_text(json.dumps(order) + "\n", encoding="utf-8")
-    words = {"PORT": port, "DNS": dns, "NOBODY": machine.free_port(), "LANDING": "192.0.2.1"}
-    (place / "config.yaml").write_text(Template((CONFIGS / "landing.yaml").read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
-    with_it = ["--config", str(place / "config.yaml")]
-    machine.output([*REDHAND, "blocklist", "build", *with_it], cwd=place, limit_seconds=60, must_succeed=True)
-    with _running([*REDHAND, role, *with_it], place) as process:
-        wait_until(lambda: _status(port) == b"451", 30, lambda: f"the page is not served; see {(place / 'log.txt').read_text(encoding='utf-8')}")
-        yield process.pid, port, dns
-
-
-@contextmanager
-def _nginx(folder: Path, answer: bytes) -> Iterator[tuple[int, int]]:
-    place = folder / "nginx"
-    place.mkdir()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    (place / "page.html").write_bytes(body)
-    fields = [line.decode().partition(": ") for line in head.split(b"\r\n")[1:]]
-    lines = [f"            default_type {json.dumps(value)};" for name, _, value in fields if name == "content-type"]
-    lines += [
-        f"            add_header {name} {json.dumps(value)} always;"
-        for name, _, value in fields
-        if name not in {"content-type", "content-length", "date"}
-    ]
-    port = machine.free_port()
-    words = {"DIR": place, "PORT": port, "FIELDS": "\n".join(lines), "USER": "user root;" if os.geteuid() == 0 else ""}
-    (place / "nginx.conf").write_text(Template((CONFIGS / "nginx.conf").read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
-    with _running(["nginx", "-p", str(place), "-c", str(place / "nginx.conf"), "-e", str(place / "nginx.log")], place) as process:
-        wait_until(lambda: _status(port) == b"451", 10, lambda: f"nginx does not serve; see {place / 'log.txt'}")
-        yield process.pid, port
-
-
-@contextmanager
-def _running(command: list[str], place: Path) -> Iterator[subprocess.Popen[str]]:
-    process = machine.start(command, core=SERVER_CORE, cwd=place, log=place / "log.txt")
-    _first(process.pid)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-
-
-def _status(port: int) -> bytes:
-    try:
-        return _get(port)[9:12]
-    except OSError:
-        return b""
-
-
-def _get(port: int) -> bytes:
-    """The answer, read until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-        client.sendall(REQUEST.replace("keep-alive", "close").encode())
-        received = b""
-        while piece := client.recv(65536):
-            received += piece
-    return received.replace(b"connection: close\r\n", b"").replace(b"Connection: close\r\n", b"")
 
 
 # The loads
@@ -287,7 +182,7 @@ def _load(
 def _visitors(job: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "bench.visitors", str(job)]
     process = machine.start(command, core=GENERATOR_CORE, cwd=Path(__file__).resolve().parent.parent, log=job.with_name("visitors.txt"))
-    _first(process.pid)
+    put_first(process.pid)
     return process
 
 
@@ -310,8 +205,8 @@ def _idle(port: int, count: int, octets: bytes) -> Iterator[list[socket.socket]]
         yield clients
 
 
-def _asked(folder: Path, dns: int, seconds: float, flood: int = 0) -> dict[str, float]:
-    """Times until blocked names are answered by the resolver."""
+def _asked(folder: Path, dns: int, seconds: float, *, flood: int = 0, rate: int = 0) -> dict[str, float]:
+    """Times until blocked names are answered by the resolver; `flood`: beside visits to this port, `rate` a second or as fast as answers come."""
     names, out, job = folder / "names.txt", folder / "probes.json", folder / "flood.json"
     names.write_text("".join(f"n{number}.{NAME} A\n" for number in range(1000)), encoding="ascii")
     asked = {
@@ -328,7 +223,7 @@ def _asked(folder: Path, dns: int, seconds: float, flood: int = 0) -> dict[str, 
     time.sleep(1)
     command = [sys.executable, "-m", "bench.prober", str(dns), str(names), str(PROBES), str(seconds), str(out)]
     probing = machine.start(command, core=GENERATOR_CORE, cwd=Path(__file__).resolve().parent.parent, log=folder / "prober.txt")
-    _first(probing.pid)
+    put_first(probing.pid)
     if probing.wait(seconds + 60):
         raise BenchError(f"the prober failed: {(folder / 'prober.txt').read_text(encoding='utf-8')[-2000:]}")
     if visitors is not None and visitors.wait(60):
@@ -337,7 +232,8 @@ def _asked(folder: Path, dns: int, seconds: float, flood: int = 0) -> dict[str, 
     times = sorted(probe["seconds"] for probe in probes if probe["seconds"] is not None)
     wrong = sum(probe["wrong"] for probe in probes)
     found = {"p50": quantile(times, 0.5), "p99": quantile(times, 0.99), "p999": quantile(times, 0.999), "lost": len(probes) - len(times) + wrong}
-    print(f"  queries {'beside the flood' if flood else 'alone':40} p99 {1000 * found['p99']:6.2f} ms  lost {found['lost']}", flush=True)
+    told = f"beside {rate or 'all'} visits" if flood else "alone"
+    print(f"  queries {told:40} p99 {1000 * found['p99']:6.2f} ms  lost {found['lost']}", flush=True)
     return found
 
 

@@ -37,7 +37,7 @@ UNFINISHED = 64 * 1024 * 1024
 """Octets of incomplete heads, and of requests that wait for an earlier one, held for all connections together."""
 
 PIECE = 64 * 1024
-"""Octets handed to the transport at once: a long answer waits for its reader where it is kept, not once more for each."""
+"""Octets sent at once: a long answer waits for its reader where it is kept, not once more for each."""
 
 TURN = 64
 """Requests of one connection answered before others are looked at."""
@@ -96,13 +96,11 @@ class Hall:
                 each.cut()
         self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    def make_room(self) -> bool:
-        """Cuts the connection that has been silent longest; if none is, the one that has been longest at what it does. False: there is none."""
-        for line in (self.silent, self.occupied):
-            for each in line:
-                each.cut()
-                return True
-        return False
+    def make_room(self) -> None:
+        """Cuts the connection that has been silent longest; if none is, the one that has been longest at what it does."""
+        longest = next(iter(self.silent or self.occupied), None)
+        if longest is not None:
+            longest.cut()
 
 
 class Front:
@@ -227,7 +225,7 @@ class Front:
             start += asked.size
             if isinstance(found, Reply):
                 self._send(found, asked)
-                if self._closing:
+                if self._closing or not self._line.open:
                     return
             else:
                 self._wait_for(found, asked)
