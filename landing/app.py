@@ -17,6 +17,9 @@ from landing.following import Following
 from landing.front import Own
 from landing.settings import LandingSettings
 
+FIRST_LOOK_SECONDS = 1.0
+"""How long the page waits for the version in force before it says that it is ready; a disk that hangs holds it up no longer."""
+
 
 class Application:
     """The ASGI application: follows the version in force, and keeps the counts, from the server's start to its end.
@@ -37,6 +40,7 @@ class Application:
             return
         tasks = [asyncio.create_task(each) for each in (self._following.run(), self._counts.keep())]
         try:
+            await self._following.first_look(FIRST_LOOK_SECONDS)
             await (self._own or _live)(scope, receive, send)
         finally:
             for task in tasks:

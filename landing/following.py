@@ -45,6 +45,12 @@ class Following:
         self._version: store.Version | None = None
         self._ground: Ground | None = None
         self._published: int | None = None
+        self._looked = asyncio.Event()
+
+    async def first_look(self, seconds: float) -> None:
+        """Waits until `run` has looked once, but for no longer: a visitor who comes first is to see the page."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), seconds)
 
     async def run(self) -> None:
         """Puts each new current version in force, for ever."""
@@ -75,6 +81,7 @@ class Following:
                     pause = RETRY_SECONDS
                 self._time.watch(self._alarms)
                 self._alarms.retell()
+                self._looked.set()
                 await news.wait(pause)
 
     def withdraw(self) -> None:
