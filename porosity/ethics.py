@@ -110,7 +110,9 @@ def permits(resolvers: Iterable[Resolver], allow: Path | None, contact: str, rat
         for endpoint in resolver.endpoints:
             address = _address(resolver.id, endpoint.address)
             if str(address) not in found:
-                found[str(address)] = _permit(f"{resolver.id} ({address})", address, allowed, allow, contact, rate)
+                found[str(address)] = _permit(
+                    f"{resolver.id} ({address})" if resolver.id != str(address) else resolver.id, address, allowed, allow, contact, rate
+                )
     return found
 
 

@@ -23,24 +23,22 @@ from pathlib import Path
 from time import time, time_ns
 from typing import Any
 
-import dns.exception
-
 from blocklists.errors import RedHandError
-from porosity import order
+from porosity import asking, order
 from porosity.ethics import Permit
 from porosity.journal import Journal
 from porosity.plan import Trial
 from porosity.study import Study
 from porosity.transports.mux import nothing_sent
 from porosity.transports.ways import Asked, Patience, Ways
-from porosity.words import Ask, Endpoint, Name, Observation, Resolver, Vector
+from porosity.words import Ask, Endpoint, Name, Observation, Vector
 
 VANTAGE = "local"
 """The label of a vantage that nobody named."""
 RUNS = "runs.jsonl"
 """Beside a vantage's observations: a line for each run, of how it asked and what came."""
-TRIALS_UNDER_WAY = 400
-"""At one resolver: asked, or waiting for their turn."""
+TRIALS_UNDER_WAY = 1_000
+"""At one resolver: asked, waiting for their turn, or watching it over minutes."""
 RECORD_SECONDS = 0.25
 """At most until what came is on the disk."""
 RECORD_ROWS = 2_000
@@ -105,7 +103,6 @@ class _Run:
         self._ways = ways
         self._tally = tally
         self._seen = seen
-        self._roles = {role: [each for each in self._plan.resolvers if each.role == role] for role in ("secondary", "other")}
         self._texts = {endpoint: str(endpoint) for each in self._plan.resolvers for endpoint in each.endpoints}
         self._room = [Semaphore(TRIALS_UNDER_WAY) for _ in range(self._plan.measured)]
         self._rows: list[Observation] = []
@@ -136,31 +133,24 @@ class _Run:
             trial = self._plan.trial(number)
             if number // self._plan.measured != cell:
                 cell, name = number // self._plan.measured, self._study.names[trial.name]
-                asks = self._asks(trial, name)
+                asks = asking.messages(self._plan, self._vectors[trial.vector], trial, name)
             await self._room[trial.resolver].acquire()
             group.create_task(self._trial(trial, name, asks))
             if begun % _IN_A_ROW == 0:
                 await asyncio.sleep(0)
-
-    def _asks(self, trial: Trial, name: Name) -> list[Ask]:
-        """What a vector sends for a name; nothing when the name has no such form, as when one more label would be too much."""
-        try:
-            return list(self._vectors[trial.vector].asks(name, self._plan.random(trial)))
-        except dns.exception.DNSException:
-            return []
 
     async def _trial(self, trial: Trial, name: Name, asks: Sequence[Ask]) -> None:
         try:
             rows: list[Observation] = []
             text = name.name.to_text(omit_final_dot=True)
             for ask in asks:
-                targets = [self._plan.resolvers[trial.resolver]] if ask.to == "same" else self._roles[ask.to]
-                for target in targets:
+                for endpoint in asking.targets(self._plan, self._plan.resolvers[trial.resolver], ask):
                     if ask.after:
                         await asyncio.sleep(ask.after)
-                    rows.append(self._observed(trial, len(rows), text, *await self._ask(target, ask)))
+                    asked = await self._ways.ask(endpoint, ask.wire) if endpoint else _nobody()
+                    rows.append(self._observed(trial, len(rows), text, endpoint, asked))
             if not rows:
-                rows.append(self._observed(trial, 0, text, None, Asked(time_ns() // 1000, 0, nothing_sent("not sent"))))
+                rows.append(self._observed(trial, 0, text, None, _nobody()))
             while len(self._rows) > MOST_ROWS and self._broken is None:
                 await self._written.wait()
             if self._broken is not None:
@@ -171,12 +161,6 @@ class _Run:
                 self._enough.set()
         finally:
             self._room[trial.resolver].release()
-
-    async def _ask(self, target: Resolver, ask: Ask) -> tuple[Endpoint | None, Asked]:
-        endpoint = target.endpoint(ask.transport, ask.ipv6)
-        if endpoint is None:
-            return None, Asked(time_ns() // 1000, 0, nothing_sent("not sent"))
-        return endpoint, await self._ways.ask(endpoint, ask.wire)
 
     def _observed(self, trial: Trial, number: int, name: str, endpoint: Endpoint | None, asked: Asked) -> Observation:
         last = asked.last
@@ -218,6 +202,10 @@ class _Run:
         except Exception as error:
             self._broken = error
             self._written.set()
+
+
+def _nobody() -> Asked:
+    return Asked(time_ns() // 1000, 0, nothing_sent("not sent"))
 
 
 def _note(study: Study, vantage: str, permits: Mapping[str, Permit], patience: Patience, tally: Tally, began: float, ended: str) -> None:

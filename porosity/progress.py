@@ -60,7 +60,7 @@ class Shown:
         """How far it is, in one line."""
         seconds = monotonic() - self._began
         rate = (tally.done - max(self._first, 0)) / seconds if seconds else 0.0
-        left = f", {_time((tally.total - tally.done) / rate)} left" if rate and tally.done < tally.total else ""
+        left = f", {clock((tally.total - tally.done) / rate)} left" if rate and tally.done < tally.total else ""
         share = tally.done / max(tally.total, 1)
         asked = tally.sent / max(seconds, 1e-9)
         return f"{tally.done:,} of {tally.total:,} trials ({share:.1%}), {asked:,.0f} questions/s{left}; {_came(tally)}"
@@ -79,7 +79,8 @@ def _came(tally: Tally) -> str:
     return f"{tally.answered:,} answered" + (f", {failures}" if failures else "")
 
 
-def _time(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
