@@ -79,7 +79,7 @@ def test_two_orders_are_numbered_and_an_own_list_is_not() -> None:
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_switch_and_the_drawing_are_named(language: str) -> None:
     text = page(told(), language=language)
-    assert '<svg class="hand" viewBox="16 8 182 238" role="img" aria-labelledby="hand-title"' in text
+    assert '<svg class="hand" viewBox="0 0 704 992" role="img" aria-labelledby="hand-title"' in text
     assert {"en": "A raised red hand", "fr": "Une main rouge levée"}[language] in text
 
 
