@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dns.exception
 import dns.name
-import dns.wire
 
 from porosity.words import Name
 
@@ -32,9 +31,9 @@ def covered(name: Name, query: bytes) -> bool | None:
 
 def questions(query: bytes) -> list[dns.name.Name]:
     """The names of a message's question section. Raises DNSException when it cannot be read."""
-    parser = dns.wire.Parser(query, _HEADER)
-    found = []
+    found, at = [], _HEADER
     for _ in range(int.from_bytes(query[4:6], "big")):
-        found.append(parser.get_name())
-        parser.get_bytes(4)
+        name, length = dns.name.from_wire(query, at)
+        found.append(name)
+        at += length + 4
     return found
