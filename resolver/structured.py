@@ -1,6 +1,6 @@
 """What a block answer says to a client that reads structured errors: I-JSON in the text of its Extended DNS Error. Pure.
 
-draft-ietf-dnsop-structured-dns-error (revision 22 and its author's later text) for `c`, `j`, `s`, `o` and `l`;
+draft-ietf-dnsop-structured-dns-error (read at revision 22 and in its editors' copy) for `c`, `j`, `s`, `o` and `l`;
 draft-nottingham-dnsop-censorship-transparency for `fdbs`. The values come from the order's verified basis, and nothing is made up: what it lacks
 is left out. An order carries the code Censored, with which no sub-error may stand; the operator's own block carries Blocked and sub-error 6.
 

@@ -172,7 +172,7 @@ def _read_additional(query: Query, data: bytes, position: int, records: int, str
 
 def _read_options(query: Query, data: bytes, position: int, end: int, structured: int) -> None:
     """Sets `constant` and `structured`. Structured errors are asked for by an option of their own, which has no data or else does not count, or, as
-    Chromium does and the draft's revisions to 17 did, by an EDE option that says nothing: INFO-CODE 0 without text."""
+    Chromium does and early revisions of the draft did, by an EDE option that says nothing: INFO-CODE 0 without text."""
     while position < end:
         code, length = _OPTION.unpack_from(data, position)
         position += 4 + length
