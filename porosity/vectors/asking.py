@@ -6,6 +6,7 @@ Every function here gives the same octets for the same name and the same state o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from random import Random
 from string import ascii_lowercase, digits
 
@@ -23,12 +24,30 @@ MOST_OCTETS = 255
 """Of a name (RFC 1035, section 2.3.4)."""
 MOST_IN_LABEL = 63
 
+_HEADER = 12
+
 LETTERS = ascii_lowercase + digits
 
 
 def asking(type: str = "A", **how: object) -> Asks:
     """One question for the name itself, by UDP. `how`: as `dns.message.make_query`."""
-    return lambda name, random: [Ask(message(name.name, type, **how))]
+    form = message(dns.name.root, type, **how)
+    return lambda name, random: [Ask(_filled(form, name.name))]
+
+
+def question(name: dns.name.Name, type: str = "A") -> bytes:
+    """The same as `words.message(name, type)`, in a tenth of its time: only the name differs from one question to the next."""
+    return _filled(_form(type), name)
+
+
+@cache
+def _form(type: str) -> bytes:
+    return message(dns.name.root, type)
+
+
+def _filled(form: bytes, name: dns.name.Name) -> bytes:
+    """A message for the root, whose name is one octet behind the header, with another name in its place."""
+    return form[:_HEADER] + b"".join(bytes([len(each)]) + each for each in name.labels) + form[_HEADER + 1 :]
 
 
 def label(random: Random, length: int = 12) -> bytes:

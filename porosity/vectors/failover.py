@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
-from porosity.words import Ask, Name, Vector, message
+from porosity.vectors.asking import question
+from porosity.words import Ask, Name, Vector
 
 
 def _both(name: Name, random: Random) -> list[Ask]:
     # The first tells what the second is compared with: at a control, the target's data.
-    return [Ask(message(name.name)), Ask(message(name.name), to="secondary")]
+    return [Ask(question(name.name)), Ask(question(name.name), to="secondary")]
 
 
 VECTORS = [

@@ -8,15 +8,15 @@ from random import Random
 import dns.name
 
 from porosity.vectors.aliases import ZONE, alias
-from porosity.vectors.asking import Asks, below, domain, label, within
-from porosity.words import Ask, Name, Vector, message
+from porosity.vectors.asking import Asks, below, domain, label, question, within
+from porosity.words import Ask, Name, Vector
 
 _BELOW = "The target's data, where the order covers what is below the name."
 _BESIDE = "The target's data by a name that the order does not cover: the order's reach, not the resolver's fault."
 
 
 def _named(change: Callable[[Name, Random], dns.name.Name], type: str = "A") -> Asks:
-    return lambda name, random: [Ask(message(change(name, random), type))]
+    return lambda name, random: [Ask(question(change(name, random), type))]
 
 
 def _name(id: str, sends: str, leak: str, source: str, asks: Asks, needs: frozenset[str] = frozenset()) -> Vector:
@@ -24,7 +24,7 @@ def _name(id: str, sends: str, leak: str, source: str, asks: Asks, needs: frozen
 
 
 def _suffixed(name: Name, random: Random) -> list[Ask]:
-    return [Ask(message(within(name.name, dns.name.from_text(suffix)))) for suffix in ("home.arpa.", "lan.")]
+    return [Ask(question(within(name.name, dns.name.from_text(suffix)))) for suffix in ("home.arpa.", "lan.")]
 
 
 def aliased(zone: str, tag: str) -> list[Vector]:

@@ -10,8 +10,8 @@ from random import Random
 
 import dns.name
 
-from porosity.vectors.asking import MOST_IN_LABEL, MOST_OCTETS, Asks, domain, octets
-from porosity.words import Ask, Name, Vector, message
+from porosity.vectors.asking import MOST_IN_LABEL, MOST_OCTETS, Asks, domain, octets, question
+from porosity.words import Ask, Name, Vector
 
 MOST = 3
 """Names asked for in one trial; repeats draw others."""
@@ -61,7 +61,7 @@ def _beside(name: Name, labels: list[str]) -> list[dns.name.Name]:
 
 
 def _asking(names: Callable[[Name, Random], list[dns.name.Name]]) -> Asks:
-    return lambda name, random: [Ask(message(each)) for each in names(name, random)]
+    return lambda name, random: [Ask(question(each)) for each in names(name, random)]
 
 
 def _signal(id: str, sends: str, source: str, asks: Asks) -> Vector:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from porosity.vectors.asking import Asks
+from porosity.vectors.asking import Asks, question
 from porosity.vectors.transports import CALLED
-from porosity.words import TRANSPORTS, Ask, Transport, Vector, message
+from porosity.words import TRANSPORTS, Ask, Transport, Vector
 
 
 def _beside(transport: Transport) -> Asks:
     # The first tells what the second is compared with: at a control, the target's data.
-    return lambda name, random: [Ask(message(name.name)), Ask(message(name.name), transport, to="other")]
+    return lambda name, random: [Ask(question(name.name)), Ask(question(name.name), transport, to="other")]
 
 
 VECTORS = [

@@ -10,8 +10,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from porosity.vectors.asking import MOST_IN_LABEL, MOST_OCTETS, label, lone, octets, relabelled
-from porosity.words import Ask, Name, Vector, message
+from porosity.vectors.asking import MOST_IN_LABEL, MOST_OCTETS, label, lone, octets, question, relabelled
+from porosity.words import Ask, Name, Vector
 
 _A_IN = b"\0\1\0\1"
 _ROOT_IN_HEADER = b"\xc0\x04"
@@ -29,28 +29,28 @@ def _case(name: Name, random: Random) -> list[Ask]:
         bytes(octet - 32 if (place, at) in raised and octet >= 97 else octet for at, octet in enumerate(each))
         for place, each in enumerate(name.name.labels)
     ]
-    return [Ask(message(dns.name.Name(labels)))]
+    return [Ask(question(dns.name.Name(labels)))]
 
 
 def _stop_at_end(name: Name, random: Random) -> list[Ask]:
     last = len(name.name.labels) - 2
     labels = [each + b"." if place == last and len(each) < MOST_IN_LABEL else each for place, each in enumerate(name.name.labels)]
-    return [Ask(message(_possible(labels, name.name)))]
+    return [Ask(question(_possible(labels, name.name)))]
 
 
 def _stop_inside(name: Name, random: Random) -> list[Ask]:
     first, *rest = name.name.labels[:-1]
     joined = b".".join((first, *rest[:1]))
     labels = [joined, *rest[1:], b""] if len(joined) <= MOST_IN_LABEL else [first, *rest, b""]
-    return [Ask(message(dns.name.Name(labels)))]
+    return [Ask(question(dns.name.Name(labels)))]
 
 
 def _binary(name: Name, random: Random) -> list[Ask]:
-    return [Ask(message(relabelled(name.name, lambda each: each + b"\0" + bytes([random.randrange(128, 256)]))))]
+    return [Ask(question(relabelled(name.name, lambda each: each + b"\0" + bytes([random.randrange(128, 256)]))))]
 
 
 def _u_label(name: Name, random: Random) -> list[Ask]:
-    return [Ask(message(relabelled(name.name, _unicode)))]
+    return [Ask(question(relabelled(name.name, _unicode)))]
 
 
 def _unicode(each: bytes) -> bytes:
@@ -66,8 +66,8 @@ def _unicode(each: bytes) -> bytes:
 
 def _a_label(name: Name, random: Random) -> list[Ask]:
     if any(each.startswith(b"xn--") for each in name.name.labels):
-        return [Ask(message(name.name))]
-    return [Ask(message(relabelled(name.name, lambda each: b"xn--" + each + b"-")))]
+        return [Ask(question(name.name))]
+    return [Ask(question(relabelled(name.name, lambda each: b"xn--" + each + b"-")))]
 
 
 def _longest(name: Name, random: Random) -> list[Ask]:
@@ -75,7 +75,7 @@ def _longest(name: Name, random: Random) -> list[Ask]:
     while (room := MOST_OCTETS - octets(dns.name.Name(labels))) > 1:
         length = min(MOST_IN_LABEL, room - 1)
         labels.insert(0, label(random, length - 1 if room - length == 2 else length))
-    return [Ask(message(dns.name.Name(labels)))]
+    return [Ask(question(dns.name.Name(labels)))]
 
 
 def _compressed(name: Name, random: Random) -> list[Ask]:
@@ -85,7 +85,7 @@ def _compressed(name: Name, random: Random) -> list[Ask]:
 def _two(name: Name, random: Random) -> list[Ask]:
     asked = []
     for place in (0, 1):
-        both = dns.message.from_wire(message(name.name))
+        both = dns.message.from_wire(question(name.name))
         both.question.insert(place, dns.rrset.RRset(dns.name.root, dns.rdataclass.IN, dns.rdatatype.NS))
         asked.append(Ask(both.to_wire() or b""))
     return asked

@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import chain, repeat
 from random import Random
 
-from porosity.vectors.asking import Asks, below, label
-from porosity.words import Ask, Name, Vector, message
+from porosity.vectors.asking import Asks, below, label, question
+from porosity.words import Ask, Name, Vector
 
 WATCH = (0.0, *chain(repeat(0.5, 20), repeat(1.0, 20), repeat(5.0, 18)))
 """Seconds before each ask: close at first, because what is quick should be told apart; 120 s in all."""
@@ -19,13 +19,17 @@ CLOSE = (0.0, *repeat(0.5, 120))
 
 
 def _itself(schedule: tuple[float, ...]) -> Asks:
-    return lambda name, random: [Ask(message(name.name), after=after) for after in schedule]
+    def asks(name: Name, random: Random) -> list[Ask]:
+        wire = question(name.name)
+        return [Ask(wire, after=after) for after in schedule]
+
+    return asks
 
 
 def _fresh(name: Name, random: Random) -> list[Ask]:
     if name.match == "exact":
         return list(_itself(WATCH)(name, random))
-    return [Ask(message(below(name.name, label(random))), after=after) for after in WATCH]
+    return [Ask(question(below(name.name, label(random))), after=after) for after in WATCH]
 
 
 def _time(id: str, sends: str, leak: str, source: str, asks: Asks, *needs: str) -> Vector:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from porosity.vectors.asking import Asks
-from porosity.words import TRANSPORTS, Ask, Transport, Vector, message
+from porosity.vectors.asking import Asks, question
+from porosity.words import TRANSPORTS, Ask, Transport, Vector
 
 CALLED: dict[Transport, tuple[str, str]] = {
     "udp": ("UDP", "RFC 1035, section 4.2.1"),
@@ -15,7 +15,7 @@ CALLED: dict[Transport, tuple[str, str]] = {
 
 
 def _by(transport: Transport, ipv6: bool) -> Asks:
-    return lambda name, random: [Ask(message(name.name), transport, ipv6)]
+    return lambda name, random: [Ask(question(name.name), transport, ipv6)]
 
 
 def _vector(transport: Transport, ipv6: bool) -> Vector:

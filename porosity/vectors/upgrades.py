@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import dns.name
 
-from porosity.vectors.asking import Asks
-from porosity.words import Ask, Vector, message
+from porosity.vectors.asking import Asks, question
+from porosity.words import Ask, Vector
 
 
 def _of(names: Sequence[str], types: Sequence[str]) -> Asks:
-    return lambda name, random: [Ask(message(dns.name.from_text(each), type)) for each in names for type in types]
+    asked = [Ask(question(dns.name.from_text(each), type)) for each in names for type in types]
+    return lambda name, random: asked
 
 
 def _signal(id: str, sends: str, leak: str, source: str, asks: Asks) -> Vector:
