@@ -174,7 +174,7 @@ def judge(query: bytes, question_end: int, answer: bytes) -> Failure:
         return "mismatch"
     if answer[4:6] == query[4:6] and question_end and answer[HEADER:question_end] == query[HEADER:question_end]:
         return ""
-    if answer[4:10] == b"\0\0\0\0\0\0":
+    if answer[4:10] == b"\0\0\0\0\0\0" or answer[4:] == query[4:]:
         return ""
     try:
         given = questions(answer)
@@ -192,7 +192,7 @@ def questions(wire: bytes) -> set[tuple[dns.name.Name, int, int]]:
     parser = dns.wire.Parser(wire, HEADER)
     found = set()
     for _ in range(int.from_bytes(wire[4:6], "big")):
-        name = parser.get_name()
+        name = dns.name.from_wire_parser(parser)
         type, klass = parser.get_struct("!HH")
         found.add((name, type, klass))
     return found
