@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SMALL_BODY = 64 * 1024
 """Octets of a body that is skipped, so that the connection can go on; before a longer one it ends."""
 
-THROWN_AWAY = 1024 * 1024
+THROWN_AWAY = 16 * 1024 * 1024
 """Octets read after the last answer, so that the client gets to hear it. What comes after them stays in the network until the time is up."""
 
 UNFINISHED = 64 * 1024 * 1024
