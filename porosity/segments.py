@@ -1,7 +1,8 @@
 """Segments of a journal: files of frames, each whole or cut off. What a frame holds is the caller's; here its bytes are told from torn ones.
 
-A frame is the magic `RHJ1`, the payload's length and CRC-32 (little-endian), and the payload. The first of a segment holds the plan's id. Since each
-frame is on the disk before the next is written, only the last can be torn; a damaged one with a sound one behind it is the disk's fault, and refused.
+A frame is the magic `RHJ1`, the payload's length, a CRC-32 over both and the payload (all little-endian), and the payload. The first of a segment
+holds the plan's id. Since each frame is on the disk before the next is written, only the last can be torn; a damaged one with a sound one behind it
+is the disk's fault, and refused.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Read(NamedTuple):
 
 def frame(payload: bytes) -> bytes:
     """The payload as it is written."""
-    return _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+    return _HEAD.pack(_MAGIC, len(payload), _checksum(payload)) + payload
 
 
 def numbers(folder: Path) -> list[int]:
@@ -67,11 +68,16 @@ def read(file: Path) -> Read:
     return Read(found[0].decode("ascii", "replace") if found else "", found[1:], end)
 
 
+def _checksum(payload: bytes) -> int:
+    """The length is in it: else a magic with zeros behind it, as a disk may leave them, would be a whole frame of nothing."""
+    return zlib.crc32(payload, zlib.crc32(_MAGIC + len(payload).to_bytes(4, "little")))
+
+
 def _at(data: bytes, start: int) -> bytes | None:
     if len(data) - start < _HEAD.size:
         return None
     magic, length, checksum = _HEAD.unpack_from(data, start)
     payload = data[start + _HEAD.size : start + _HEAD.size + length]
-    if magic != _MAGIC or len(payload) < length or zlib.crc32(payload) != checksum:
+    if magic != _MAGIC or len(payload) < length or _checksum(payload) != checksum:
         return None
     return payload

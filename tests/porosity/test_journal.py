@@ -159,7 +159,7 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]
 def test_killed_at_any_change_of_the_disk_nothing_is_lost_or_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run over segments and parts, killed at its first change of the disk, at its second, and so on until it gets through; then gone on with."""
     first = made(tmp_path / "first", listed=4)
-    trials = list(order.trials(first.plan))[:7]
+    trials = list(order.trials(first.plan))[:9]
     step = 0
     finished = False
     while not finished:
@@ -170,7 +170,7 @@ def test_killed_at_any_change_of_the_disk_nothing_is_lost_or_doubled(tmp_path: P
         with killed_at(step, monkeypatch):
             try:
                 journal = Journal(of, "here", segment_rows=4)
-                for trial in trials:
+                for trial in trials[:7]:
                     journal.append(observed(of, trial, asks=2))
                     acknowledged.append(trial)
                 journal.seal()
@@ -181,7 +181,7 @@ def test_killed_at_any_change_of_the_disk_nothing_is_lost_or_doubled(tmp_path: P
         now = recorded(of)
         assert {trial for trial, _ in now} >= set(acknowledged), step
         _hold(of, now, step)
-        with Journal(of, "here", segment_rows=4) as again:
+        with Journal(of, "here", segment_rows=100) as again:
             assert {trial for trial, _ in recorded(of)} == {trial for trial, _ in now}, step
             assert len(again.done) == len(now) / 2, step
             for trial in trials:
@@ -214,7 +214,8 @@ def test_a_segment_cut_anywhere_keeps_what_was_whole(tmp_path_factory: pytest.Te
     rubbish = data.draw(st.sampled_from([b"", b"\0" * 40, b"RHJ1", b"RHJ1\xff\xff\xff\xff\0\0\0\0", b"\xff" * 9]))
     file = tmp_path_factory.mktemp("segment") / "000001"
     file.write_bytes(whole[:cut] + rubbish)
-    sound = len(os.path.commonprefix([whole, whole[:cut] + rubbish]))  # zeros behind the cut may be the very ones that were cut off
+    # What stands behind the cut may be the very octets that were cut off.
+    sound = cut + next((count for count in range(len(rubbish), 0, -1) if whole.startswith(rubbish[:count], cut)), 0)
     found = segments.read(file)
     ends = [sum(map(len, frames[: count + 1])) for count in range(len(frames))]
     count = sum(end <= sound for end in ends)

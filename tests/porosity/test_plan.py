@@ -57,7 +57,7 @@ def test_a_plan_read_back_is_the_plan_and_its_id_is_of_all_it_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [b"", b"{}", b"[]", b"\xff", b'{"format":2}', None, "seed", "names"], ids=lambda each: repr(each)
+    "change", [b"", b"{}", b"[]", b"\xff", b'{"format":2}', None, "seed", "names"], ids=repr
 )  # fmt: skip
 def test_what_was_not_written_by_plan_is_refused(change: bytes | str | None) -> None:
     whole = planned()[0].json
