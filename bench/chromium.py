@@ -215,7 +215,7 @@ class Tab:
         """Typed into the address bar, with Return behind it; what is shown then."""
         self._browser.call("Target.activateTarget", targetId=self._target)
         # The bar needs a moment to take what is typed.
-        self._browser.keys("key", "--clearmodifiers", "ctrl+l", "sleep", "0.3", "type", "--delay", "15", text)
+        self._browser.keys("key", "--clearmodifiers", "ctrl+l", "sleep", "0.5", "type", "--delay", "15", text)
         self._browser.events.clear()
         begun = time.monotonic()
         self._browser.keys("key", "Return")

@@ -177,7 +177,7 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def _cell(each: dict[str, Any]) -> str:
-    what, took = each["what"], f"{each['seconds']:.1f} s"
+    what, took = each["what"], f"{each['seconds']:.1f} s" if each["seconds"] >= 0.1 else "under 0.1 s"
     if what in WORDS:
         return WORDS[what].format(took)
     return f"`{what.removeprefix('net::')}`, {took}"
@@ -192,7 +192,8 @@ def guide(text: str, whole: dict[str, Any]) -> str:
     """The guide's text with the record's table in it."""
     facts = whole["machine"]
     kernel = facts["kernel"].partition(" ")[2]
-    written = f"Chromium {whole['chromium']}, Linux {kernel}, {whole['date']}; medians of {whole['runs']} visits.\n\n{table(whole['seen'])}"
+    how = f"Chromium {whole['chromium']}, Linux {kernel}, {whole['date']}; medians of {whole['runs']} visits, of one above {LONG:.0f} s."
+    written = f"{how}\n\n{table(whole['seen'])}"
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{written}\n{END}{after}"
@@ -221,9 +222,9 @@ def run(
                     f"{seen.port:9} {seen.visit:9} {seen.what:40} {seen.seconds:7.2f} s, slowest {seen.slowest:7.2f} s, {seen.runs} times", flush=True
                 )
                 found.append(seen)
-    version = re.search(r"[\d.]+", machine.output(["chromium", "--version"]))
+    version = re.search(r"Chromium ([\d.]+)", machine.output(["chromium", "--version"]))
     whole: dict[str, Any] = {
-        "date": datetime.now(UTC).date().isoformat(), "machine": machine.facts(), "chromium": version[0] if version else "unknown", "runs": runs,
+        "date": datetime.now(UTC).date().isoformat(), "machine": machine.facts(), "chromium": version[1] if version else "unknown", "runs": runs,
         "load": os.getloadavg()[0],
         "seen": [each._asdict() for each in found],
     }  # fmt: skip
