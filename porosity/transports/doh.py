@@ -65,6 +65,8 @@ class Http(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
         self._bodies: dict[int, bytearray] = {}
+        self._strange: set[int] = set()
+        """Streams on which something else than a DNS message comes."""
 
     def room(self, size: int) -> bool:
         """Whether the server's limits on streams and octets let the message go out now."""
@@ -120,18 +122,25 @@ class Http(asyncio.Protocol):
 
     def _see(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.ResponseReceived):
-            status = next((value for name, value in event.headers if name in {":status", b":status"}), "")
-            if status not in {"200", b"200"} and (pending := self.table.under_way(event.stream_id)):
+            fields = {str(name): str(value) for name, value in event.headers}
+            if fields.get(":status") != "200" and (pending := self.table.under_way(event.stream_id)):
                 self.table.end(pending, "http")
+            if fields.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
+                self._strange.add(event.stream_id)
         elif isinstance(event, h2.events.DataReceived):
             if (body := self._bodies.get(event.stream_id)) is not None and len(body) <= LARGEST:
                 body += event.data
             if event.flow_controlled_length and event.stream_id:
                 self._http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
-            self.table.take_from_stream(event.stream_id, bytes(self._bodies.pop(event.stream_id, b"")[:LARGEST]))
+            body = bytes(self._bodies.pop(event.stream_id, b"")[:LARGEST])
+            if event.stream_id in self._strange and (pending := self.table.under_way(event.stream_id)):
+                self.table.end(pending, "malformed", answer=body)
+            self.table.take_from_stream(event.stream_id, body)
+            self._strange.discard(event.stream_id)
         elif isinstance(event, h2.events.StreamReset):
             self._bodies.pop(event.stream_id, None)
+            self._strange.discard(event.stream_id)
             if pending := self.table.under_way(event.stream_id):
                 self.table.end(pending, "reset")
         elif isinstance(event, h2.events.ConnectionTerminated):

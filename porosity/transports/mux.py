@@ -138,9 +138,9 @@ class Table:
             pending.settle(judge(pending.query, pending.question_end, octets), octets)
             self._forget(pending)
 
-    def end(self, pending: Pending, failure: Failure, sent: bool = True) -> None:
-        """Ends a question without an answer."""
-        pending.settle(failure, sent=sent)
+    def end(self, pending: Pending, failure: Failure, sent: bool = True, answer: bytes = b"") -> None:
+        """Ends a question without an answer; `answer` is what came instead."""
+        pending.settle(failure, answer, sent=sent)
         self._forget(pending)
 
     def end_all(self, failure: Failure) -> None:
