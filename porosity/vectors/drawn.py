@@ -27,6 +27,80 @@ What lies beyond DNS (a direct address, a hosts file, a VPN, Tor) is measured in
 Whether an order covers what was asked decides what an answer means. Above a name, or beside it, a site's data is the order's reach and not the
 resolver's fault; it is reported apart.
 """
+_OWN = """
+## A vector in a file of your own
+
+A vector is a few lines of Python: what it sends, what a leak is, where the idea comes from, and a function that makes its messages for a name. Write
+them into a file, `mine.py`, that ends with `VECTORS`:
+
+```python
+\"\"\"Ways round that I want to know about.\"\"\"
+
+import dns.message
+
+from porosity.vectors import ALL, over
+from porosity.vectors.asking import asking, below, label
+from porosity.words import Ask, Vector, message
+
+
+def reserved_bit(name, random):
+    asked = dns.message.from_wire(message(name.name))
+    asked.flags |= 0x0040
+    return [Ask(asked.to_wire())]
+
+
+def two_below(name, random):
+    return [Ask(message(below(name.name, label(random), label(random)), "AAAA"), "tcp")]
+
+
+VECTORS = [
+    Vector(
+        id="ab-type-caa",
+        family="record type",
+        sends="The name, type CAA.",
+        leak="The certification authorities that the target names.",
+        source="RFC 8659, section 4",
+        asks=asking("CAA"),
+    ),
+    Vector(
+        id="ab-flag-z",
+        family="edns and flags",
+        sends="The name with the reserved bit of the header set, type A.",
+        leak="The target's addresses.",
+        source="RFC 1035, section 4.1.1",
+        asks=reserved_bit,
+    ),
+    Vector(
+        id="ab-two-below",
+        family="name",
+        sends="A random name two labels below the name, type AAAA, by TCP.",
+        leak="An address, where the target's zone has one for every name below, and the order covers them.",
+        source="RFC 4592",
+        asks=two_below,
+        needs=frozenset({"tcp"}),
+    ),
+    *over("doh", [vector for vector in ALL if vector.family == "record type"]),
+]
+```
+
+Give the file where vectors are chosen, beside ids and families; a vector that is not whole is refused with what it lacks:
+
+```
+redhand porosity plan STUDY --list list.txt --canary canary.example --resolver 127.0.0.1:5300 --control 127.0.0.1:5301 --control 127.0.0.1:5302 \\
+  --vectors "record type" --vectors mine.py
+```
+
+- **An id of its own**, best with your initials before it. The plan holds a hash of what the vector sends; change that, and the plan no longer takes
+  the file. Publish the file with the study.
+- **A message has the ID 0**: the sender puts a random one in. `message(name, type)` writes a usual question; `asking(type, …)` takes what
+  `dns.message.make_query` takes; any octets of 12 or more will do.
+- **Take what is random from `random`**, and nothing from the clock, the network or a file, so that every resolver is asked the same.
+- **Several asks** go one after the other; `after` waits before one. A leak is a leak of any of them. `to="secondary"` and `to="other"` go to the
+  study's other resolvers; put an ask to the resolver itself before, which shows at the controls what the target's data is.
+- **`kind="signal"`** is for what tells a client to go round the resolver. It is there when an answer has a record of the type asked for.
+- **Aliases of your own**: where you hold a zone, `porosity.vectors.aliases.records` says what to put into it for your names, and
+  `porosity.vectors.names.aliased("aliases.measure.example", "ab")` gives the vectors that ask for it.
+"""
 _NEEDS = {
     "zone": "a zone of ours",
     "clock": "the order's clock",
@@ -49,7 +123,7 @@ def page(given: Iterable[Vector]) -> str:
         rows = [_row(vector) for vector in found if vector.family == family]
         parts.append(f"\n## {_title(family)}\n\n| vector | it sends | a leak is | needs | from |\n| --- | --- | --- | --- | --- |\n")
         parts += rows
-    return "".join((*parts, _FOOT))
+    return "".join((*parts, _FOOT, _OWN))
 
 
 def _row(vector: Vector) -> str:

@@ -207,3 +207,81 @@ def test_the_same_by_another_transport() -> None:
 def test_the_guide_is_the_declarations() -> None:
     written = (ROOT / "docs" / "vectors.md").read_text(encoding="utf-8")
     assert written == drawn.page(vectors.ALL), "write it again: python -m porosity.vectors.drawn > docs/vectors.md"
+
+
+def example() -> str:
+    """The file that the guide tells a researcher to write."""
+    (found,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "vectors.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def test_the_guide_s_own_vectors(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(example(), encoding="utf-8")
+    found = {vector.id: vector for vector in vectors.load(file)}
+    assert len(found) == 3 + len([vector for vector in vectors.ALL if vector.family == "record type"])
+    assert sent(found["ab-type-caa"], SPECIMEN) == ["www.specimen.example. CAA"]
+    assert found["ab-type-caa"].needs == {"udp"}, "what it goes by is found out"
+    (flagged,) = found["ab-flag-z"].asks(SPECIMEN, Random(1))
+    assert dns.message.from_wire(flagged.wire).flags == 0x0140
+    (below,) = sent(found["ab-two-below"], SPECIMEN)
+    assert re.fullmatch(r"[a-z0-9]{12}\.[a-z0-9]{12}\.www\.specimen\.example\. AAAA tcp", below)
+    assert sent(found["doh-type-https"], SPECIMEN) == ["www.specimen.example. HTTPS doh"]
+
+
+# --- a researcher's own file
+
+GOOD = """
+from porosity.vectors.asking import asking, label
+from porosity.words import Ask, Vector, message
+
+def vector(id="ab-mine", family="record type", sends="It.", leak="That.", source="Me.", asks=asking(), **more):
+    return Vector(id, family, sends, leak, source, asks, **more)
+
+VECTORS = [vector()]
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("VECTORS = []", "sets no VECTORS"),
+        ("VECTORS = {'a': vector()}", "sets no VECTORS"),
+        ("VECTORS = [vector(), 'type-a']", "number 2 of VECTORS is str"),
+        ("VECTORS = [vector(id='Type A')]", "'Type A': an id has lower case letters"),
+        ("VECTORS = [vector(), vector()]", "ab-mine is there already"),
+        ("VECTORS = [vector(id='type-a')]", "type-a is there already"),
+        ("VECTORS = [vector(family='type')]", "of the family 'type'; take one of: record type, "),
+        ("VECTORS = [vector(kind='hint')]", "say data or signal"),
+        ("VECTORS = [vector(leak=' ')]", "does not say its leak"),
+        ("VECTORS = [vector(needs=frozenset({'zone', 'luck'}))]", "needs luck, which no study has"),
+        ("VECTORS = [vector(asks=lambda name, random: [])]", "asks nothing for specimen.example."),
+        ("VECTORS = [vector(asks=lambda name, random: [Ask(b'short')])]", "has 12 to 65535 octets"),
+        ("VECTORS = [vector(asks=lambda name, random: [Ask(b'\\1' + message(name.name)[1:])])]", "its ID is 0"),
+        ("VECTORS = [vector(asks=lambda name, random: [message(name.name)])]", "gives bytes; give Ask"),
+        ("VECTORS = [vector(asks=lambda name, random: [Ask(message(name.name), 'https')])]", "https, same and 0 s are not all possible"),
+        ("VECTORS = [vector(asks=lambda name, random: [Ask(message(name.name), after=-1)])]", "-1 s are not all possible"),
+        ("VECTORS = [vector(asks=lambda name, random: [Ask(message(name.names))])]", "fails for specimen.example.: "),
+        ("from random import Random\nVECTORS = [vector(asks=lambda name, random: [Ask(message(name.name.__class__((label(Random()), b''))))])]",
+         "asks differently each time"),
+        ("VECTORS = [vector]]", "cannot be run: SyntaxError"),
+        ("import porosity.nowhere", "cannot be run: ModuleNotFoundError"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_whole_is_refused_with_what_it_lacks(tmp_path: Path, written: str, said: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(GOOD, encoding="utf-8")
+    assert [vector.id for vector in vectors.load(file)] == ["ab-mine"]
+    file.write_text(GOOD + written, encoding="utf-8")
+    with pytest.raises(vectors.BadVectors, match=re.escape(said)) as raised:
+        vectors.load(file)
+    assert str(file) in str(raised.value)
+
+
+def test_a_file_that_is_not_there_and_a_vector_that_is_not_known(tmp_path: Path) -> None:
+    with pytest.raises(vectors.BadVectors, match="cannot be read: No such file"):
+        vectors.load(tmp_path / "mine.py")
+    with pytest.raises(vectors.BadVectors, match=r"no vector 'type-htps'; did you mean type-https"):
+        vectors.by_id("type-htps")
+    with pytest.raises(vectors.BadVectors, match=r"docs/vectors\.md has them all"):
+        vectors.by_id("quantum")

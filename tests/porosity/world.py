@@ -1,4 +1,5 @@
-"""A small DNS world on loopback for vectors to be tried in: NSD with all zones, and Unbound, which blocks nothing, by UDP, TCP, TLS and HTTPS.
+"""A small DNS world on loopback for vectors to be tried in: NSD with all zones, and Unbound twice, by UDP, TCP, TLS and HTTPS. One
+blocks nothing, and one blocks as many do: the A records of the listed names and no more.
 
 Whatever is the target's is told at sight: its addresses are in 198.51.100.0/24 and 2001:db8:51::/48, its names and texts have `target` in them.
 `blocked.example` has every type, and is signed; the rest of the world is not.
@@ -10,8 +11,8 @@ import asyncio
 import datetime
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -34,12 +35,14 @@ from porosity.ethics import Permit
 from porosity.transports.mux import Try
 from porosity.transports.ways import Patience, Ways
 from porosity.vectors import aliases
-from porosity.words import Ask, Endpoint, Name, Resolver, Vector
+from porosity.words import Ask, Endpoint, Name, Resolver, Role, Vector
 from tests.tools import DEADLINE, free_ports, require, wait_for
 
 HOST = "127.0.0.1"
-CALLED = "control.example"
-"""In the control's certificate."""
+CALLED = "resolver.example"
+"""In the resolvers' certificate."""
+PAGE = "192.0.2.80"
+"""Where the leaky one leads."""
 BLOCKED, IDN, ONLY, MOVED, FREE = (
     dns.name.from_text(text) for text in ("blocked.example.", "xn--bcher-kva.example.", "www.only.example.", "moved.example.", "free.example.")
 )
@@ -95,6 +98,7 @@ class World:
 
     authority: Resolver
     control: Resolver
+    leaky: Resolver
     ca: Path
 
     def try_all(self, tested: Resolver, vectors: Iterable[Vector], names: Iterable[Name], others: Mapping[str, Resolver]) -> Iterator[Tried]:
@@ -145,11 +149,12 @@ class Tried:
 
     @property
     def target(self) -> list[str]:
-        """What there is of the target's in the answer, in any section."""
+        """What there is of the target's in the answer, in any section, beside the SOA record of one without data."""
         if self.came is None or self.came.failure:
             return []
         message = dns.message.from_wire(self.came.answer)
-        found = [rdata.to_text() for section in (message.answer, message.authority, message.additional) for rrset in section for rdata in rrset]
+        beside = [rrset for rrset in message.authority if rrset.rdtype != dns.rdatatype.SOA]
+        found = [rdata.to_text() for section in (message.answer, beside, message.additional) for rrset in section for rdata in rrset]
         return [text for text in found if any(mark in text for mark in ("198.51.100.", "2001:db8:51:", "target"))]
 
 
@@ -175,29 +180,31 @@ def world(directory: Path) -> Iterator[World]:
     target, ds = _signed(_TARGET)
     ours = "\n".join(aliases.records(ADDRESSES.items()))
     zones = {".": _SOA + _ROOT, "example.": _SOA + _EXAMPLE + ds, "blocked.example.": target, f"{aliases.ZONE}": f"{_SOA}{ours}\n"}
-    port, plain, tls, https = free_ports(4)
+    port, *ports = free_ports(7)
     ca = directory / "ca.pem"
     trusted = Authority()
     ca.write_bytes(trusted.pem)
     chain, key = trusted.issue([CALLED], directory)
-    with (
-        _program(_nsd(directory / "nsd", port, zones), directory / "nsd.log"),
-        _program(_unbound(directory / "unbound", (plain, tls, https), port, chain, key), directory / "unbound.log"),
-    ):
-        authority = Resolver("authority", "other", (Endpoint("udp", HOST, port), Endpoint("tcp", HOST, port)))
-        control = Resolver(
-            "control",
-            "control",
-            (
-                Endpoint("udp", HOST, plain),
-                Endpoint("tcp", HOST, plain),
-                Endpoint("dot", HOST, tls, CALLED),
-                Endpoint("doh", HOST, https, CALLED),
-            ),
-        )
-        for each in (authority, control):
+    leaks = "".join(f'  local-zone: "{name}" typetransparent\n  local-data: "{name} A {PAGE}"\n' for name in (BLOCKED, IDN, ONLY, MOVED))
+    commands = {
+        "nsd": _nsd(directory / "nsd", port, zones),
+        "control": _unbound(directory / "control", ports[:3], port, chain, key),
+        "leaky": _unbound(directory / "leaky", ports[3:], port, chain, key, leaks),
+    }
+    authority = Resolver("authority", "other", (Endpoint("udp", HOST, port), Endpoint("tcp", HOST, port)))
+    control, leaky = _resolver("control", "control", ports[:3]), _resolver("leaky", "tested", ports[3:])
+    with ExitStack() as running:
+        for called, command in commands.items():
+            running.enter_context(_program(command, directory / f"{called}.log"))
+        for each in (authority, control, leaky):
             wait_for(lambda each=each: _up(each), f"{each.id}'s answer")  # type: ignore[misc]
-        yield World(authority, control, ca)
+        yield World(authority, control, leaky, ca)
+
+
+def _resolver(id: str, role: Role, ports: Sequence[int]) -> Resolver:
+    plain, tls, https = ports
+    ways = (Endpoint("udp", HOST, plain), Endpoint("tcp", HOST, plain), Endpoint("dot", HOST, tls, CALLED), Endpoint("doh", HOST, https, CALLED))
+    return Resolver(id, role, ways)
 
 
 def _up(resolver: Resolver) -> bool:
@@ -223,13 +230,13 @@ def _nsd(directory: Path, port: int, zones: Mapping[str, str]) -> list[str]:
     return [require("nsd"), "-d", "-c", str(directory / "nsd.conf")]
 
 
-def _unbound(directory: Path, ports: tuple[int, int, int], forward: int, chain: Path, key: Path) -> list[str]:
+def _unbound(directory: Path, ports: Sequence[int], forward: int, chain: Path, key: Path, more: str = "") -> list[str]:
     directory.mkdir()
     interfaces = "".join(f"  interface: {HOST}@{port}\n" for port in ports)
     (directory / "unbound.conf").write_text(
         f'server:\n{interfaces}  tls-port: {ports[1]}\n  https-port: {ports[2]}\n  tls-service-key: "{key}"\n  tls-service-pem: "{chain}"\n'
         f'  do-daemonize: no\n  username: ""\n  chroot: ""\n  directory: "{directory}"\n  pidfile: ""\n  use-syslog: no\n'
-        '  module-config: "iterator"\n  do-not-query-localhost: no\n  do-ip6: no\n'
+        f'  module-config: "iterator"\n  do-not-query-localhost: no\n  do-ip6: no\n{more}'
         f"remote-control:\n  control-enable: no\nforward-zone:\n  name: .\n  forward-addr: {HOST}@{forward}\n"
     )
     return [require("unbound"), "-d", "-c", str(directory / "unbound.conf")]
