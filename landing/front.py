@@ -39,7 +39,7 @@ UNFINISHED = 64 * 1024 * 1024
 PIECE = 64 * 1024
 """Octets sent at once: a long answer waits for its reader where it is kept, not once more for each."""
 
-TURN = 64
+TURN = 16
 """Requests of one connection answered before others are looked at."""
 
 SWEEP_SECONDS = 0.25
