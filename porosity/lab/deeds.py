@@ -20,9 +20,9 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from porosity.lab.addresses import ELSEWHERE4, ELSEWHERE6, TTL
 from porosity.lab.planted import SIGNALS, Question, Reach, passing
-from porosity.lab.scenario import Machine
-from porosity.lab.world import ELSEWHERE4, ELSEWHERE6, TTL, Match
+from porosity.lab.scenario import Machine, Match
 from porosity.lab.zones import Found, Zones
 from porosity.words import Transport
 
@@ -113,12 +113,14 @@ class Scripted:
             leak = passing(machine.leaks, Question(asked, transport, reach, now - since))
             if not leak:
                 return self._block(asked, found, transport)
-            return self._wire(asked, found, transport, None), Deed("answered", True, found.data, leak)
+            wire = self._wire(asked, found, transport, None)
+            return wire, Deed("answered", True, found.data and not _truncated(wire), leak)
         if machine.block is not None and cover.over(name, machine.over):
             return self._block(asked, found, transport, covered=False)
         if machine.lies and not reach and type in _ADDRESSES:
             return self._wire(asked, _address(name, type, (ELSEWHERE4, ELSEWHERE6)), transport, None), Deed("lied")
-        return self._wire(asked, found, transport, None), Deed("answered", bool(reach), found.data)
+        wire = self._wire(asked, found, transport, None)
+        return wire, Deed("answered", bool(reach), found.data and not _truncated(wire))
 
     def _signal(self, asked: dns.message.Message, found: Found, transport: Transport) -> tuple[bytes, Deed]:
         if self._machine.block is not None and "doh-upgrade" not in self._machine.leaks:
@@ -166,6 +168,10 @@ def _reach(found: Found, cover: Cover) -> tuple[Reach, float]:
 
 def _address(name: dns.name.Name, type: dns.rdatatype.RdataType, addresses: tuple[str, str]) -> Found:
     return Found(answer=[dns.rrset.from_text(name, TTL, dns.rdataclass.IN, type, addresses[type == dns.rdatatype.AAAA])])
+
+
+def _truncated(wire: bytes) -> bool:
+    return bool(wire[2] & 0x02)
 
 
 def _turned_away(wire: bytes, rcode: dns.rcode.Rcode) -> bytes:

@@ -1,6 +1,6 @@
-"""A scripted resolver, as a program: `python -m porosity.lab.leaky`. It does what the scenario says of it, and writes down each deed.
+"""Scripted resolvers, as a program: `python -m porosity.lab.leaky`. Each does what the scenario says of it, and writes down each deed.
 
-It reads lines of JSON from standard input: first its job (`Job`), which it answers with `ready`, then orders as the lab's clock has them, or nothing,
+It reads lines of JSON from standard input: first its jobs (`Job`), which it answers with `ready`, then orders as the lab's clock has them, or none,
 which it answers with `done` when its deeds are on the disk. When its input ends, it ends. It listens on loopback and on the lab's addresses alone.
 """
 
@@ -31,12 +31,11 @@ IDLE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Job:
-    """What the first line says."""
+    """What the first line says of one resolver."""
 
     id: str
     machine: dict[str, Any]
     """Of scenario.Machine."""
-    zones: dict[str, str]
     orders: list[tuple[str, str, float]]
     """Name, match, and since when, in unix seconds."""
     landing: tuple[str, str]
@@ -50,8 +49,8 @@ class Job:
 class Server:
     """The sockets of one resolver."""
 
-    def __init__(self, job: Job) -> None:
-        self._scripted = Scripted(Machine(**job.machine), Zones(job.zones), job.landing)
+    def __init__(self, job: Job, zones: Zones) -> None:
+        self._scripted = Scripted(Machine(**job.machine), zones, job.landing)
         self._cover = _cover(job.orders)
         self._log = Path(job.log).open("a", encoding="ascii")  # noqa: SIM115 - for as long as it serves
         self._job = job
@@ -98,9 +97,8 @@ class Server:
 
         return serve
 
-    def told(self, line: str) -> None:
-        """A line of the lab's."""
-        said = json.loads(line)
+    def told(self, said: dict[str, Any]) -> None:
+        """What a line of the lab's says."""
         if "orders" in said:
             self._cover = _cover(said["orders"])
         self._log.flush()
@@ -133,13 +131,18 @@ def _context(job: Job) -> ssl.SSLContext:
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
-    server = Server(Job(**json.loads(await loop.run_in_executor(None, sys.stdin.readline))))
-    await server.start()
+    said = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
+    zones = Zones(said["zones"])
+    servers = [Server(Job(**job), zones) for job in said["jobs"]]
+    for server in servers:
+        await server.start()
     print("ready", flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        server.told(line)
+        for server in servers:
+            server.told(json.loads(line))
         print("done", flush=True)
-    server.told("{}")
+    for server in servers:
+        server.told({})
 
 
 if __name__ == "__main__":

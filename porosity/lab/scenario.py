@@ -24,6 +24,9 @@ Block = Literal["landing", "nxdomain", "nodata", "refused", "servfail", "false",
 """What a scripted resolver answers for a blocked name: its page's address, a rcode, no data, an address that is neither the page's nor the site's,
 or nothing."""
 
+Match = Literal["exact", "subtree"]
+"""Of an order: its name alone, or all below it, too."""
+
 Over = Literal["", "parent", "letters"]
 """What a scripted resolver blocks that no order covers: all below an ordered name's parent; or every name that ends in the same letters."""
 

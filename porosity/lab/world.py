@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 import dns.dnssec
 import dns.dnssectypes
@@ -22,34 +22,12 @@ import dns.name
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from porosity.lab.scenario import Scenario
+from porosity.lab.addresses import SERVERS, SIGNALS4, SIGNALS6, SITES4, SITES6, TTL
+from porosity.lab.scenario import Match, Scenario
 from porosity.vectors import aliases
 
-SITES4, SITES6 = ip_network("198.51.100.0/24"), ip_network("2001:db8:51::/48")
-"""Where ordered sites are, and the rest of the sites: the network of the lab's hosting company."""
-LANDING = ("192.0.2.80", "2001:db8:2::80")
-"""The provider's page, unless it is on loopback."""
-ELSEWHERE4, ELSEWHERE6 = "203.0.113.99", "2001:db8:3::99"
-"""Where lies lead."""
-SIGNALS4, SIGNALS6 = "203.0.113.70", "2001:db8:3::70"
-NETWORKS: dict[str, tuple[int, str]] = {
-    "192.0.2.0/24": (64496, "Example Telecom"),
-    "2001:db8:2::/48": (64496, "Example Telecom"),
-    "198.51.100.0/24": (64497, "Example Hosting"),
-    "2001:db8:51::/48": (64497, "Example Hosting"),
-    "203.0.113.0/24": (64498, "Example Public Services"),
-    "2001:db8:3::/48": (64498, "Example Public Services"),
-    "198.18.0.0/15": (64499, "Example Registry"),
-}
-"""Who has which addresses: the lab's table for rules that compare networks (RFC 5398 keeps these numbers for documentation)."""
-
-SERVERS = {"root": "198.18.0.1", "tld": "198.18.0.2", "names": "198.18.0.3"}
-"""Where the authoritative servers are, in namespaces."""
-TTL = 300
 _SYLLABLES = tuple(first + second for first in "bdfgklmnprstvz" for second in "aeiou")
 _SIGNED_FOR = datetime.timedelta(days=30)
-
-Match = Literal["exact", "subtree"]
 
 
 @dataclass(frozen=True)
@@ -118,8 +96,8 @@ def _directive(order: Order) -> dict[str, Any]:
         "category": "terrorism",
         "legal_basis": "Lab Act 2026, section 1",
         "reasons": {"en": "It stands in the lab, to be measured."},
-        "issued_at": "2026-01-01T09:00:00Z",
-        "effective_at": "2026-01-02T09:00:00Z",
+        "issued_at": "2020-01-01T09:00:00Z",
+        "effective_at": "2020-01-02T09:00:00Z",
         "expires_at": "2099-01-01T00:00:00Z",
         "redress": {"url": "https://authority.example/appeal", "deadline_days": 60, "court": "Court of the Lab"},
         "targets": [{"fqdn": order.name, "match": order.match}],

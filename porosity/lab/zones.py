@@ -26,6 +26,9 @@ _IN = dns.rdataclass.IN
 _STAR = dns.name.Name([b"*"])
 
 
+_ALIASES = (dns.rdatatype.CNAME, dns.rdatatype.DNAME)
+
+
 @dataclass
 class Found:
     """What the zones say of a question."""
@@ -36,11 +39,12 @@ class Found:
     additional: list[dns.rrset.RRset] = field(default_factory=list)
     chain: list[dns.name.Name] = field(default_factory=list)
     """The names that were looked up, the question's first, and those that service bindings lead to."""
+    asked: dns.rdatatype.RdataType = dns.rdatatype.NONE
 
     @property
     def data(self) -> bool:
-        """Whether there is any record of what was asked for."""
-        return bool(self.answer)
+        """Whether there is any record of what was asked for, and not only where it would be."""
+        return any(each.rdtype not in _ALIASES for each in self.answer) or bool(self.answer and self.asked in _ALIASES)
 
 
 class Zones:
@@ -57,7 +61,7 @@ class Zones:
         self.find = lru_cache(maxsize=4096)(self._find)
 
     def _find(self, name: dns.name.Name, type: dns.rdatatype.RdataType, signed: bool = False) -> Found:
-        found = Found()
+        found = Found(asked=type)
         for _ in range(MOST_ALIASES):
             found.chain.append(name)
             following = self._step(name, type, signed, found)

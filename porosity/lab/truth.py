@@ -1,0 +1,203 @@
+"""What was so, trial by trial: from the deeds of those who answered, and from the zones, which say what is a target's. No control is needed for it.
+
+Two ways are taken and must agree: a scripted resolver wrote down what it did; and whatever a resolver is, its answer is held against the zones, which
+alone have the target's data. Where they do not agree the lab is wrong, and says so rather than scoring anybody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from porosity.lab.deeds import Cover
+from porosity.lab.world import World
+from porosity.lab.zones import Zones
+from porosity.plan import Declared, Plan
+from porosity.words import Observation, Resolver
+
+State = Literal["ok", "blocked", "down", "nothing"]
+"""As words.State; `nothing`: the zones have nothing for what was asked, so that nothing could leak or be kept."""
+
+_ALIASES = (dns.rdatatype.CNAME, dns.rdatatype.DNAME)
+_FAILED = (dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED, dns.rcode.FORMERR)
+"""Answers after which a stub asks the next resolver."""
+
+
+class Written(NamedTuple):
+    """A deed, as it was written down."""
+
+    at: int
+    kind: str
+    covered: bool
+    data: bool
+    leak: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was so of one trial."""
+
+    trial: int
+    state: State
+    covered: bool
+    """Whether an order covered what was asked for, or where it led."""
+    kept: bool
+    """Whether the resolver blocked, whatever there was to be kept."""
+    leak: str
+    """The planted leak by which the target's data went out; empty: none, or none that was planted."""
+    agree: bool
+    """Whether deed and answer say the same."""
+
+
+class Deeds:
+    """All deeds of a lab, found by who did them and the question's octets."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._found: dict[tuple[str, bytes], list[Written]] = defaultdict(list)
+        self.by: set[str] = set()
+        """Who wrote any file: scripted resolvers."""
+        for file in files:
+            self.by.add(file.parent.name)
+            with file.open(encoding="ascii") as lines:
+                for line in lines:
+                    each = json.loads(line)
+                    written = Written(each["at"], each["kind"], each["covered"], each["data"], each["leak"])
+                    self._found[each["by"], bytes.fromhex(each["query"])].append(written)
+
+    def find(self, by: str, row: Observation) -> Written | None:
+        """The deed that an observation is of: of several with the same octets, the one nearest to its sending."""
+        found = self._found.get((by, row.query))
+        return min(found, key=lambda each: abs(each.at - row.sent_at)) if found else None
+
+
+class Judge:
+    """Tells what was so."""
+
+    def __init__(self, world: World, plan: Plan, deeds: Deeds) -> None:
+        self._zones = Zones(world.zones)
+        self._world = world
+        self._cover = Cover({dns.name.from_text(each.name): (each.match, 0.0) for each in world.orders})
+        self._plan = plan
+        self._deeds = deeds
+        self._by = {str(endpoint): each.id for each in plan.resolvers for endpoint in each.endpoints}
+
+    def cell(self, rows: Sequence[Observation]) -> Iterator[Truth]:
+        """The truth of each trial of a cell that a tested resolver or a control has. `rows`: the cell's observations in order."""
+        trials: dict[int, list[Observation]] = {}
+        for row in rows:
+            trials.setdefault(row.trial, []).append(row)
+        for number, asks in trials.items():
+            trial = self._plan.trial(number)
+            yield self._trial(number, self._plan.vectors[trial.vector], self._plan.resolvers[trial.resolver], asks)
+
+    def _trial(self, number: int, vector: Declared, resolver: Resolver, asks: Sequence[Observation]) -> Truth:
+        seen = [self._ask(row) for row in _counted(vector.id, asks)]
+        covered = any(each.covered for each in seen)
+        agree = all(each.agree for each in seen)
+        reached = next((each for each in seen if each.data), None)
+        state: State
+        if reached is not None:
+            state = "ok"
+        elif seen and all(each.down for each in seen):
+            state = "down"
+        elif any(each.had for each in seen):
+            state = "blocked"
+        else:
+            state = "nothing"
+        return Truth(number, state, covered, any(each.kept for each in seen), reached.leak if reached else "", agree)
+
+    def _ask(self, row: Observation) -> _Seen:
+        """What was so of one ask."""
+        by = self._by.get(row.endpoint, "")
+        deed = self._deeds.find(by, row)
+        message = _read(row.query)
+        if message is None or len(message.question) != 1 or message.question[0].rdclass != dns.rdataclass.IN or message.edns > 0:
+            had, covered, data = self._unusual(row)
+        else:
+            name, type = message.question[0].name.canonicalize(), message.question[0].rdtype
+            found = self._zones.find(name, type, bool(message.ednsflags & dns.flags.DO))
+            had = found.data
+            covered = any(self._cover.reach(each)[0] for each in found.chain)
+            data = self._data(row, _keys(found.answer + found.additional))
+        if deed is None:
+            failed = bool(row.failure) or _rcode(row) in _FAILED
+            return _Seen(had, covered, data, failed, False, "", by not in self._deeds.by or bool(row.failure))
+        down = deed.kind == "silent"
+        # A planted leak of what the zones have nothing for opens nothing.
+        agree = (deed.data == data or not had) and (deed.covered == covered or deed.kind in ("silent", "refused"))
+        return _Seen(had, covered, data, down, deed.kind in ("blocked", "lied"), deed.leak, agree)
+
+    def _unusual(self, row: Observation) -> tuple[bool, bool, bool]:
+        """Of a question that the zones are not asked in this form: what an address of a site in the answer says."""
+        data = self._data(row, frozenset())
+        return data, data, data
+
+    def _data(self, row: Observation, keys: frozenset[Any]) -> bool:
+        """Whether there is any of the target's data in an answer."""
+        message = _read(row.answer) if not row.failure else None
+        if message is None:
+            return False
+        sections = message.answer + message.additional
+        return bool(_keys(sections) & keys) or any(self._world.target(each) for each in _addresses(sections))
+
+
+class _Seen(NamedTuple):
+    had: bool
+    """Whether the zones have anything for the question."""
+    covered: bool
+    data: bool
+    """Whether the target's data came."""
+    down: bool
+    kept: bool
+    leak: str
+    agree: bool
+
+
+def _counted(vector: str, asks: Sequence[Observation]) -> Sequence[Observation]:
+    """The asks of a trial that can leak: see the vectors' own words."""
+    if vector == "failover-moves-on":
+        return asks[1:] if asks[0].failure or _rcode(asks[0]) in _FAILED else asks[:1]
+    if vector == "failover-secondary" or vector.startswith("other-"):
+        return asks[1:]
+    return asks[1:] if vector == "flag-no-rd" else asks
+
+
+def _read(octets: bytes) -> dns.message.Message | None:
+    try:
+        return dns.message.from_wire(octets, ignore_trailing=True)
+    except (dns.exception.DNSException, ValueError):
+        return None
+
+
+def _rcode(row: Observation) -> dns.rcode.Rcode | None:
+    message = _read(row.answer)
+    return message.rcode() if message else None
+
+
+def _keys(rrsets: Iterable[dns.rrset.RRset]) -> frozenset[Any]:
+    """The records of a message, to be compared; aliases are no data."""
+    return frozenset(
+        (rrset.name.canonicalize(), rrset.rdtype, rdata.to_digestable()) for rrset in rrsets for rdata in rrset if rrset.rdtype not in _ALIASES
+    )
+
+
+def _addresses(rrsets: Iterable[dns.rrset.RRset]) -> Iterator[str]:
+    for rrset in rrsets:
+        for rdata in rrset:
+            if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+                yield rdata.address
+            for hint in getattr(rdata, "params", {}).values():
+                yield from getattr(hint, "addresses", ())
