@@ -116,6 +116,8 @@ def status(reports: Iterable[dict[str, Any]], serials: dict[str, int], listed: d
             out.append(f"  Access    reviewers' access: {_access(access['grants'])}")
         if report["landing"]:
             out.append(f"  Landing   {'  '.join(f'http://{endpoint}/' for endpoint in report['landing'])}")
+        if report.get("own"):
+            out.append(f"  Own pages {report['own']}")
         for child in report["children"]:
             serial = serials.get(child["name"])
             details = [child["state"], f"process {child['pid']}" if child["pid"] else "", _listed(serial, listed), *_of_child(report, child["name"])]
