@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import dns.edns
@@ -31,7 +32,8 @@ Kind = Literal["answered", "blocked", "lied", "silent", "refused"]
 or serves nobody."""
 
 _ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
-_UDP = ("udp",)
+_TC = 0x02
+"""Of the third octet: the answer was cut off."""
 _RCODES = {"nxdomain": dns.rcode.NXDOMAIN, "refused": dns.rcode.REFUSED, "servfail": dns.rcode.SERVFAIL}
 
 
@@ -76,59 +78,84 @@ class Cover:
         return False
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A question, read, with what the zones say of it and the answer that a resolver without a block gives."""
+
+    asked: dns.message.Message
+    found: Found
+    honest: bytes
+
+
+class Reading:
+    """Reads questions for all resolvers of a process: each is asked the same, one after the other."""
+
+    def __init__(self, zones: Zones) -> None:
+        self._zones = zones
+        self.look = lru_cache(maxsize=2048)(self._look)
+
+    def _look(self, tail: bytes, transport: Transport) -> Looked | bytes:
+        """`tail`: the message without its ID. What is no question that the zones could be asked gets the answer given here, with ID 0."""
+        wire = b"\0\0" + tail
+        try:
+            asked = dns.message.from_wire(wire)
+        except dns.exception.DNSException:
+            return _turned_away(wire, dns.rcode.FORMERR)
+        if asked.flags & dns.flags.QR:
+            return b""
+        if len(asked.question) != 1 or asked.opcode() != dns.opcode.QUERY:
+            return _turned_away(wire, dns.rcode.FORMERR)
+        if asked.edns > 0:
+            return _wire(asked, Found(dns.rcode.BADVERS), transport)
+        if asked.question[0].rdclass != dns.rdataclass.IN:
+            return _wire(asked, Found(dns.rcode.REFUSED), transport)
+        found = self._zones.find(asked.question[0].name.canonicalize(), asked.question[0].rdtype, bool(asked.ednsflags & dns.flags.DO))
+        return Looked(asked, found, _wire(asked, found, transport))
+
+
 class Scripted:
     """A resolver of the scenario."""
 
-    def __init__(self, machine: Machine, zones: Zones, landing: tuple[str, str]) -> None:
+    def __init__(self, machine: Machine, reading: Reading, landing: tuple[str, str]) -> None:
         self._machine = machine
-        self._zones = zones
+        self._reading = reading
         self._landing = landing
 
     def respond(self, wire: bytes, transport: Transport, cover: Cover, now: float) -> tuple[bytes, Deed]:
         """The answer's octets, none for silence, and the deed. `now`: unix seconds."""
         if self._machine.dead:
             return b"", Deed("silent")
-        try:
-            asked = dns.message.from_wire(wire)
-        except dns.exception.DNSException:
-            return _turned_away(wire, dns.rcode.FORMERR), Deed("refused")
-        if asked.flags & dns.flags.QR:
-            return b"", Deed("silent")
-        if len(asked.question) != 1 or asked.opcode() != dns.opcode.QUERY:
-            return _turned_away(wire, dns.rcode.FORMERR), Deed("refused")
-        if asked.edns > 0:
-            return self._wire(asked, Found(dns.rcode.BADVERS), transport, None), Deed("refused")
-        if asked.question[0].rdclass != dns.rdataclass.IN:
-            return self._wire(asked, Found(dns.rcode.REFUSED), transport, None), Deed("refused")
-        return self._answer(asked, transport, cover, now)
+        looked = self._reading.look(wire[2:], transport)
+        if isinstance(looked, bytes):
+            return (wire[:2] + looked[2:], Deed("refused")) if looked else (b"", Deed("silent"))
+        answer, deed = self._answer(looked, transport, cover, now)
+        return wire[:2] + answer[2:] if answer else b"", deed
 
-    def _answer(self, asked: dns.message.Message, transport: Transport, cover: Cover, now: float) -> tuple[bytes, Deed]:
-        name, type = asked.question[0].name.canonicalize(), asked.question[0].rdtype
-        found = self._zones.find(name, type, bool(asked.ednsflags & dns.flags.DO))
+    def _answer(self, looked: Looked, transport: Transport, cover: Cover, now: float) -> tuple[bytes, Deed]:
+        asked, found = looked.asked, looked.found
+        name, type = found.chain[0], asked.question[0].rdtype
+        data = found.data and not looked.honest[2] & _TC
         if name in SIGNALS:
-            return self._signal(asked, found, transport)
+            return self._signal(looked, transport, data)
         reach, since = _reach(found, cover)
         machine = self._machine
         if machine.block is not None and reach:
             leak = passing(machine.leaks, Question(asked, transport, reach, now - since))
             if not leak:
-                return self._block(asked, found, transport)
-            wire = self._wire(asked, found, transport, None)
-            return wire, Deed("answered", True, found.data and not _truncated(wire), leak)
+                return self._block(asked, transport)
+            return looked.honest, Deed("answered", True, data, leak)
         if machine.block is not None and cover.over(name, machine.over):
-            return self._block(asked, found, transport, covered=False)
+            return self._block(asked, transport, covered=False)
         if machine.lies and not reach and type in _ADDRESSES:
-            return self._wire(asked, _address(name, type, (ELSEWHERE4, ELSEWHERE6)), transport, None), Deed("lied")
-        wire = self._wire(asked, found, transport, None)
-        return wire, Deed("answered", bool(reach), found.data and not _truncated(wire))
+            return _wire(asked, _address(asked.question[0].name, type, (ELSEWHERE4, ELSEWHERE6)), transport), Deed("lied")
+        return looked.honest, Deed("answered", bool(reach), data)
 
-    def _signal(self, asked: dns.message.Message, found: Found, transport: Transport) -> tuple[bytes, Deed]:
+    def _signal(self, looked: Looked, transport: Transport, data: bool) -> tuple[bytes, Deed]:
         if self._machine.block is not None and "doh-upgrade" not in self._machine.leaks:
-            return self._wire(asked, Found(dns.rcode.NXDOMAIN), transport, None), Deed("blocked")
-        leak = "doh-upgrade" if self._machine.block is not None else ""
-        return self._wire(asked, found, transport, None), Deed("answered", data=found.data, leak=leak)
+            return _wire(looked.asked, Found(dns.rcode.NXDOMAIN), transport), Deed("blocked")
+        return looked.honest, Deed("answered", data=data, leak="doh-upgrade" if self._machine.block is not None else "")
 
-    def _block(self, asked: dns.message.Message, found: Found, transport: Transport, covered: bool = True) -> tuple[bytes, Deed]:
+    def _block(self, asked: dns.message.Message, transport: Transport, covered: bool = True) -> tuple[bytes, Deed]:
         name, type = asked.question[0].name, asked.question[0].rdtype
         block = self._machine.block
         if block == "silent":
@@ -137,21 +164,22 @@ class Scripted:
             said = _address(name, type, self._landing if block == "landing" else (ELSEWHERE4, ELSEWHERE6))
         else:
             said = Found(_RCODES.get(block or "", dns.rcode.NOERROR))
-        return self._wire(asked, said, transport, None if block == "false" else self._machine.ede), Deed("blocked", covered)
+        return _wire(asked, said, transport, None if block == "false" else self._machine.ede), Deed("blocked", covered)
 
-    def _wire(self, asked: dns.message.Message, found: Found, transport: Transport, ede: int | None) -> bytes:
-        answer = dns.message.make_response(asked, recursion_available=True, our_payload=1232)
-        answer.set_rcode(found.rcode)
-        answer.answer, answer.authority, answer.additional = list(found.answer), list(found.authority), list(found.additional)
-        if asked.edns == 0 and ede is not None:
-            answer.use_edns(0, payload=1232, options=[dns.edns.EDEOption(dns.edns.EDECode(ede))])
-        most = min(max(asked.payload if asked.edns >= 0 else 512, 512), 1232) if transport in _UDP else 65535
-        try:
-            return answer.to_wire(max_size=most)
-        except dns.exception.TooBig:
-            answer.answer, answer.authority, answer.additional = [], [], []
-            answer.flags |= dns.flags.TC
-            return answer.to_wire()
+
+def _wire(asked: dns.message.Message, found: Found, transport: Transport, ede: int | None = None) -> bytes:
+    answer = dns.message.make_response(asked, recursion_available=True, our_payload=1232)
+    answer.set_rcode(found.rcode)
+    answer.answer, answer.authority, answer.additional = list(found.answer), list(found.authority), list(found.additional)
+    if asked.edns == 0 and ede is not None:
+        answer.use_edns(0, payload=1232, options=[dns.edns.EDEOption(dns.edns.EDECode(ede))])
+    most = min(max(asked.payload if asked.edns >= 0 else 512, 512), 1232) if transport == "udp" else 65535
+    try:
+        return answer.to_wire(max_size=most)
+    except dns.exception.TooBig:
+        answer.answer, answer.authority, answer.additional = [], [], []
+        answer.flags |= dns.flags.TC
+        return answer.to_wire()
 
 
 def _reach(found: Found, cover: Cover) -> tuple[Reach, float]:
@@ -168,10 +196,6 @@ def _reach(found: Found, cover: Cover) -> tuple[Reach, float]:
 
 def _address(name: dns.name.Name, type: dns.rdatatype.RdataType, addresses: tuple[str, str]) -> Found:
     return Found(answer=[dns.rrset.from_text(name, TTL, dns.rdataclass.IN, type, addresses[type == dns.rdatatype.AAAA])])
-
-
-def _truncated(wire: bytes) -> bool:
-    return bool(wire[2] & 0x02)
 
 
 def _turned_away(wire: bytes, rcode: dns.rcode.Rcode) -> bytes:

@@ -21,7 +21,7 @@ import dns.name
 
 from blocklists.errors import RedHandError
 from porosity import ethics
-from porosity.lab.deeds import Cover, Scripted
+from porosity.lab.deeds import Cover, Reading, Scripted
 from porosity.lab.scenario import Machine
 from porosity.lab.zones import Zones
 from porosity.words import Transport
@@ -49,8 +49,8 @@ class Job:
 class Server:
     """The sockets of one resolver."""
 
-    def __init__(self, job: Job, zones: Zones) -> None:
-        self._scripted = Scripted(Machine(**job.machine), zones, job.landing)
+    def __init__(self, job: Job, reading: Reading) -> None:
+        self._scripted = Scripted(Machine(**job.machine), reading, job.landing)
         self._cover = _cover(job.orders)
         self._log = Path(job.log).open("a", encoding="ascii")  # noqa: SIM115 - for as long as it serves
         self._job = job
@@ -132,8 +132,8 @@ def _context(job: Job) -> ssl.SSLContext:
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
     said = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
-    zones = Zones(said["zones"])
-    servers = [Server(Job(**job), zones) for job in said["jobs"]]
+    reading = Reading(Zones(said["zones"]))
+    servers = [Server(Job(**job), reading) for job in said["jobs"]]
     for server in servers:
         await server.start()
     print("ready", flush=True)
