@@ -20,7 +20,7 @@ from typing import Self
 import pyarrow as pa
 
 from blocklists import durable
-from blocklists.errors import Busy, StoreError
+from blocklists.errors import Busy, DiskError, StoreError
 from porosity import observations, parts, segments
 from porosity.observations import Done
 from porosity.study import Study
@@ -55,7 +55,8 @@ class Journal:
             os.close(self._lock)
             raise Busy(f"another process writes the observations of {vantage} in {study.directory}; wait for it, or name another vantage") from None
         try:
-            self._recover()
+            with parts.explained(self._segments):
+                self._recover()
             self.done: Done = observations.done(study, vantage)
             """Trials on record."""
         except BaseException:
@@ -84,24 +85,29 @@ class Journal:
         self._rows += len(rows)
         self.done.add(each.trial for each in rows)
         if self._rows >= self._most:
-            self.seal()
+            with suppress(DiskError):  # these are on record; a disk that is full says so when the next are not
+                self.seal()
 
     def seal(self) -> None:
         """Makes the segment a part, though it is not full: for the end of a run. Raises DiskError; the segment then stays, and is read as it is."""
         if self._descriptor < 0:
             return
+        # Whatever comes of it, nothing more goes into this segment: its part may be there already.
+        self._let_go()
         _seal(self._folder, self._number, self._plan.id, self.vantage)
-        os.close(self._descriptor)
-        self._descriptor = -1
 
     def close(self) -> None:
         """Gives the lock back. What is not sealed stays in the journal, from which readers take it."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._let_go()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _let_go(self) -> None:
+        """No more goes into this segment: the next batch begins another."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _check(self, rows: Sequence[Observation]) -> None:
         seen: set[tuple[int, int]] = set()
@@ -145,7 +151,11 @@ class Journal:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             durable.sync_directory(self._segments)
         self._end = self._rows = 0
-        self._write(self._plan.id.encode())
+        try:
+            self._write(self._plan.id.encode())
+        except DiskError:
+            self._let_go()
+            raise
 
     def _write(self, payload: bytes) -> None:
         frame = segments.frame(payload)
@@ -156,8 +166,10 @@ class Journal:
                     left = left[os.write(self._descriptor, left) :]
                 os.fdatasync(self._descriptor)
             except OSError:
-                with suppress(OSError):
+                try:
                     os.ftruncate(self._descriptor, self._end)
+                except OSError:
+                    self._let_go()  # nothing may stand behind what is torn
                 raise
         self._end += len(frame)
 
@@ -168,5 +180,5 @@ def _seal(folder: Path, number: int, plan: str, vantage: str) -> None:
     found = segments.read(path)
     table = pa.Table.from_batches([observations.decode(each) for each in found.frames], observations.SCHEMA)
     parts.write(folder / parts.name(number), table, {"plan": plan, "vantage": vantage})
-    with parts.explained(path):
+    with suppress(OSError):  # readers go by the part, and the next start removes what it was made of
         path.unlink()

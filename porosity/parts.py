@@ -47,7 +47,7 @@ def numbers(folder: Path) -> list[int]:
 
 
 def write(path: Path, table: pa.Table, about: Mapping[str, str]) -> None:
-    """Writes a table in one go, with texts about it in the file's own metadata. Raises DiskError; then nothing new is there under this name."""
+    """Writes a table in one go, with texts about it in the file's own metadata. Raises DiskError; then what is there is the old or the new."""
     temporary = path.with_name(f".{path.name}.new")
     said = {key.encode(): value.encode() for key, value in about.items()}
     with explained(path):

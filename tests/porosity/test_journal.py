@@ -238,25 +238,70 @@ def test_a_segment_damaged_in_its_middle_is_refused_rather_than_cut(tmp_path: Pa
     assert len(recorded(of)) == 3
 
 
-@pytest.mark.parametrize("name", ["write", "fdatasync"])
-def test_a_disk_that_refuses_takes_the_same_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize("names", [("write",), ("fdatasync",), ("write", "ftruncate"), ("open",)], ids="-".join)
+def test_a_disk_that_refuses_takes_the_same_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> None:
     of = made(tmp_path / "study")
-    real = getattr(os, name)
+    write = os.write
 
-    def refusing(descriptor: int, *more: Any) -> Any:
-        if name == "write":
-            real(descriptor, bytes(more[0])[:20])
+    def refusing(*more: Any, **_: Any) -> Any:
+        if "write" in names and len(more) == 2 and isinstance(more[1], bytes | memoryview):
+            write(more[0], bytes(more[1])[:20])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with Journal(of, "here") as journal:
-        journal.append(observed(of, 1))
+    def refused(journal: Journal, trial: int) -> None:
         with monkeypatch.context() as full:
-            full.setattr(os, name, refusing)
+            for name in names:
+                full.setattr(os, name, refusing)
             with pytest.raises(DiskError, match="could not be written: No space left on device"):
-                journal.append(observed(of, 2))
-            assert 2 not in journal.done
+                journal.append(observed(of, trial))
+        assert trial not in journal.done
+
+    with Journal(of, "here") as journal:
+        refused(journal, 1)
+        journal.append(observed(of, 1))
+        if names != ("open",):  # which only a new segment needs
+            refused(journal, 2)
         journal.append(observed(of, 2))
         assert recorded(of) == [(1, 0), (2, 0)]
+    with Journal(of, "here") as journal:
+        journal.append(observed(of, 3))
+        journal.seal()
+    assert recorded(of) == [(1, 0), (2, 0), (3, 0)]
+    assert left(of) == []
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+def test_what_is_on_record_stays_so_when_it_cannot_be_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """Whichever of the flushes and renames of sealing the disk refuses."""
+    of = made(tmp_path / "study")
+    trials = list(order.trials(of.plan))[:6]
+    count = [0]
+
+    def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **more: Any) -> Any:
+            count[0] += 1
+            if count[0] == at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*args, **more)
+
+        return call
+
+    with Journal(of, "here", segment_rows=3) as journal:
+        for trial in trials[:2]:
+            journal.append(observed(of, trial))
+        with monkeypatch.context() as full:
+            full.setattr(os, "fsync", refusing(os.fsync))
+            full.setattr(Path, "rename", refusing(Path.rename))
+            full.setattr(Path, "unlink", refusing(Path.unlink))
+            journal.append(observed(of, trials[2]))
+        for trial in trials[3:5]:
+            journal.append(observed(of, trial))
+        assert recorded(of) == [(trial, 0) for trial in sorted(trials[:5])]
+    with Journal(of, "here", segment_rows=3) as journal:
+        journal.append(observed(of, trials[5]))
+        journal.seal()
+        assert recorded(of) == [(trial, 0) for trial in sorted(trials)]
+        assert left(of) == []
 
 
 CHILD = """
