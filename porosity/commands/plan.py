@@ -116,16 +116,19 @@ def show(made: Planned) -> None:
 
     plan, told = made.study.plan, facts(made.study, made.skipped)
     table = Table.grid(padding=(0, 2))
-    groups = {"listed": "listed", "below": "below listed ones", "neighbour": "close to listed ones", "canary": "canaries"}
+    groups = {
+        "listed": "listed",
+        "below": "below listed ones",
+        "neighbour": "close to listed ones",
+        "canary": "canary" if told["names"]["canary"] == 1 else "times a canary",
+    }
     table.add_row("names", ", ".join(f"{told['names'][group]:,} {text}" for group, text in groups.items() if told["names"][group]))
     for each in plan.lists:
         table.add_row("list", escape(f"{each.id} ({each.source}, {each.names:,} names, sha256 {each.sha256[:12]})"))
     families = Counter(each.family for each in plan.vectors)
     table.add_row("vectors", f"{len(plan.vectors)}: " + ", ".join(f"{count} {family}" for family, count in families.items()))
-    for identity, why in list(plan.left_out.items())[:SHOWN]:
-        table.add_row("left out", escape(f"{identity}: {why}"))
-    if len(plan.left_out) > SHOWN:
-        table.add_row("", f"and {len(plan.left_out) - SHOWN} more (plan.json has all)")
+    for why in dict.fromkeys(plan.left_out.values()):
+        table.add_row("left out", escape(f"{why}: " + ", ".join(each for each, reason in plan.left_out.items() if reason == why)))
     for resolver in plan.resolvers:
         table.add_row(resolver.role, escape(f"{resolver.id}: " + ", ".join(map(str, resolver.endpoints))))
     table.add_row("trials", f"{plan.trials:,} in {plan.repeats} repeats, in random order of seed {plan.seed}")

@@ -47,7 +47,7 @@ def test_a_plan_says_what_will_be_asked_of_whom(tmp_path: Path, asked: list[str]
     made = study.open(tmp_path / "study").plan
     assert (made.seed, made.repeats, made.measured) == (5, 3, 3)
     assert [each.id for each in made.vectors] == ["type-a", "type-https"]
-    asks = ("2 listed", "close to listed", "1 canaries", "law (orders.txt, 2 names", "127.0.0.1:5301, tcp://127.0.0.1:5301", "seed 5")
+    asks = ("2 listed", "close to listed", "1 canary", "law (orders.txt, 2 names", "127.0.0.1:5301, tcp://127.0.0.1:5301", "seed 5")
     for said in (*asks, made.id, "'||x'"):
         assert said in shown
     assert "fewer than two controls" not in shown
