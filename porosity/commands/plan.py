@@ -116,12 +116,8 @@ def show(made: Planned) -> None:
 
     plan, told = made.study.plan, facts(made.study, made.skipped)
     table = Table.grid(padding=(0, 2))
-    groups = {
-        "listed": "listed",
-        "below": "below listed ones",
-        "neighbour": "close to listed ones",
-        "canary": "canary" if told["names"]["canary"] == 1 else "times a canary",
-    }
+    canaries = "canary" if told["names"]["canary"] == 1 else "times a canary"
+    groups = {"listed": "listed", "below": "below listed ones", "neighbour": "close to listed ones", "canary": canaries}
     table.add_row("names", ", ".join(f"{told['names'][group]:,} {text}" for group, text in groups.items() if told["names"][group]))
     for each in plan.lists:
         table.add_row("list", escape(f"{each.id} ({each.source}, {each.names:,} names, sha256 {each.sha256[:12]})"))
