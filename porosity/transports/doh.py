@@ -133,10 +133,10 @@ class Http(asyncio.Protocol):
             if event.flow_controlled_length and event.stream_id:
                 self._http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
-            body = bytes(self._bodies.pop(event.stream_id, b"")[:LARGEST])
+            whole = bytes(self._bodies.pop(event.stream_id, b"")[:LARGEST])
             if event.stream_id in self._strange and (pending := self.table.under_way(event.stream_id)):
-                self.table.end(pending, "malformed", answer=body)
-            self.table.take_from_stream(event.stream_id, body)
+                self.table.end(pending, "malformed", answer=whole)
+            self.table.take_from_stream(event.stream_id, whole)
             self._strange.discard(event.stream_id)
         elif isinstance(event, h2.events.StreamReset):
             self._bodies.pop(event.stream_id, None)
