@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from porosity.lab.addresses import LANDING
 from porosity.lab.certificates import Authority
 from porosity.lab.places import LabError, Place, last_words
 from porosity.lab.scenario import FOLDER, Scenario
-from porosity.lab.servers import Orders, Server, Setting, answers
+from porosity.lab.servers import Orders, Server, Setting
 from porosity.lab.world import World, make
 from porosity.planning import Planned, Wishes
 from porosity.words import Resolver
@@ -182,18 +183,15 @@ class Lab:
 
     def _await(self) -> None:
         """Waits until every resolver that should answer does."""
-        ends = time.monotonic() + ANSWER_SECONDS
-        for id, server in self.servers.items():
-            if self.scenario.resolvers[id].dead:
-                continue
-            while not self.answers(server, self.world.canaries[0]):
-                if time.monotonic() > ends or server.process.poll() is not None:
-                    raise LabError(f"{id} does not answer for {self.world.canaries[0]}; it said: {last_words(server.log)}")
-                time.sleep(0.05)
+        alive = [server.resolver.endpoints[0] for id, server in self.servers.items() if not self.scenario.resolvers[id].dead]
+        self._answering([f"{each.address}:{each.port}" for each in alive], self.world.canaries[0])
 
-    def answers(self, server: Server, name: str) -> bool:
-        """Whether a resolver has an answer with data for a name, as its clients see it."""
-        return answers(server.resolver.endpoints[0], name)
+    def _answering(self, where: Sequence[str], name: str) -> None:
+        log = self.directory / "ask.log"
+        with log.open("wb") as said:
+            process = self.client.python("porosity.lab.ask", str(ANSWER_SECONDS), name, *where, log=said)
+            if process.wait(ANSWER_SECONDS + 30):
+                raise LabError(f"not all of the lab answers for {name}: {last_words(log)}")
 
 
 def _written(endpoint: str) -> str:

@@ -24,6 +24,9 @@ Block = Literal["landing", "nxdomain", "nodata", "refused", "servfail", "false",
 """What a scripted resolver answers for a blocked name: its page's address, a rcode, no data, an address that is neither the page's nor the site's,
 or nothing."""
 
+Form = Literal["loopback", "internet"]
+"""Where it can be: on loopback, for anybody; or among namespaces, each host with addresses of its own, for root."""
+
 Match = Literal["exact", "subtree"]
 """Of an order: its name alone, or all below it, too."""
 
@@ -78,6 +81,7 @@ class Scenario:
     id: str
     about: str
     resolvers: Mapping[str, Machine]
+    form: Form = "loopback"
     names: Counts = Counts()
     vectors: tuple[str, ...] = ()
     """Ids and families; empty: all that can be tried."""
@@ -114,7 +118,7 @@ def parse(document: Any, id: str) -> Scenario:
     """The scenario that a document says. Raises BadScenario."""
     where = f"scenario {id}"
     given = _mapping(document, where)
-    _only(given, {"about", "names", "vectors", "repeats", "resolvers", "clock"}, where)
+    _only(given, {"about", "form", "names", "vectors", "repeats", "resolvers", "clock"}, where)
     machines = {
         str(key): _machine(value, f"{where}, resolver {key}") for key, value in _mapping(given.get("resolvers"), f"{where}, resolvers").items()
     }
@@ -123,6 +127,9 @@ def parse(document: Any, id: str) -> Scenario:
     for key, value in names.items():
         if not isinstance(value, int) or not 0 <= value <= 200:
             raise BadScenario(f"{where}, names, {key}: {value!r} is no number of names; write 0 to 200")
+    form = given.get("form", "loopback")
+    if form not in get_args(Form):
+        raise BadScenario(f"{where}, form: {form!r}; write one of {', '.join(get_args(Form))}")
     clock = given.get("clock")
     if clock is not None and not (isinstance(clock, list) and len(clock) == 2 and 0 < clock[0] < clock[1]):
         raise BadScenario(f"{where}, clock: {clock!r}; write [seconds until the orders begin, seconds until they end]")
@@ -136,6 +143,7 @@ def parse(document: Any, id: str) -> Scenario:
         id,
         str(given.get("about", "")).strip(),
         machines,
+        form,
         Counts(**names),
         tuple(map(str, given.get("vectors", ()))),
         repeats,

@@ -14,10 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import dns.exception
-import dns.message
-import dns.query
-
 from porosity.lab.certificates import Authority
 from porosity.lab.places import LabError, Place, last_words
 from porosity.lab.scenario import Machine
@@ -25,7 +21,6 @@ from porosity.lab.world import World
 from porosity.words import Endpoint, Resolver, Transport
 
 READY_SECONDS = 30.0
-ASK_SECONDS = 1.0
 LOG, DEEDS = "log.txt", "deeds.jsonl"
 
 Orders = Sequence[tuple[str, str, float]]
@@ -132,8 +127,10 @@ def red_hand(place: Place, setting: Setting, resolver: Resolver, upstream: str) 
     return server
 
 
-def unbound(place: Place, setting: Setting, resolver: Resolver, forward: Endpoint | None, hints: Path | None = None, anchor: str = "") -> Server:
-    """Unbound, which blocks nothing. `forward`: whom it asks everything; else it begins at the root that `hints` tells, and validates by `anchor`."""
+def unbound(
+    place: Place, setting: Setting, resolver: Resolver, forward: Endpoint | None, hints: Path | None = None, anchors: Sequence[str] = ()
+) -> Server:
+    """Unbound, which blocks nothing. `forward`: whom it asks everything; else it begins at the root in `hints` and validates by `anchors`."""
     directory = _directory(setting, resolver)
     chain, key = _certificate(setting, resolver)
     ports = {each.transport: each.port for each in resolver.endpoints}
@@ -148,8 +145,8 @@ def unbound(place: Place, setting: Setting, resolver: Resolver, forward: Endpoin
         "  access-control: 0.0.0.0/0 allow\n  access-control: ::0/0 allow",
         # The lab's names lie where resolvers by themselves would not ask.
         *(f'  local-zone: "{each}" nodefault' for each in ("example.", "test.", "invalid.")),
-        f'  module-config: "{"validator iterator" if anchor else "iterator"}"',
-        *((f'  trust-anchor: "{anchor}"',) if anchor else ()),
+        f'  module-config: "{"validator iterator" if anchors else "iterator"}"',
+        *(f'  trust-anchor: "{each}"' for each in anchors),
         *((f'  root-hints: "{hints}"',) if hints else ()),
         "remote-control:\n  control-enable: no",
     ]
@@ -161,15 +158,6 @@ def unbound(place: Place, setting: Setting, resolver: Resolver, forward: Endpoin
     server = Server(resolver, process, directory)
     _until(server, lambda: "start of service" in server.log.read_text(encoding="utf-8", errors="replace"))
     return server
-
-
-def answers(endpoint: Endpoint, name: str) -> bool:
-    """Whether a resolver answers over UDP with data for a name. From where this runs."""
-    try:
-        answer = dns.query.udp(dns.message.make_query(name, "A"), endpoint.address, ASK_SECONDS, endpoint.port)
-    except (OSError, dns.exception.DNSException):
-        return False
-    return bool(answer.answer)
 
 
 def endpoints(machine: Machine, address: str, name: str, ports: dict[Transport, int]) -> tuple[Endpoint, ...]:

@@ -104,7 +104,7 @@ class Judge:
             yield self._trial(number, self._plan.vectors[trial.vector], self._plan.resolvers[trial.resolver], asks)
 
     def _trial(self, number: int, vector: Declared, resolver: Resolver, asks: Sequence[Observation]) -> Truth:
-        seen = [self._ask(row) for row in _counted(vector.id, asks)]
+        seen = [self._ask(row) for row in _counted(vector.id, asks) if row.failure != "not sent"]
         covered = any(each.covered for each in seen)
         agree = all(each.agree for each in seen)
         reached = next((each for each in seen if each.data), None)
@@ -133,7 +133,8 @@ class Judge:
             covered = any(self._cover.reach(each)[0] for each in found.chain)
             data = self._data(row, _keys(found.answer + found.additional))
         if deed is None:
-            failed = bool(row.failure) or _rcode(row) in _FAILED
+            # What is refused although nothing covers it is not there for who asks; what is refused and covered is kept.
+            failed = bool(row.failure) or (had and not covered and _rcode(row) in _FAILED)
             return _Seen(had, covered, data, failed, False, "", by not in self._deeds.by or bool(row.failure))
         down = deed.kind == "silent"
         # A planted leak of what the zones have nothing for opens nothing.

@@ -56,6 +56,12 @@ class World:
         """Zone files by origin."""
         return _zones(self)
 
+    @property
+    def anchors(self) -> list[str]:
+        """DS records of the signed sites. The zones above are not signed, so that whoever validates must be told."""
+        lines = self.zones["example."].splitlines()
+        return [line for line in lines if " DS " in line]
+
     def directives(self) -> str:
         """The orders as the operator's file of directives."""
         return "\n---\n".join(json.dumps(_directive(each), indent=1) for each in self.orders) + "\n"

@@ -1,0 +1,111 @@
+"""Machines made of Linux namespaces, on one switch: a network, ports and mounted files of their own, nothing else. Only root can make them.
+
+A machine is held by one sleeping process, everything run on it dies with whoever started it (PR_SET_PDEATHSIG), and a network without processes is
+dissolved by the kernel, cables and all: nothing is named or seen in the machine that this runs on, and nothing is left behind, whatever is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from porosity.lab.addresses import NETWORKS
+from porosity.lab.places import LabError, Place, end, program
+
+PROGRAMS = ("unshare", "nsenter", "setpriv", "ip", "mount")
+"""What making them needs; Debian: util-linux, iproute2, mount."""
+BRIDGE = "br0"
+
+
+class Machine(Place):
+    """One machine. `files`: what stands in place of some of the host's files there, by path (bind mounts)."""
+
+    def __init__(self, name: str, files: Mapping[str, Path] | None = None) -> None:
+        super().__init__()
+        if os.geteuid() != 0:
+            raise LabError("only root can make a lab of namespaces; run this as root, or take a scenario for loopback")
+        for each in PROGRAMS:
+            program(each)
+        self.name = name
+        self.addresses: tuple[str, ...] = ()
+        mounts = [f"mount --bind {shlex.quote(str(ours))} {shlex.quote(theirs)}" for theirs, ours in (files or {}).items()]
+        prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, f"{program('ip')} link set lo up", "echo", "exec sleep infinity"])
+        self._keeper = subprocess.Popen(  # noqa: S603 - our own words
+            [*super().command("unshare", "--net", "--mount", "sh", "-c", prepare)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def ready(self) -> None:
+        """Returns when the machine is there. Raises LabError when none can be made."""
+        if self._keeper.stdout is None or self._keeper.stdout.readline() != b"\n":
+            raise LabError(f"no namespaces can be made here: {self._keeper.communicate()[1].decode(errors='replace').strip()}")
+
+    def command(self, *words: str) -> list[str]:
+        """The command, as it is run there; it dies with the thread that starts it."""
+        return super().command("nsenter", "-t", str(self.pid), "--net", "--mount", program(words[0]), *words[1:])
+
+    def ip(self, lines: Sequence[str]) -> None:
+        """Commands of ip(8) there, without the word `ip`, all at once."""
+        self.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")
+
+    def close(self) -> None:
+        """Ends all that runs there, the last started first, and the machine."""
+        super().close()
+        end(self._keeper)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that holds the namespaces."""
+        return self._keeper.pid
+
+
+class Switch:
+    """A switch, and the machines on it, each with its addresses. All networks of the lab are one cable away: it has no routers."""
+
+    def __init__(self) -> None:
+        self.machines: dict[str, Machine] = {}
+        self._switch = Machine("switch")
+
+    def add(self, name: str, addresses: Sequence[str], files: Mapping[str, Path] | None = None) -> Machine:
+        """A machine with these addresses, to be plugged in by `plug`."""
+        machine = self.machines[name] = Machine(name, files)
+        machine.addresses = tuple(addresses)
+        return machine
+
+    def plug(self) -> None:
+        """Returns when all machines are there and reach each other."""
+        self._switch.ready()
+        lines = [f"link add {BRIDGE} type bridge", f"link set {BRIDGE} up"]
+        for number, machine in enumerate(self.machines.values()):
+            machine.ready()
+            lines += [
+                f"link add port{number} type veth peer name eth0 netns {machine.pid}",
+                f"link set port{number} master {BRIDGE}",
+                f"link set port{number} up",
+            ]
+        self._switch.ip(lines)
+        for machine in self.machines.values():
+            # Without waiting for who else may have an address (nodad): nobody can.
+            own = [f"address add {each} dev eth0" + (" nodad" if ":" in each else "") for each in map(_host, machine.addresses)]
+            ways = [f"{'-6 ' if ':' in each else ''}route add {each} dev eth0" for each in NETWORKS]
+            for family in ("-4", "-6"):
+                lines = [line.removeprefix("-6 ") for line in ways if line.startswith("-6 ") == (family == "-6")]
+                mine = [line for line in own if (":" in line) == (family == "-6")]
+                before = ["link set eth0 up"] if family == "-4" else []
+                machine.run("ip", family, "-batch", "-", stdin="\n".join([*before, *mine, *(lines if mine else [])]) + "\n")
+
+    def close(self) -> None:
+        """Ends all machines."""
+        for machine in reversed(self.machines.values()):
+            machine.close()
+        self._switch.close()
+
+
+def _host(address: str) -> str:
+    return f"{address}/128" if ":" in address else f"{address}/32"
