@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from blocklists.errors import RedHandError
-from porosity.commands import plan, probe, sql
+from porosity.commands import lab, plan, probe, sql
 
 EXTRAS = {
     "porosity": ("aioquic", "altair", "duckdb", "h2", "numpy", "pyarrow", "pyroute2", "vl_convert"),
@@ -45,3 +45,4 @@ PLANNED = "--list names.txt --canary ok.example --resolver 192.0.2.53 --control 
 app.command("plan", epilog=f"Example: redhand porosity plan study {PLANNED}")(plan.command)
 app.command("probe", epilog="Example: redhand porosity probe study --dry-run")(probe.command)
 app.command("sql", epilog="Example: redhand porosity sql study")(sql.command)
+app.add_typer(lab.app, name="lab")

@@ -1,12 +1,13 @@
 """The lab as an internet in a box: machines of namespaces on a switch, for root only. All have addresses of their own, and serve on port 53.
 
 There are a root server, one for the top level and one for all sites' names (NSD, which tells what reached it), a host with the sites (nginx), a
-machine for each resolver of the scenario, and the client's. Red Hand asks a recursor of its own beside it, as a provider's does, and shows its page at
-the landing address. Unbound begins at the root and validates. Nothing leads out.
+machine for each resolver of the scenario, and the client's. Red Hand asks a recursor of its own beside it, as a provider's does, and shows its page
+at the landing address. Unbound begins at the root and validates. Nothing leads out.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -28,6 +29,7 @@ CLIENT = ("192.0.2.100", "2001:db8:2::100")
 FIRST_HOST = 10
 RECURSOR = Endpoint("udp", "127.0.0.1", 5335)
 """Of a provider's own, beside Red Hand."""
+PREFIX = "redhand-lab-"
 REACHED = "reached.jsonl"
 _ZONES = {"root": (".",), "tld": ("example.",)}
 """Of the servers; `names` has all others."""
@@ -43,7 +45,8 @@ class Internet(Lab):
         self._switch = Switch()
         self._here = Place()
         # Sockets have short paths (unix(7): 107 octets).
-        self._sockets = Path(tempfile.mkdtemp(prefix="redhand-lab-"))
+        self._sockets = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        _tidy()
 
     def build(self) -> None:
         """Starts everything."""
@@ -89,14 +92,8 @@ class Internet(Lab):
         self._here.close()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
-    def machine(self, name: str) -> Machine:
-        """One of the machines, by its name: a resolver's id, `client`, `root`, `tld`, `names`, `sites`. Raises LabError for none."""
-        if name not in self._switch.machines:
-            raise LabError(f"the lab has no machine {name!r}; it has {', '.join(self._switch.machines)}")
-        return self._switch.machines[name]
-
-    def pids(self) -> dict[str, int]:
-        """Of the processes that hold the machines, for nsenter(1)."""
+    def machines(self) -> dict[str, int]:
+        """Of the processes that hold its machines, for nsenter(1)."""
         return {name: machine.pid for name, machine in self._switch.machines.items()}
 
     def _placed(self, id: str, part: Part, number: int) -> Resolver:
@@ -143,3 +140,11 @@ class Internet(Lab):
         )
         with (directory / servers.LOG).open("wb") as log:
             machine.start("nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"), log=log)
+
+
+def _tidy() -> None:
+    """Removes the sockets of labs whose process was killed."""
+    for each in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = each.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(each, ignore_errors=True)

@@ -7,6 +7,7 @@ ends this process ends the lab: its programs die with it, and namespaces without
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from porosity import planning
+from porosity import parts, planning
 from porosity.lab.addresses import LANDING
 from porosity.lab.certificates import Authority
 from porosity.lab.places import LabError, Place, last_words
@@ -26,7 +27,7 @@ from porosity.words import Resolver
 
 ANSWER_SECONDS = 30.0
 PROBE_SECONDS = 1800.0
-FACTS = "lab.json"
+FACTS, CLOCK = "lab.json", "clock.json"
 RATE = 300
 """Questions a second to one resolver: what a scripted one keeps up with beside a dozen others, so that nobody is taken for dead."""
 
@@ -134,6 +135,9 @@ class Lab:
         if process.returncode:
             raise LabError(f"the probe ended with status {process.returncode}; it said: {last_words(log)}")
         self.flush()
+        if self.clock:
+            events = [{"what": what, "at": at} for what, at in self.clock.items()]
+            parts.replace(study / CLOCK, (json.dumps({"events": events}, indent=1) + "\n").encode())
 
     def flush(self) -> None:
         """Returns when all deeds so far are on the disk."""
@@ -148,6 +152,10 @@ class Lab:
         for server in told.values():
             server.tell(**words)
 
+    def machines(self) -> dict[str, int]:
+        """Of the processes that hold its machines, for nsenter(1); none on loopback."""
+        return {}
+
     def facts(self) -> dict[str, Any]:
         """What a person needs to look into it."""
         return {
@@ -157,6 +165,9 @@ class Lab:
             "orders": {each.name: each.match for each in self.world.orders},
             "canaries": list(self.world.canaries),
             "ca": str(self.setting.authority.file),
+            "landing": list(self.setting.landing),
+            "holder": os.getpid(),
+            "machines": self.machines(),
         }
 
     def _run_clock(self, process: subprocess.Popen[Any]) -> None:

@@ -1,0 +1,69 @@
+"""Whole runs of a scenario: up, plan, probe, down; then what was so is written into the study, to score classifiers by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from porosity import study
+from porosity.lab import score
+from porosity.lab.internet import Internet
+from porosity.lab.lab import Lab
+from porosity.lab.loopback import Loopback
+from porosity.lab.places import LabError, Place, last_words
+from porosity.lab.scenario import Scenario, parse
+from porosity.lab.score import Score
+from porosity.study import Study
+
+SCENARIO = "scenario.json"
+CLASSIFY_SECONDS = 600.0
+
+
+def make(scenario: Scenario, seed: int, directory: Path) -> Lab:
+    """The lab of a scenario, not up yet."""
+    return Internet(scenario, seed, directory) if scenario.form == "internet" else Loopback(scenario, seed, directory)
+
+
+def measure(scenario: Scenario, seed: int, directory: Path, said: Callable[[str], None] = lambda text: None) -> Study:
+    """Measures a scenario from the beginning, into a new study; the lab's files stand in `lab/` of it.
+
+    Raises LabError where the directory holds a study, or the lab contradicts itself.
+    """
+    if (directory / study.PLAN).exists():
+        raise LabError(f"{directory} holds a study; name a directory that is not there")
+    with make(scenario, seed, directory / score.FOLDER) as lab:
+        said(f"{scenario.id}, seed {seed}: {len(lab.servers)} resolvers are up")
+        planned = lab.plan(directory)
+        said(f"{planned.study.plan.trials:,} trials are planned")
+        lab.probe(directory)
+    document = {key: value for key, value in asdict(scenario).items() if key != "id"}
+    (lab.directory / SCENARIO).write_text(json.dumps({scenario.id: document}, indent=1) + "\n", encoding="utf-8")
+    score.tell(planned.study, lab.world, lab.directory)
+    said("probed; what was so is written down")
+    return planned.study
+
+
+def judge(scenario: Scenario, made: Study, said: Callable[[str], None] = lambda text: None) -> list[Score]:
+    """Classifies a lab's study by all rules there are, as its user would, and scores each. Raises LabError."""
+    words = ["porosity", "classify", str(made.directory)]
+    log = made.directory / score.FOLDER / "classify.log"
+    place = Place()
+    with log.open("wb") as file:
+        process = place.python("redhand", *words, log=file)
+    if process.wait(CLASSIFY_SECONDS):
+        raise LabError(f"the study could not be classified; it said: {last_words(log)}")
+    scores = [score.score(made, rules, scenario) for rules in made.classifications()]
+    score.save(made, scores)
+    return scores
+
+
+def again(made: Study) -> list[Score]:
+    """Scores the verdicts that stand in a lab's study. Raises LabError for a study that is not a lab's."""
+    path = made.directory / score.FOLDER / SCENARIO
+    if not path.exists():
+        raise LabError(f"{made.directory} is not a lab's study; redhand lab run makes one")
+    ((id, document),) = json.loads(path.read_text(encoding="utf-8")).items()
+    scenario = parse(document, id)
+    return [score.score(made, rules, scenario) for rules in made.classifications()]
