@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from porosity.lab import servers
@@ -29,6 +30,7 @@ CLIENT = ("192.0.2.100", "2001:db8:2::100")
 FIRST_HOST = 10
 RECURSOR = Endpoint("udp", "127.0.0.1", 5335)
 """Of a provider's own, beside Red Hand."""
+PAGE_PORT = 80
 PREFIX = "redhand-lab-"
 REACHED = "reached.jsonl"
 _ZONES = {"root": (".",), "tld": ("example.",)}
@@ -42,6 +44,7 @@ class Internet(Lab):
         super().__init__(scenario, seed, directory)
         if speaking := [id for id, each in scenario.resolvers.items() if "doq" in each.transports]:
             raise LabError(f"scenario {scenario.id}: {', '.join(speaking)} would speak DoQ, which no server of the lab does")
+        self.setting = replace(self.setting, page_port=PAGE_PORT)
         self._switch = Switch()
         self._here = Place()
         # Sockets have short paths (unix(7): 107 octets).
