@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from typing import cast
 
 import h2.config
@@ -60,7 +61,7 @@ class Http(asyncio.Protocol):
             ("content-type", CONTENT_TYPE),
             *([("user-agent", f"redhand-porosity ({who})")] if who else []),
         ]
-        self.table = Table()
+        self.table = Table(self._ended)
         self.open = True
         self._transport: asyncio.Transport | None = None
         self._http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
@@ -85,6 +86,11 @@ class Http(asyncio.Protocol):
         pending.going()
         self._flush()
         return pending
+
+    def retire(self) -> None:
+        """Ends it as soon as nothing is under way on it."""
+        self.open = False
+        self._ended()
 
     async def close(self) -> None:
         """Ends it without ceremony."""
@@ -118,6 +124,7 @@ class Http(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """It is gone."""
         self.open = False
+        self._transport = None
         self.table.end_all("closed" if error is None else failure_of(error))
 
     def _see(self, event: h2.events.Event) -> None:
@@ -151,6 +158,15 @@ class Http(asyncio.Protocol):
                     self.table.end(pending, "closed")
             if event.error_code != h2.errors.ErrorCodes.NO_ERROR or not len(self.table):
                 self._end("closed")
+
+    def _ended(self, pending: Pending | None = None) -> None:
+        if pending is not None and self._bodies.pop(pending.id, None) is not None:
+            # Nobody waits for it any more: the stream is given back, or the server's limit would be reached by those it does not answer.
+            with suppress(h2.exceptions.ProtocolError):
+                self._http.reset_stream(pending.id, h2.errors.ErrorCodes.CANCEL)
+            self._flush()
+        if not self.open and not len(self.table) and self._transport is not None:
+            self._transport.abort()
 
     def _end(self, failure: str) -> None:
         self.open = False

@@ -18,6 +18,8 @@ from porosity.words import Endpoint, Failure
 
 ALPN = "doq"
 """RFC 9250, section 4.1.1."""
+CANCELLED = 3
+"""DOQ_REQUEST_CANCELLED (RFC 9250, section 4.3)."""
 FIRST_ALERT, LAST_ALERT = 0x100, 0x1FF
 """Error codes of a connection that are TLS's alerts (RFC 9001, section 4.8)."""
 
@@ -50,7 +52,7 @@ class Quic(QuicConnectionProtocol):
 
     def __init__(self, connection: QuicConnection) -> None:
         super().__init__(connection)
-        self.table = Table()
+        self.table = Table(self._ended_one)
         self.open = self._ended = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._bodies: dict[int, bytearray] = {}
@@ -68,6 +70,12 @@ class Quic(QuicConnectionProtocol):
         pending.going()
         self.transmit()
         return pending
+
+    def retire(self) -> None:
+        """Ends it as soon as nothing is under way on it."""
+        self.open = False
+        if not len(self.table):
+            self._end("closed")
 
     async def close(self) -> None:  # type: ignore[override]
         """Ends it, without waiting for the other side."""
@@ -95,6 +103,13 @@ class Quic(QuicConnectionProtocol):
     def error_received(self, error: Exception) -> None:
         """An ICMP error: nobody is there."""
         self._end(failure_of(error))
+
+    def _ended_one(self, pending: Pending) -> None:
+        if self._bodies.pop(pending.id, None) is not None and not self._ended:
+            self._quic.stop_stream(pending.id, CANCELLED)
+            self.transmit()
+        if not self.open and not len(self.table):
+            self._end("closed")
 
     def _come(self, stream: int) -> None:
         body = self._bodies.pop(stream)

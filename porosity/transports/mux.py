@@ -89,14 +89,16 @@ class Pending:
 
 
 class Table:
-    """The questions under way on one socket or connection. `emptied` is called whenever the last of them has ended."""
+    """The questions under way on one socket or connection. `ended` is called with each that has ended, whatever came of it."""
 
-    def __init__(self, emptied: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, ended: Callable[[Pending], None]) -> None:
         self._loop = get_running_loop()
         self._pending: dict[int, Pending] = {}
-        self._emptied = emptied
+        self._ended = ended
         self.asked = 0
         """Questions ever put in."""
+        self.silent = 0
+        """Questions in a row whose time was over."""
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -126,6 +128,7 @@ class Table:
         pending = self._pending.get(int.from_bytes(octets[:2], "big")) if len(octets) >= 2 else None
         if pending is None:
             return
+        self.silent = 0
         if not (wrong := judge(pending.query, pending.question_end, octets)):
             pending.settle("", octets, stamp)
             self._forget(pending)
@@ -134,6 +137,7 @@ class Table:
 
     def take_from_stream(self, stream: int, octets: bytes) -> None:
         """All that came on a question's stream: no other answer can follow on it."""
+        self.silent = 0
         if pending := self._pending.get(stream):
             pending.settle(judge(pending.query, pending.question_end, octets), octets)
             self._forget(pending)
@@ -153,13 +157,13 @@ class Table:
         return self._pending.get(id)
 
     def _over(self, pending: Pending) -> None:
+        self.silent += 1
         pending.settle(pending.stray or "timeout", pending.instead)
         self._forget(pending)
 
     def _forget(self, pending: Pending) -> None:
-        self._pending.pop(pending.id, None)
-        if not self._pending:
-            self._emptied()
+        if self._pending.pop(pending.id, None) is not None:
+            self._ended(pending)
 
 
 def judge(query: bytes, question_end: int, answer: bytes) -> Failure:

@@ -16,6 +16,10 @@ PIPELINED = 100
 """Questions under way on one connection, at most; what HTTP/2 servers commonly allow (RFC 9113, section 6.5.2)."""
 
 
+SILENCE = 10
+"""Questions in a row without an answer, after which nothing new is sent on a connection: the other side may have forgotten it."""
+
+
 class Unfit(Exception):
     """The other side was reached and does not speak what was asked of it."""
 
@@ -36,6 +40,10 @@ class Connection(Protocol):
 
     def send(self, wire: bytes, seconds: float) -> Pending:
         """Sends a message for which there is room."""
+        ...
+
+    def retire(self) -> None:
+        """Ends it as soon as nothing is under way on it; nothing new is sent meanwhile."""
         ...
 
     async def close(self) -> None:
@@ -64,6 +72,8 @@ class Pool:
         try:
             return await connection.send(wire, seconds - (monotonic() - began)).answered
         finally:
+            if connection.table.silent >= SILENCE:
+                connection.retire()
             self._freed.set()
             self._freed.clear()
 

@@ -46,7 +46,7 @@ class Stream(asyncio.Protocol):
     """One connection over which messages go with two octets of length before each."""
 
     def __init__(self) -> None:
-        self.table = Table()
+        self.table = Table(self._ended)
         self.open = True
         self._transport: asyncio.Transport | None = None
         self._come = bytearray()
@@ -62,6 +62,11 @@ class Stream(asyncio.Protocol):
         pending.going()
         self._transport.write(len(wire).to_bytes(2, "big") + pending.query)
         return pending
+
+    def retire(self) -> None:
+        """Ends it as soon as nothing is under way on it."""
+        self.open = False
+        self._ended()
 
     async def close(self) -> None:
         """Ends it without ceremony: nothing that is under way is waited for."""
@@ -86,4 +91,9 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """It is gone."""
         self.open = False
+        self._transport = None
         self.table.end_all("closed" if error is None else failure_of(error))
+
+    def _ended(self, pending: Pending | None = None) -> None:
+        if not self.open and not len(self.table) and self._transport is not None:
+            self._transport.abort()

@@ -88,7 +88,7 @@ class _Port:
             self._socket.close()
             raise
         self._retired = retired
-        self.table = Table(self._emptied)
+        self.table = Table(self._ended)
         self._octets = bytearray(_LARGEST)
         self._view = memoryview(self._octets)
         self._loop = get_running_loop()
@@ -116,7 +116,7 @@ class _Port:
     def retire(self) -> None:
         """Closes as soon as nothing is under way."""
         self._retired.add(self)
-        self._emptied()
+        self._ended()
 
     def close(self) -> None:
         """Closes now."""
@@ -125,7 +125,7 @@ class _Port:
         self._retired.discard(self)
         self.table.end_all("closed")
 
-    def _emptied(self) -> None:
+    def _ended(self, pending: Pending | None = None) -> None:
         if self in self._retired and not len(self.table):
             self.close()
 

@@ -93,7 +93,7 @@ def test_no_question_gets_what_belongs_to_another(data: st.DataObject) -> None:
     """However many are under way, and in whatever order anything comes: each ends with an answer to itself, or with none."""
 
     async def whole() -> None:
-        table = Table()
+        table = Table(lambda pending: None)
         waiting = [table.put(query, 60) for query in data.draw(st.lists(queries(), min_size=1, max_size=6))]
         sent = [pending.query for pending in waiting]
         for come in data.draw(st.lists(octets(sent), max_size=12)):
@@ -131,7 +131,7 @@ def test_what_counts(answer: object, failure: str) -> None:
 
 def test_ids_cannot_be_foreseen_and_never_meet() -> None:
     async def whole() -> list[int]:
-        table = Table()
+        table = Table(lambda pending: None)
         wire = message(dns.name.from_text("a.test"))
         return [table.put(wire, 60).id for _ in range(mux.MOST_PENDING)]
 
@@ -146,7 +146,7 @@ def test_a_time_is_the_kernels_while_it_fits_what_passed() -> None:
     """A clock that is set back or forth between sending and stamping does not become a measurement."""
 
     async def whole(shift: int) -> int:
-        table = Table()
+        table = Table(lambda pending: None)
         pending = table.put(message(dns.name.from_text("a.test")), 60)
         pending.begun -= 5_000_000
         table.take(answered(pending.query), pending.sent_at + shift)

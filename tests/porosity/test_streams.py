@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     ca = directory / "ca.pem"
     ca.write_bytes(authority.pem)
     chain, key = authority.issue([NAME], directory)
-    names = ("unbound", "dot", "doh", "missing", "portal", "old")
+    names = ("unbound", "dot", "doh", "missing", "portal", "old", "silent")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     (directory / "unbound.conf").write_text(
         f"server:\n  interface: {HOST}@{ports['unbound']}\n  interface: {HOST}@{ports['dot']}\n  interface: {HOST}@{ports['doh']}\n"
@@ -80,14 +81,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         '  local-zone: "test." redirect\n  local-data: "test. A 192.0.2.1"\nremote-control:\n  control-enable: no\n'
     )
     (directory / "nginx.conf").write_text(
-        f"daemon off;\npid {directory}/pid;\nerror_log {directory}/errors;\nevents {{}}\nhttp {{\n  access_log off;\n"
+        f"daemon off;\npid {directory}/pid;\nerror_log {directory}/errors;\nevents {{ worker_connections 4096; }}\nhttp {{\n  access_log off;\n"
         f"  client_body_temp_path {directory};\n  ssl_certificate {chain};\n  ssl_certificate_key {key};\n"
-        f"  server {{ listen {HOST}:{ports['missing']} ssl http2; location / {{ return 404; }} }}\n"
+        f"  server {{ listen {HOST}:{ports['missing']} ssl http2; location / {{ return 404; }}\n"
+        f"    location /silent {{ proxy_pass http://{HOST}:{ports['silent']}; }} }}\n"
         f'  server {{ listen {HOST}:{ports["portal"]} ssl http2; location / {{ return 200 "<h1>Welcome</h1>"; }} }}\n'
         f"  server {{ listen {HOST}:{ports['old']} ssl; location / {{ return 200; }} }}\n}}\n"
     )
     commands = ([require("unbound"), "-d", "-c", str(directory / "unbound.conf")], [require("nginx"), "-c", str(directory / "nginx.conf")])
-    with (directory / "log").open("wb") as log, quic.serving(chain, key) as ports["doq"]:
+    with socket.create_server((HOST, ports["silent"]), backlog=2048), (directory / "log").open("wb") as log, quic.serving(chain, key) as ports["doq"]:
         processes = [subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) for command in commands]
         try:
             found = House(ca, ports)
@@ -182,6 +184,27 @@ def test_a_connection_that_ends_is_opened_anew() -> None:
             return said
 
         assert asyncio.run(whole()) == ["", "closed", "closed", ""]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "doh", "doq"])
+def test_silence_uses_nothing_up(house: House, transport: Transport) -> None:
+    """However many questions are never answered, the next ones go out: no stream, ID or connection is kept for those whose time is over."""
+    endpoint = {
+        "tcp": Endpoint("tcp", HOST, house.ports["silent"]),
+        "doh": Endpoint("doh", HOST, house.ports["missing"], NAME, "/silent"),
+        "doq": house.at("doq", "doq"),
+    }[transport]
+    names = [f"silent{number}.test" for number in range(CONNECTIONS * PIPELINED)]
+
+    async def whole() -> list[list[Try]]:
+        ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.5, 1), house.ca)
+        found = [[asked.last for asked in await asyncio.gather(*(ways.ask(endpoint, wire(name)) for name in names))] for _ in range(3)]
+        await ways.close()
+        return found
+
+    for found in asyncio.run(whole()):
+        assert {each.failure for each in found} == {"timeout"}
+        assert all(each.query for each in found), "each of them went out"
 
 
 def test_what_goes_wrong_on_one_stream_harms_no_other(house: House) -> None:
