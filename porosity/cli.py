@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from blocklists.errors import RedHandError
-from porosity.commands import lab, plan, probe, sql
+from porosity.commands import classify, lab, plan, probe, sql
 
 EXTRAS = {
     "porosity": ("aioquic", "altair", "duckdb", "h2", "numpy", "pyarrow", "pyroute2", "vl_convert"),
@@ -44,5 +44,6 @@ PLANNED = "--list names.txt --canary ok.example --resolver 192.0.2.53 --control 
 
 app.command("plan", epilog=f"Example: redhand porosity plan study {PLANNED}")(plan.command)
 app.command("probe", epilog="Example: redhand porosity probe study --dry-run")(probe.command)
+app.command("classify", epilog="Example: redhand porosity classify study --landing 192.0.2.80")(classify.command)
 app.command("sql", epilog="Example: redhand porosity sql study")(sql.command)
 app.add_typer(lab.app, name="lab")

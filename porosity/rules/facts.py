@@ -1,0 +1,72 @@
+"""What is known beside a trial's own answers: where the page is, whose addresses are, and what all trials together show of a resolver. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from blocklists.errors import RedHandError
+from porosity.networks import Networks
+
+_NOBODYS = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4",
+            "240.0.0.0/4", "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "fc00::/7", "fe80::/10", "ff00::/8",
+        ),
+    )
+)  # fmt: skip
+"""Addresses at which no site can be on the internet (RFC 6890 and IANA's registries). Not those of documentation: the lab's sites have them."""
+
+
+class BadFact(RedHandError, ValueError):
+    """What a study was given to be judged by is none: the message says which and what to write."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What whoever classifies knows."""
+
+    landing: frozenset[bytes] = frozenset()
+    """Addresses of the page that a blocked visitor is led to, 4 or 16 octets."""
+    block_pages: Mapping[bytes, str] = field(default_factory=dict)
+    """Addresses that others found blocked names to lead to, with the fingerprint's name."""
+    networks: Networks | None = None
+    certified: frozenset[tuple[str, bytes]] | None = None
+    """Names, as text without the last dot, and addresses at which a server proved by TLS to be theirs. None: nobody looked."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a vantage's observations show together."""
+
+    unrelated: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    """By resolver: addresses that it alone gives, for names that have nothing to do with one another."""
+    liars: frozenset[str] = frozenset()
+    """Controls that give for canaries what nobody else does."""
+
+
+def packed(texts: Iterable[str]) -> frozenset[bytes]:
+    """Addresses as octets. Raises BadFact for what is none."""
+    found = set()
+    for text in texts:
+        try:
+            found.add(ipaddress.ip_address(text).packed)
+        except ValueError:
+            raise BadFact(f"{text!r} is no address; write one such as 192.0.2.80 or 2001:db8::80") from None
+    return frozenset(found)
+
+
+def shown(address: bytes) -> str:
+    """An address as text."""
+    return str(ipaddress.ip_address(address))
+
+
+@lru_cache(maxsize=65536)
+def nobodys(address: bytes) -> bool:
+    """Whether no site on the internet can have this address."""
+    found = ipaddress.ip_address(address)
+    return any(found in network for network in _NOBODYS if network.version == found.version)

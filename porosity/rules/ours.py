@@ -1,0 +1,228 @@
+"""Red Hand's rules, version 1: what one ask of a trial shows, beside its controls and canaries. In their order; the first that holds decides. Pure.
+
+A rule's id is never given to another rule. What no rule can tell is insufficient, never a guess: an address that differs from the controls' is no
+block by itself, because sites answer differently in different places (of detections made so, one study found 72 % false: CERTainty, 2023).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import dns.name
+
+from porosity.networks import neighbourhood
+from porosity.readings import ADDRESSES, Reading
+from porosity.rules.canaries import Canaries, outcome
+from porosity.rules.facts import nobodys
+from porosity.rules.scene import BLOCKING, Scene, Seen, Trial
+from porosity.words import State
+
+VERSION = "red-hand-1"
+
+ENOUGH = 2
+"""Controls that must agree, where a verdict rests on what came not."""
+
+_NXDOMAIN, _SERVFAIL = 3, 2
+_TROUBLE = frozenset((*range(6, 13), 22, 23))
+"""INFO-CODEs by which a resolver says that it failed: DNSSEC, nobody reached, network (RFC 8914, sections 4.7 to 4.13, 4.23, 4.24)."""
+
+
+class Case:
+    """One ask of a trial, and what is known beside it."""
+
+    def __init__(self, scene: Scene, trial: Trial, seen: Seen, canaries: Canaries, like: int | None = None) -> None:
+        """`like`: the ask of the controls to compare with; None: the same."""
+        self.scene, self.trial, self.seen, self._canaries = scene, trial, seen, canaries
+        self.reading: Reading = seen.reading
+        self.items = seen.items
+        self._like = seen.observation.ask if like is None else like
+
+    @cached_property
+    def controls(self) -> list[Seen]:
+        """What controls answered."""
+        return self.scene.controls(self.trial, self._like)
+
+    @cached_property
+    def shown(self) -> frozenset[object]:
+        """What controls have, asked the same."""
+        return frozenset().union(*(each.items for each in self.controls))
+
+    @cached_property
+    def pool(self) -> frozenset[object]:
+        """What controls have of this name, however asked."""
+        return self.scene.pool(self.trial)
+
+    @cached_property
+    def target(self) -> frozenset[object]:
+        """What is in the answer that controls have, too."""
+        return self.items & self.shown or self.items & self.pool
+
+    @cached_property
+    def outside(self) -> bool:
+        """Whether the names asked for are above the order's or, where it covers only its own, below: not what it reaches."""
+        name = self.scene.name
+        if name.group not in ("listed", "below") or not self.seen.asked.names:
+            return False
+        return all(_apart(asked, name.name, name.match) for asked in self.seen.asked.names)
+
+    @cached_property
+    def canaries(self) -> Counter[str]:
+        """What the same ask got for canaries."""
+        return self._canaries.gets(self.trial.resolver.id, self.trial.vector.id, self.seen.observation.ask)
+
+    @cached_property
+    def alive(self) -> bool | None:
+        """Whether the endpoint answered canaries about then."""
+        return self._canaries.alive(self.seen.observation.endpoint, self.seen.observation.sent_at)
+
+    @cached_property
+    def known_there(self) -> int:
+        """How many controls say that there is such a name."""
+        return sum(each.reading.rcode == 0 for each in self.controls)
+
+    @cached_property
+    def having(self) -> int:
+        """How many controls have what was asked for."""
+        return sum(bool(each.items) for each in self.controls)
+
+    @property
+    def denied(self) -> bool:
+        """Whether the answer says that there is no such name or no such record."""
+        return not self.items and self.reading.rcode in (0, _NXDOMAIN) and not self.reading.truncated
+
+    @property
+    def error(self) -> str:
+        """The RCODE's name, where that is an error."""
+        found = outcome(self.reading)
+        return "" if found in ("answer", "silence") else found
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether a denial comes from a zone that the name is not in (RFC 2308, section 2), and no control says so."""
+        zone = self.reading.zone
+        if not self.denied or not zone or not self.seen.asked.names or any(each.reading.zone == zone for each in self.controls):
+            return False
+        above = dns.name.from_text(zone)
+        ways = [*self.seen.asked.names, *map(dns.name.from_text, self.reading.aliases)]
+        return not any(name.is_subdomain(above) for name in ways)
+
+    @cached_property
+    def near(self) -> bool:
+        """Whether an address is in a network that a control's address is in."""
+        theirs = [each for each in self.shown | self.pool if isinstance(each, bytes)]
+        table = self.scene.known.networks
+        if table is not None:
+            numbers = {found.asn for each in theirs if (found := table.find(each))}
+            return any((found := table.find(each)) is not None and found.asn in numbers for each in self.reading.addresses)
+        return bool({neighbourhood(each) for each in self.reading.addresses} & {neighbourhood(each) for each in theirs})
+
+    @cached_property
+    def unrelated(self) -> frozenset[bytes]:
+        """Addresses that the resolver gives for names that have nothing to do with one another."""
+        return self.reading.addresses & self.scene.learned.unrelated.get(self.trial.resolver.id, frozenset())
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule."""
+
+    id: str
+    state: State
+    says: str
+    """What holds when it does, in one sentence."""
+    holds: Callable[[Case], object] = field(repr=False)
+
+
+def _apart(asked: dns.name.Name, listed: dns.name.Name, match: str) -> bool:
+    if asked == listed:
+        return False
+    return listed.is_subdomain(asked) or (match == "exact" and asked.is_subdomain(listed))
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("R01", "insufficient", "Nobody was asked: the resolver cannot be reached so.", lambda c: c.reading.failure == "not sent"),
+    Rule(
+        "R02",
+        "down",
+        "No answer came, and none to canaries by the same way or about the same time: the way is down.",
+        lambda c: c.reading.failure and (c.alive is False or (c.canaries and not c.canaries["answer"])),
+    ),
+    Rule(
+        "R03",
+        "blocked",
+        "No answer came to this name alone: canaries got theirs before and after, and two controls know the name.",
+        lambda c: c.reading.failure and c.alive and c.canaries["answer"] and c.known_there >= ENOUGH,
+    ),
+    Rule("R04", "insufficient", "No answer came, and nothing shows whose fault that is.", lambda c: c.reading.failure),
+    Rule("R05", "ok", "The target's data, by a name that the order does not cover: the order's reach, no leak.", lambda c: c.target and c.outside),
+    Rule("R06", "ok", "The target's data, as a control that was asked the same has it.", lambda c: c.items & c.shown),
+    Rule("R07", "ok", "The target's data, as a control has it that was asked otherwise.", lambda c: c.items & c.pool),
+    Rule("R08", "blocked", "An address of the page that the study names.", lambda c: c.reading.addresses & c.scene.known.landing),
+    Rule("R09", "blocked", "The answer says so: Extended DNS Error 15, 16 or 17.", lambda c: BLOCKING & set(c.reading.ede)),
+    Rule(
+        "R10", "blocked", "An address that a fingerprint knows for a block page's.", lambda c: c.reading.addresses & c.scene.known.block_pages.keys()
+    ),
+    Rule(
+        "R11",
+        "blocked",
+        "An address that no site on the internet has, and no control gives.",
+        lambda c: c.controls and any(map(nobodys, c.reading.addresses)),
+    ),
+    Rule("R12", "blocked", "An address that this resolver gives for unrelated names, and no control for any.", lambda c: c.unrelated),
+    Rule("R13", "insufficient", "A truncated answer without data: it bids the client ask by TCP.", lambda c: c.reading.truncated and not c.items),
+    Rule(
+        "R14",
+        "insufficient",
+        "An error, as from every control: nobody answers such a question.",
+        lambda c: c.error and c.controls and all(outcome(each.reading) != "answer" for each in c.controls),
+    ),
+    Rule("R15", "down", "An error, as canaries get by this way: it is not served.", lambda c: c.error and c.canaries[c.error] > c.canaries["answer"]),
+    Rule(
+        "R16",
+        "down",
+        "SERVFAIL, and an Extended DNS Error that says what else went wrong.",
+        lambda c: c.reading.rcode == _SERVFAIL and _TROUBLE & set(c.reading.ede),
+    ),
+    Rule(
+        "R17",
+        "blocked",
+        "An error for this name alone: canaries got answers by this way, and two controls know the name.",
+        lambda c: c.error and c.canaries["answer"] and not c.canaries[c.error] and c.known_there >= ENOUGH,
+    ),
+    Rule("R18", "blocked", "A denial from a zone that the name is not in: it was made by who answered.", lambda c: c.foreign),
+    Rule(
+        "R19",
+        "blocked",
+        "No such name, which two controls know and none denies.",
+        lambda c: c.reading.rcode == _NXDOMAIN and c.known_there >= ENOUGH and c.known_there == len(c.controls),
+    ),
+    Rule(
+        "R20",
+        "blocked",
+        "No such record, which two controls have and none lacks.",
+        lambda c: c.denied and c.reading.rcode == 0 and c.having >= ENOUGH and c.having == len(c.controls),
+    ),
+    Rule("R21", "insufficient", "Nothing to leak: what was asked for, no control has either.", lambda c: not c.items and c.controls and not c.having),
+    Rule("R22", "ok", "An address in the network of a control's.", lambda c: c.seen.asked.types <= ADDRESSES and c.near),
+    Rule(
+        "R23",
+        "ok",
+        "Other addresses, behind the same alias as a control's.",
+        lambda c: c.reading.addresses and any(c.reading.aliases & each.reading.aliases for each in c.controls),
+    ),
+    Rule(
+        "R24",
+        "insufficient",
+        "Data that no control has, and nothing shows whose it is.",
+        lambda c: c.items and len(c.controls) >= ENOUGH,
+    ),
+    Rule("R25", "insufficient", "Too few controls to tell, or controls that disagree.", lambda c: True),
+)
+
+
+def judge(case: Case) -> Rule:
+    """The first rule that holds."""
+    return next(rule for rule in RULES if rule.holds(case))

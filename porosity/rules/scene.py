@@ -1,0 +1,123 @@
+"""All that a vantage observed of one name in one repeat: by every vector, at the resolvers and their controls. Pure.
+
+Verdicts are made with this whole scene in view, because what a control shows by one vector tells the target's data by another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from porosity import readings
+from porosity.plan import Declared, Plan
+from porosity.readings import Asked, Reading
+from porosity.rules.facts import Known, Learned, nobodys
+from porosity.words import Name, Observation, Resolver
+
+BLOCKING = frozenset((15, 16, 17))
+"""INFO-CODEs Blocked, Censored and Filtered (RFC 8914, sections 4.16 to 4.18)."""
+
+_UNPOOLED = frozenset(("upgrade", "namespace"))
+"""Families that ask for other sites than the name's."""
+
+
+class Seen(NamedTuple):
+    """One observation, read."""
+
+    observation: Observation
+    asked: Asked
+    reading: Reading
+
+    @property
+    def items(self) -> frozenset[object]:
+        """What it shows of what was asked for."""
+        return self.reading.items(self.asked.types)
+
+
+class Trial(NamedTuple):
+    """What came of a trial."""
+
+    number: int
+    vector: Declared
+    resolver: Resolver
+    asks: Sequence[Seen]
+
+    @property
+    def elsewhere(self) -> list[Seen]:
+        """Asks that went to other resolvers: a client's second, or one that it can reach."""
+        return [each for each in self.asks if not self._own(each.observation)]
+
+    @property
+    def here(self) -> list[Seen]:
+        """Asks that went to the trial's resolver."""
+        return [each for each in self.asks if self._own(each.observation)]
+
+    def _own(self, observation: Observation) -> bool:
+        if not observation.endpoint:
+            return observation.ask == 0 or not {"secondary", "other"} & set(self.vector.needs)
+        return any(str(endpoint) == observation.endpoint for endpoint in self.resolver.endpoints)
+
+
+class Scene:
+    """One name in one repeat."""
+
+    def __init__(self, plan: Plan, name: Name, repeat: int, observations: Iterable[Observation], known: Known, learned: Learned) -> None:
+        self.plan, self.name, self.repeat = plan, name, repeat
+        self.known, self.learned = known, learned
+        rows: dict[int, list[Seen]] = {}
+        for each in observations:
+            seen = Seen(each, readings.asked(each.query), readings.answer(each.failure, each.answer))
+            rows.setdefault(each.trial, []).append(seen)
+        self.trials = [self._trial(number, rows[number]) for number in sorted(rows)]
+
+    def _trial(self, number: int, asks: Sequence[Seen]) -> Trial:
+        placed = self.plan.trial(number)
+        return Trial(number, self.plan.vectors[placed.vector], self.plan.resolvers[placed.resolver], asks)
+
+    @cached_property
+    def _of_controls(self) -> Mapping[str, Sequence[Trial]]:
+        """By vector."""
+        found: dict[str, list[Trial]] = {}
+        for trial in self.trials:
+            if trial.resolver.role == "control" and trial.resolver.id not in self.learned.liars:
+                found.setdefault(trial.vector.id, []).append(trial)
+        return found
+
+    def controls(self, trial: Trial, ask: int) -> list[Seen]:
+        """What the controls, but for the trial's own resolver, answered to the same ask, where they did not block it themselves."""
+        found = []
+        for each in self._of_controls.get(trial.vector.id, ()):
+            if each.resolver.id != trial.resolver.id:
+                found += [seen for seen in each.here if seen.observation.ask == ask and self._tells(each.resolver, seen)]
+        return found
+
+    @cached_property
+    def _pools(self) -> Mapping[str, frozenset[object]]:
+        """What each control showed of the name, whatever the vector."""
+        found: dict[str, set[object]] = {}
+        for trials in self._of_controls.values():
+            for trial in trials:
+                pool = found.setdefault(trial.resolver.id, set())
+                if trial.vector.kind == "data" and trial.vector.family not in _UNPOOLED:
+                    for seen in trial.here:
+                        if self._tells(trial.resolver, seen):
+                            pool |= seen.items
+        return {resolver: frozenset(pool) for resolver, pool in found.items()}
+
+    def pool(self, trial: Trial) -> frozenset[object]:
+        """What the controls showed of the name by any vector."""
+        return frozenset().union(*(pool for resolver, pool in self._pools.items() if resolver != trial.resolver.id))
+
+    def _tells(self, resolver: Resolver, seen: Seen) -> bool:
+        return not seen.reading.failure and not self.made_up(resolver, seen.reading)
+
+    def made_up(self, resolver: Resolver, reading: Reading) -> bool:
+        """Whether an answer shows by itself that it is a block."""
+        return bool(
+            BLOCKING & set(reading.ede)
+            or reading.addresses & self.known.landing
+            or reading.addresses & self.known.block_pages.keys()
+            or reading.addresses & self.learned.unrelated.get(resolver.id, frozenset())
+            or any(map(nobodys, reading.addresses))
+        )
