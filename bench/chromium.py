@@ -10,15 +10,15 @@ import base64
 import json
 import os
 import select
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.machine import BenchError, find_program
+from bench.machine import BenchError
 from bench.namespaces import Machine, end
+from bench.screen import Screen
 
 FLAGS = (
     "--no-sandbox",  # it runs as root, on a machine of its own
@@ -62,24 +62,18 @@ class Shown(NamedTuple):
 class Chromium:
     """One browser with a profile of its own, on one machine."""
 
-    def __init__(self, machine: Machine, directory: Path, screen: bool = True) -> None:
-        self._machine, self._directory, self._screen = machine, directory, screen
-        directory.mkdir(parents=True, exist_ok=True)
-        needed = ("chromium", *(("Xvfb", "xdotool") if screen else ()))
-        if missing := [program for program in needed if find_program(program) is None]:
-            raise BenchError(f"{', '.join(missing)}: not installed; on Debian: apt-get install chromium xvfb xdotool")
-        self._environment = {**os.environ, "HOME": str(directory), "LANGUAGE": "en", "LC_ALL": "C.UTF-8"}
-        if screen:
-            self._environment["DISPLAY"] = self._display_of(machine)
+    def __init__(self, machine: Machine, directory: Path) -> None:
+        self._directory = directory
+        self.screen = Screen(machine, directory, "chromium")
         to_them, ours = os.pipe()
         ours_in, from_them = os.pipe()
         for each in (to_them, from_them):
             os.set_inheritable(each, True)
-        flags = [*FLAGS, *(() if screen else ("--headless=new",)), f"--user-data-dir={directory / 'profile'}", "--remote-debugging-pipe"]
+        flags = (*FLAGS, f"--user-data-dir={directory / 'profile'}", "--remote-debugging-pipe")
         with (directory / "chromium.log").open("ab") as log:
             self.process = machine.start(
                 "bash", "-c", f'exec chromium "$@" 3<&{to_them} 4>&{from_them}', "chromium", *flags, "about:blank",
-                log=log, pass_fds=(to_them, from_them), env=self._environment,
+                log=log, pass_fds=(to_them, from_them), env=self.screen.environment,
             )  # fmt: skip
         for each in (to_them, from_them):
             os.close(each)
@@ -88,28 +82,6 @@ class Chromium:
         self._number = 0
         self.events: deque[Event] = deque()
         self.call("Target.setDiscoverTargets", discover=True)
-
-    def _display_of(self, machine: Machine) -> str:
-        """A screen in memory; returns once it can be drawn on."""
-        ours, theirs = os.pipe()
-        with open(ours, "rb") as said:
-            os.set_inheritable(theirs, True)
-            self._display = machine.start(
-                "Xvfb",
-                "-displayfd",
-                str(theirs),
-                "-screen",
-                "0",
-                "1000x800x24",
-                "-nolisten",
-                "tcp",
-                "-nolisten",
-                "unix",
-                "-noreset",
-                pass_fds=(theirs,),
-            )
-            os.close(theirs)
-            return f":{said.readline().decode().strip()}"
 
     def __enter__(self) -> Chromium:
         return self
@@ -120,8 +92,7 @@ class Chromium:
     def close(self) -> None:
         """Ends it, and its screen."""
         end(self.process)
-        if self._screen:
-            end(self._display)
+        self.screen.close()
         os.close(self._out)
         os.close(self._in)
 
@@ -181,14 +152,6 @@ class Chromium:
         """A new tab, in front."""
         return Tab(self, self.call("Target.createTarget", url="about:blank")["targetId"])
 
-    def keys(self, *words: str) -> None:
-        """What a visitor's fingers do: a command of xdotool."""
-        done = subprocess.run(
-            self._machine.command("xdotool", *words), env=self._environment, capture_output=True, text=True, timeout=20, check=False
-        )
-        if done.returncode:
-            raise BenchError(f"xdotool {words[0]} ended with status {done.returncode}: {done.stderr.strip()}")
-
 
 class Tab:
     """One tab: what is typed, clicked and seen in it."""
@@ -214,11 +177,10 @@ class Tab:
     def type(self, text: str, seconds: float) -> Shown:
         """Typed into the address bar, with Return behind it; what is shown then."""
         self._browser.call("Target.activateTarget", targetId=self._target)
-        # The bar needs a moment to take what is typed.
-        self._browser.keys("key", "--clearmodifiers", "ctrl+l", "sleep", "0.5", "type", "--delay", "15", text)
+        self._browser.screen.type_address(text)
         self._browser.events.clear()
         begun = time.monotonic()
-        self._browser.keys("key", "Return")
+        self._browser.screen.keys("key", "Return")
         return self._shown(begun, seconds)
 
     def click(self, selector: str, seconds: float) -> Shown:
@@ -275,10 +237,10 @@ class Tab:
     def go_on(self, seconds: float) -> Shown:
         """What is shown after the way on that a warning leaves: its button beside the one that leads back."""
         time.sleep(BUTTON_SECONDS)
-        self._browser.keys("key", "shift+Tab")
+        self._browser.screen.keys("key", "shift+Tab")
         self._browser.events.clear()
         begun = time.monotonic()
-        self._browser.keys("key", "Return")
+        self._browser.screen.keys("key", "Return")
         return self._shown(begun, seconds)
 
     def loaded(self, url: str, seconds: float) -> dict[str, Any]:

@@ -31,6 +31,13 @@ TTL = 1
 SAYS = {"/strict": ("Strict-Transport-Security", "max-age=86400"), "/h3": ("Alt-Svc", 'h3=":443"; ma=86400')}
 """Paths under which a page says more of its site."""
 
+SIGNED_IN: dict[str, tuple[int, bytes]] = {
+    "/generate_204": (204, b""),
+    "/canonical.html": (200, b'<meta http-equiv="refresh" content="0;url=https://support.mozilla.org/kb/captive-portal"/>'),
+    "/success.txt": (200, b"success\n"),
+}
+"""What browsers ask to learn whether a network wants them to sign in first, and the answers of one that does not."""
+
 
 class Site(BaseHTTPRequestHandler):
     """Any page of any site."""
@@ -39,9 +46,12 @@ class Site(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """One page, and the connection's end: a browser keeps none that outlives what the name server says."""
-        if self.path == "/generate_204":  # a browser that looks whether this network wants it to sign in first is not misled
-            self.send_response(204)
+        if self.path in SIGNED_IN:
+            status, said = SIGNED_IN[self.path]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
+            self.wfile.write(said)
             return
         address = urlsplit(self.path)
         fields = parse_qs(address.query)

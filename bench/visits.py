@@ -118,9 +118,9 @@ class Network:
         text = json.dumps({"CACertificates": [base64.b64encode(self.authority.der).decode()], **more})
         (self.policies / "policy.json").write_text(text)
 
-    def browser(self, name: str, screen: bool = True) -> Chromium:
+    def browser(self, name: str) -> Chromium:
         """A browser that knows nothing yet."""
-        return Chromium(self.visitor, self.directory / name, screen)
+        return Chromium(self.visitor, self.directory / name)
 
     def _program(self, module: str, job: dict[str, Any]) -> subprocess.Popen[Any]:
         """One of our programs on the operator's machine, once it says that it is ready."""
