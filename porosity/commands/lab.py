@@ -93,7 +93,7 @@ def run(
     for number in range(seed, seed + seeds):
         place = directory / f"seed-{number}" if seeds > 1 else directory
         study = runs.measure(found, number, place, said)
-        told[str(place)] = runs.judge(found, study, said)
+        told[str(place)] = runs.judge(found, study)
         if not as_json:
             _show(out, told[str(place)])
     if as_json:

@@ -7,18 +7,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from porosity import study
+from porosity import classify, networks, study
 from porosity.lab import score
+from porosity.lab.addresses import LANDING, NETWORKS
 from porosity.lab.internet import Internet
 from porosity.lab.lab import Lab
 from porosity.lab.loopback import Loopback
-from porosity.lab.places import LabError, Place, last_words
+from porosity.lab.places import LabError
 from porosity.lab.scenario import Scenario, parse
 from porosity.lab.score import Score
+from porosity.rules.facts import Known, packed
 from porosity.study import Study
 
 SCENARIO = "scenario.json"
-CLASSIFY_SECONDS = 600.0
+NETWORKS_FILE = "networks.csv"
 
 
 def make(scenario: Scenario, seed: int, directory: Path) -> Lab:
@@ -45,18 +47,13 @@ def measure(scenario: Scenario, seed: int, directory: Path, said: Callable[[str]
     return planned.study
 
 
-def judge(scenario: Scenario, made: Study, said: Callable[[str], None] = lambda text: None) -> list[Score]:
-    """Classifies a lab's study by all rules there are, as its user would, and scores each. Raises LabError."""
-    words = ["porosity", "classify", str(made.directory)]
-    log = made.directory / score.FOLDER / "classify.log"
-    place = Place()
-    with log.open("wb") as file:
-        process = place.python("redhand", *words, log=file)
-    if process.wait(CLASSIFY_SECONDS):
-        raise LabError(f"the study could not be classified; it said: {last_words(log)}")
-    scores = [score.score(made, rules, scenario) for rules in made.classifications()]
-    score.save(made, scores)
-    return scores
+def judge(scenario: Scenario, made: Study) -> list[Score]:
+    """Classifies a lab's study by all rules there are, which know the page and whose networks are whose, and scores each. Raises LabError."""
+    table = made.directory / score.FOLDER / NETWORKS_FILE
+    lines = ["prefix,asn,organisation", *(f"{prefix},{number},{name}" for prefix, (number, name) in NETWORKS.items())]
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    classify.run(made, Known(landing=packed(LANDING), networks=networks.read(table)), list(classify.KNOWN))
+    return _scored(made, scenario)
 
 
 def again(made: Study) -> list[Score]:
@@ -66,4 +63,10 @@ def again(made: Study) -> list[Score]:
         raise LabError(f"{made.directory} is not a lab's study; redhand lab run makes one")
     ((id, document),) = json.loads(path.read_text(encoding="utf-8")).items()
     scenario = parse(document, id)
-    return [score.score(made, rules, scenario) for rules in made.classifications()]
+    return _scored(made, scenario)
+
+
+def _scored(made: Study, scenario: Scenario) -> list[Score]:
+    scores = [score.score(made, rules, scenario) for rules in classify.KNOWN if rules in made.classifications()]
+    score.save(made, scores)
+    return scores

@@ -105,6 +105,8 @@ class Judge:
 
     def _trial(self, number: int, vector: Declared, resolver: Resolver, asks: Sequence[Observation]) -> Truth:
         seen = [self._ask(row) for row in _counted(vector.id, asks) if row.failure != "not sent"]
+        if vector.family == "time":  # a watch ends as its last ask does
+            seen = seen[-1:]
         covered = any(each.covered for each in seen)
         agree = all(each.agree for each in seen)
         reached = next((each for each in seen if each.data), None)
@@ -117,6 +119,8 @@ class Judge:
             state = "blocked"
         else:
             state = "nothing"
+        if vector.id.startswith("dnssec-bogus"):
+            state = _bogus(state, seen)
         return Truth(number, state, covered, any(each.kept for each in seen), reached.leak if reached else "", agree)
 
     def _ask(self, row: Observation) -> _Seen:
@@ -126,20 +130,22 @@ class Judge:
         message = _read(row.query)
         if message is None or len(message.question) != 1 or message.question[0].rdclass != dns.rdataclass.IN or message.edns > 0:
             had, covered, data = self._unusual(row)
+            signed = False
         else:
             name, type = message.question[0].name.canonicalize(), message.question[0].rdtype
             found = self._zones.find(name, type, bool(message.ednsflags & dns.flags.DO))
             had = found.data
+            signed = any(each.rdtype == dns.rdatatype.RRSIG for each in found.answer)
             covered = any(self._cover.reach(each)[0] for each in found.chain)
             data = self._data(row, _keys(found.answer + found.additional))
         if deed is None:
             # What is refused although nothing covers it is not there for who asks; what is refused and covered is kept.
             failed = bool(row.failure) or (had and not covered and _rcode(row) in _FAILED)
-            return _Seen(had, covered, data, failed, False, "", by not in self._deeds.by or bool(row.failure))
+            return _Seen(had, covered, data, failed, False, "", by not in self._deeds.by or bool(row.failure), signed, bool(row.failure))
         down = deed.kind == "silent"
         # A planted leak of what the zones have nothing for opens nothing.
         agree = (deed.data == data or not had) and (deed.covered == covered or deed.kind in ("silent", "refused"))
-        return _Seen(had, covered, data, down, deed.kind in ("blocked", "lied"), deed.leak, agree)
+        return _Seen(had, covered, data, down, deed.kind in ("blocked", "lied"), deed.leak, agree, signed, bool(row.failure))
 
     def _unusual(self, row: Observation) -> tuple[bool, bool, bool]:
         """Of a question that the zones are not asked in this form: what an address of a site in the answer says."""
@@ -165,6 +171,16 @@ class _Seen(NamedTuple):
     kept: bool
     leak: str
     agree: bool
+    signed: bool
+    """Whether the zones have signatures for it."""
+    silent: bool
+
+
+def _bogus(state: State, seen: Sequence[_Seen]) -> State:
+    """Of a question by a validating stub: `ok` is that the block cannot be told from a forgery, `blocked` that it is none."""
+    if state != "blocked":
+        return "nothing" if state == "ok" else state
+    return "ok" if any(each.signed and not each.silent for each in seen) else "blocked"
 
 
 def _counted(vector: str, asks: Sequence[Observation]) -> Sequence[Observation]:
