@@ -20,7 +20,7 @@ from bench.visits import BLOCKED, OWN, Network
 from tests.tools import require, require_root
 
 ROOT = Path(__file__).resolve().parents[2]
-AT_ONCE = 2.0
+AT_ONCE = 2.5
 """Seconds; Chromium waits three for a port 443 that says nothing before it tries http. Measured: 0.1 to 0.3."""
 
 
