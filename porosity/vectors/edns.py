@@ -50,6 +50,12 @@ VECTORS = [
         "RFC 6891, section 6.1.2",
         _option(lambda random: dns.edns.GenericOption(_LOCAL_USE, random.randbytes(12))),
     ),
+    _vector(
+        "edns-structured",
+        "The name with an Extended DNS Error option of code 0 and no text, by which browsers say that they read structured errors",
+        "draft-ietf-dnsop-structured-dns-error; Chromium",
+        asking(options=[dns.edns.EDEOption(dns.edns.EDECode.OTHER)]),
+    ),
     _vector("edns-version-1", "The name with EDNS version 1", "RFC 6891, section 6.1.3", asking(use_edns=1)),
     _vector("edns-none", "The name without EDNS", "RFC 1035, section 4.1", asking(use_edns=False, payload=None)),
     _vector("edns-tiny", "The name with a payload of 0 octets, which means 512", "RFC 6891, section 6.2.3", asking(payload=0)),
