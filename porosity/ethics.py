@@ -16,7 +16,7 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ class Permit:
     """Questions a second, all transports together; None: as fast as it answers."""
     by: str
     """By what: `loopback`, `lab`, or `list`."""
+    server: str = ""
+    """Of a resolver with several addresses, the first: they are one server, and share the rate. Empty: it has this one."""
 
 
 def read(path: Path) -> Allowed:
@@ -106,14 +108,16 @@ def permits(resolvers: Iterable[Resolver], allow: Path | None, contact: str, rat
         raise NotAllowed(f"{rate} questions a second is no rate; give a whole number from 1, such as {RATE}")
     allowed = read(allow) if allow is not None else None
     found: dict[str, Permit] = {}
+    servers: dict[str, str] = {}
     for resolver in resolvers:
-        for endpoint in resolver.endpoints:
-            address = _address(resolver.id, endpoint.address)
+        addresses = [_address(resolver.id, endpoint.address) for endpoint in resolver.endpoints]
+        first = next((servers[str(each)] for each in addresses if str(each) in servers), str(addresses[0]))
+        for address in addresses:
+            who = resolver.id if resolver.id == str(address) else f"{resolver.id} ({address})"
             if str(address) not in found:
-                found[str(address)] = _permit(
-                    f"{resolver.id} ({address})" if resolver.id != str(address) else resolver.id, address, allowed, allow, contact, rate
-                )
-    return found
+                servers[str(address)] = first
+                found[str(address)] = _permit(who, address, allowed, allow, contact, rate)
+    return {address: _of_server(address, servers, found) for address in found}
 
 
 def promise(resolvers: Iterable[Resolver], allow: Path | None, contact: str, rate: int | None) -> dict[str, Any]:
@@ -131,7 +135,7 @@ def keep(promised: Mapping[str, Any], resolvers: Iterable[Resolver], allow: Path
     """What is allowed now of the servers of a plan, never more than it promised. Raises NotAllowed as `permits`."""
     found = permits(resolvers, allow, str(promised.get("contact", "")), rate)
     rates = promised.get("rates", {})
-    return {address: Permit(_least(permit.rate, rates.get(address)), permit.by) for address, permit in found.items()}
+    return {address: replace(permit, rate=_least(permit.rate, rates.get(address))) for address, permit in found.items()}
 
 
 def free(address: Address) -> str:
@@ -171,6 +175,13 @@ def _permit(who: str, address: Address, allowed: Allowed | None, path: Path | No
     if rate is not None and rate > agreed:
         raise NotAllowed(f"{who} may be asked {agreed} times a second, not {rate}; lower --rate, or write what was agreed into {path}")
     return Permit(rate if rate is not None else agreed, "list")
+
+
+def _of_server(address: str, servers: Mapping[str, str], found: Mapping[str, Permit]) -> Permit:
+    others = [each for each in found if servers[each] == servers[address]]
+    if len(others) == 1:
+        return found[address]
+    return replace(found[address], rate=_least(*(found[each].rate for each in others)), server=servers[address])
 
 
 def _least(*rates: int | None) -> int | None:

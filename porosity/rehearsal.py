@@ -61,7 +61,8 @@ def servers(study: Study, vectors: Sequence[Vector], permits: Mapping[str, Permi
             asked.update(endpoint for ask in messages for endpoint in asking.targets(plan, resolver, ask) if endpoint)
     found: dict[str, list[Endpoint]] = {}
     for endpoint in asked:
-        found.setdefault(ethics.server(endpoint.address), []).append(endpoint)
+        address = ethics.server(endpoint.address)
+        found.setdefault(permits[address].server or address, []).append(endpoint)
     return [
         Server(
             address,

@@ -1,6 +1,7 @@
 """Every way of a study: from an endpoint to its sockets, at the pace its server is allowed, again when nothing came.
 
-All endpoints of one address are one server: they share its rate and its limit of questions under way.
+All endpoints of one machine are one server: they share its rate and its limit of questions under way. On loopback, where many programs have one
+address, those of one port are.
 """
 
 from __future__ import annotations
@@ -90,9 +91,11 @@ class Ways:
 
     def _open(self, endpoint: Endpoint) -> _Way:
         address = ethics.server(endpoint.address)
-        server = self._servers.get(address)
+        permit = self._permits[address]
+        which = f"{address} {endpoint.port}" if permit.by == "loopback" else permit.server or address
+        server = self._servers.get(which)
         if server is None:
-            server = self._servers[address] = _Server(self._permits[address].rate)
+            server = self._servers[which] = _Server(permit.rate)
         way = self._ways[endpoint] = _Way(self._transport(endpoint), server)
         return way
 

@@ -105,3 +105,11 @@ def test_one_server_has_one_rate_however_its_address_is_written() -> None:
     found = permits(at("[2001:DB8::0:1]:53", "tls://[2001:db8::1]:853"), None, "", 7)
     assert found == {"2001:db8::1": Permit(7, "lab")}
     assert ethics.server("2001:DB8::0:1") == "2001:db8::1"
+
+
+def test_a_resolver_with_two_addresses_is_one_server(tmp_path: Path) -> None:
+    listed = allow(tmp_path, "10.1.2.3 20\nfd00:1::3 8\n10.9.9.9\n")
+    found = permits(at("10.1.2.3,[fd00:1::3]:53", "10.9.9.9", "tls://[fd00:1::3]:853"), listed, "me@university.example", None)
+    assert {address: (permit.rate, permit.server) for address, permit in found.items()} == {
+        "10.1.2.3": (8, "10.1.2.3"), "fd00:1::3": (8, "10.1.2.3"), "10.9.9.9": (5, ""),
+    }  # fmt: skip

@@ -259,16 +259,17 @@ def test_a_dead_server_gets_less_patience() -> None:
         assert asyncio.run(whole()) == [1, 1, 2]
 
 
-def test_all_transports_of_a_server_share_its_rate() -> None:
-    with Scripted(says("A 192.0.2.1")) as server:
+def test_all_transports_and_addresses_of_a_server_share_its_rate() -> None:
+    with Scripted(says("A 192.0.2.1")) as server, Scripted(says("A 192.0.2.1"), "127.0.0.2") as same:
 
         async def whole() -> None:
-            ways = Ways({HOST: Permit(40, "loopback")}, Patience(5.0, 1))
-            endpoints = [Endpoint("udp", HOST, server.port), Endpoint("tcp", HOST, server.port)]
-            await asyncio.gather(*(ways.ask(endpoints[number % 2], wire(f"n{number}.test")) for number in range(30)))
+            permit = Permit(40, "lab", HOST)
+            ways = Ways({HOST: permit, "127.0.0.2": permit}, Patience(5.0, 1))
+            endpoints = [Endpoint("udp", HOST, server.port), Endpoint("tcp", HOST, server.port), Endpoint("udp", "127.0.0.2", same.port)]
+            await asyncio.gather(*(ways.ask(endpoints[number % 3], wire(f"n{number}.test")) for number in range(30)))
             await ways.close()
 
         asyncio.run(whole())
-        took = server.seen[-1].at - server.seen[0].at
-        assert len(server.seen) == 30
-    assert took >= 29 / 40 * 0.9, "as seen by the server, which a busy machine may let wait but not hurry"
+        moments = sorted(asked.at for asked in [*server.seen, *same.seen])
+        assert len(moments) == 30
+    assert moments[-1] - moments[0] >= 29 / 40 * 0.9, "as seen by the server, which a busy machine may let wait but not hurry"
