@@ -83,11 +83,13 @@ VECTORS = [
 ]
 ```
 
-Give the file where vectors are chosen, beside ids and families; a vector that is not whole is refused with what it lacks:
+Give the file where vectors are chosen, beside ids and families, and again where they are asked: the plan knows them by their hashes. A vector that is
+not whole is refused with what it lacks.
 
 ```
 redhand porosity plan STUDY --list list.txt --canary canary.example --resolver 127.0.0.1:5300 --control 127.0.0.1:5301 --control 127.0.0.1:5302 \\
   --vectors "record type" --vectors mine.py
+redhand porosity probe STUDY --vectors mine.py
 ```
 
 - **An id of its own**, best with your initials before it. The plan holds a hash of what the vector sends; change that, and the plan no longer takes

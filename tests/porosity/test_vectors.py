@@ -132,6 +132,7 @@ def test_any_name_can_be_asked_for(name: Name, seed: int) -> None:
     assert vectors.by_id("type-mx").asks(name, Random(seed))[0].wire == message(name.name, "MX")
 
 
+@settings(max_examples=100)
 @given(name=named(), seed=st.integers(0, 2**32))
 def test_names_are_changed_only_as_the_vector_says(name: Name, seed: int) -> None:
     def of(id: str) -> dns.name.Name:
