@@ -99,10 +99,16 @@ class Pool:
             await asyncio.shield(self._opening)
 
     async def _open(self, seconds: float) -> None:
-        async with asyncio.timeout(seconds):
-            self._connections.append(await self._connect())
+        try:
+            async with asyncio.timeout(seconds):
+                connection = await self._connect()
+            self._connections.append(connection)
+        finally:
+            # Here, not when the task is seen to be done: whoever comes between would wait for what is done, which waits for nothing.
+            self._opening = None
 
     def _opened(self, task: asyncio.Task[None]) -> None:
-        self._opening = None
+        if self._opening is task:
+            self._opening = None
         if not task.cancelled():
             task.exception()  # whoever waits is told; when nobody does any more, nobody need be
