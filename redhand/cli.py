@@ -45,10 +45,11 @@ ROOMS: dict[str, tuple[str, str]] = {
     "access": ("redhand.access", "app"),
     "demo": ("redhand.demo", "app"),
     "porosity": ("porosity.cli", "app"),
+    "lab": ("porosity.commands.lab", "app"),
 }
 """Commands of the rooms, and others that load much: the module and attribute that hold each one's Typer app."""
 
-EXTRAS: dict[str, str] = {"demo": "desk", "desk": "desk", "porosity": "porosity"}
+EXTRAS: dict[str, str] = {"demo": "desk", "desk": "desk", "lab": "porosity", "porosity": "porosity"}
 """The extra that installs what a room's commands need, for rooms that need one."""
 
 Config = Annotated[
@@ -424,7 +425,13 @@ def demo() -> None:
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def porosity() -> None:
-    """Measure how porous blocking is: plan, probe, classify, estimate, report; and a lab that knows the truth."""
+    """Measure how porous blocking is: plan, probe, classify, estimate, report."""
+    raise AssertionError("held for the room's own commands, which replace this one")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def lab() -> None:
+    """An internet in a box, with planted leaks and the truth about them: bring it up, measure it, score what was found."""
     raise AssertionError("held for the room's own commands, which replace this one")
 
 

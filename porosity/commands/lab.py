@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from porosity.commands.extras import Measuring
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from porosity.lab.score import Score
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="An internet in a box, whose truth is known, to measure in.")
+app = typer.Typer(cls=Measuring, no_args_is_help=True, add_completion=False, help="An internet in a box, whose truth is known, to measure in.")
 
 Scenario = Annotated[str, typer.Argument(metavar="SCENARIO", help="One of `redhand lab list`, or a file of yours (NAME.yaml).", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", help="Of names, orders of questions and random parts.")]
