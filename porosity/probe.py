@@ -1,7 +1,7 @@
 """Asks what a plan says, in its order, and writes down what came: the trials that are not on record yet, each once.
 
 Trials of a cell go out side by side, so that a resolver and its controls are asked at about the same time; the asks of a trial go one after the
-other. A resolver that is slow or dead holds up the others only when it is hundreds of trials behind. Whatever happens to this program, a trial is on
+other. A resolver that is slow or dead holds up the others only when it is thousands of trials behind. Whatever happens to this program, a trial is on
 record whole or not at all, and a run that goes on asks the rest.
 
 Memory is bounded: by the plan's names and one bit a trial, and by the trials under way.
@@ -37,7 +37,7 @@ VANTAGE = "local"
 """The label of a vantage that nobody named."""
 RUNS = "runs.jsonl"
 """Beside a vantage's observations: a line for each run, of how it asked and what came."""
-TRIALS_UNDER_WAY = 1_000
+TRIALS_UNDER_WAY = 2_000
 """At one resolver: asked, waiting for their turn, or watching it over minutes."""
 RECORD_SECONDS = 0.25
 """At most until what came is on the disk."""

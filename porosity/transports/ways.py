@@ -24,7 +24,9 @@ from porosity.transports.udp import Udp
 from porosity.words import Endpoint, Failure
 
 UNDER_WAY = 200
-"""Questions under way to one server, at most: enough to keep a local one busy, fewer than overflow its socket (net.core.rmem_default)."""
+"""Fresh questions under way to one server, at most: enough to keep a local one busy, fewer than overflow its socket (net.core.rmem_default)."""
+FRESH_SECONDS = 0.25
+"""After so long a question is waited for, but no longer counted: no server holds it in its socket, and many never answer some kinds of question."""
 SILENCE = 20
 """Questions in a row that nobody answered in any try, after which an endpoint gets one try a question until it answers again."""
 PAUSE_SECONDS = 0.2
@@ -71,9 +73,11 @@ class Ways:
         number, first = 0, 0
         while True:
             number += 1
-            async with way.server.window:
-                await way.server.turn()
+            place = await way.server.place()
+            try:
                 last = await way.transport.ask(wire, self._patience.seconds)
+            finally:
+                place.free()
             first = first or last.sent_at
             if not last.failure:
                 way.silent = 0
@@ -114,17 +118,40 @@ class Ways:
 
 
 class _Server:
-    """One address, and its turn."""
+    """One machine, and whose turn it is."""
 
     def __init__(self, rate: int | None) -> None:
-        self.window = asyncio.Semaphore(UNDER_WAY)
+        self._window = asyncio.Semaphore(UNDER_WAY)
         self._bucket = Bucket(rate) if rate else None
         self._loop = asyncio.get_running_loop()
 
-    async def turn(self) -> None:
-        """Returns when the next message may go."""
-        if self._bucket is not None and (seconds := self._bucket.reserve(self._loop.time())):
-            await asyncio.sleep(seconds)
+    async def place(self) -> _Place:
+        """Returns when the next message may go, and counts it as under way until it is freed, or no longer fresh."""
+        await self._window.acquire()
+        try:
+            if self._bucket is not None and (seconds := self._bucket.reserve(self._loop.time())):
+                await asyncio.sleep(seconds)
+        except BaseException:
+            self._window.release()
+            raise
+        return _Place(self._window, self._loop)
+
+
+class _Place:
+    """One question's place among those under way."""
+
+    __slots__ = ("_timer", "_window")
+
+    def __init__(self, window: asyncio.Semaphore, loop: asyncio.AbstractEventLoop) -> None:
+        self._window: asyncio.Semaphore | None = window
+        self._timer = loop.call_later(FRESH_SECONDS, self.free)
+
+    def free(self) -> None:
+        """Gives it back, if it is not yet."""
+        if self._window is not None:
+            self._window.release()
+            self._window = None
+            self._timer.cancel()
 
 
 class _Way:

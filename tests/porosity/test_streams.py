@@ -18,7 +18,7 @@ from bench.certificates import Authority
 from porosity.ethics import Permit
 from porosity.transports.mux import Try
 from porosity.transports.pool import CONNECTIONS, PIPELINED
-from porosity.transports.ways import Patience, Ways
+from porosity.transports.ways import UNDER_WAY, Patience, Ways
 from porosity.words import Endpoint, Transport, message
 from tests.porosity import quic
 from tests.resolver.servers import HOST, Asked, Scripted, says
@@ -257,6 +257,30 @@ def test_a_dead_server_gets_less_patience() -> None:
             return tries
 
         assert asyncio.run(whole()) == [1, 1, 2]
+
+
+def test_questions_that_nobody_answers_hold_up_no_others() -> None:
+    """Some servers drop some kinds of question: while those are waited for, more than may be under way at once go out and are answered."""
+
+    def script(asked: Asked) -> None:
+        if not asked.name.startswith("silent"):
+            asked.send(asked.answer("A 192.0.2.1"))
+
+    with Scripted(script) as server:
+
+        async def whole() -> tuple[bool, str]:
+            ways = Ways({HOST: Permit(None, "loopback")}, Patience(30.0, 1))
+            endpoint = Endpoint("udp", HOST, server.port)
+            silent = [asyncio.create_task(ways.ask(endpoint, wire(f"silent{number}.test"))) for number in range(2 * UNDER_WAY)]
+            await asyncio.sleep(0)
+            answered = await ways.ask(endpoint, wire("a.test"))
+            still = not any(each.done() for each in silent)
+            for each in silent:
+                each.cancel()
+            await ways.close()
+            return still, answered.last.failure
+
+        assert asyncio.run(whole()) == (True, "")
 
 
 def test_all_transports_and_addresses_of_a_server_share_its_rate() -> None:
