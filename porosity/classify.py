@@ -10,11 +10,13 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from blocklists.errors import RedHandError
 from porosity import learning, observations, parts, spill
@@ -121,6 +123,25 @@ def run(
         for writer in writers:
             writer.finish(_about(known, learned, given or {}))
     return [writer.summary for writer in writers]
+
+
+def read(study: Study, rules: str, vantage: str) -> Iterator[dict[str, Any]]:
+    """The verdicts of one set of rules on what a vantage observed, in the order of trials, as rows of SCHEMA with `rules` beside."""
+    folder = study.classification(rules)
+    for number in parts.numbers(folder):
+        with pq.ParquetFile(folder / parts.name(number)) as opened:
+            for group in range(opened.num_row_groups):
+                rows = opened.read_row_group(group, use_threads=False).to_pylist()
+                yield from (row | {"rules": rules} for row in rows if row["vantage"] == vantage)
+
+
+def landing(study: Study) -> list[str]:
+    """Addresses of the page, as whoever classified the study gave them."""
+    for rules in study.classifications():
+        with suppress(OSError, ValueError, KeyError):
+            if found := json.loads((study.classification(rules) / ABOUT).read_bytes())["given"]["landing"]:
+                return [str(each) for each in found]
+    return []
 
 
 def _rules(name: str) -> Rules:

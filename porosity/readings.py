@@ -17,7 +17,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from porosity.vectors.scope import questions
+from porosity.vectors.asked import questions
 
 _HEADER = 12
 _RECORD = 10

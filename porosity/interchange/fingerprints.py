@@ -17,15 +17,13 @@ from pathlib import Path
 from blocklists.errors import SourceError
 
 LOCATIONS = ("dns", "body")
-"""And `header.NAME`."""
+"""And `header.name`, in lower case."""
 PATTERNS = ("full", "prefix", "contains", "regexp")
-SCOPES = ("nat", "isp", "prod", "inst", "vbw", "fp", "")
-"""How far a block reaches: nation, provider, product, institution, various, false positive, not known."""
+SCOPES = ("isp", "nat", "prod", "inst", "fp", "vbw", "injb", "prov")
+"""Where it was seen to block: a provider, a nation, a product, an institution; `fp` blocks nowhere, and tells false positives apart."""
 
-TITLE = "The Red Hand"
-"""In the page's own text, whatever its language."""
-HEADER = "Blocked-By"
-"""RFC 7725 leaves who blocks to a Link header with this relation; matched as text."""
+COUNTRY = "ZZ"
+"""Of a page whose country is not given."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Fingerprint:
     """One row."""
 
     name: str
-    """Stable, such as `xx.isp.example`."""
+    """Stable, such as `example_telecom_dns_1`."""
     scope: str
     other_names: str
     location_found: str
@@ -84,9 +82,11 @@ def check(row: Fingerprint) -> str:
     if not row.name or not row.pattern:
         return "a fingerprint has a name and a pattern"
     if row.location_found not in LOCATIONS and not row.location_found.startswith("header."):
-        return f"location_found is {row.location_found!r}; it is dns, body or header.NAME"
+        return f"location_found is {row.location_found!r}; it is dns, body or header.name"
     if row.pattern_type not in PATTERNS:
         return f"pattern_type is {row.pattern_type!r}; it is one of {', '.join(PATTERNS)}"
+    if row.scope not in SCOPES:
+        return f"scope is {row.scope!r}; it is one of {', '.join(SCOPES)}"
     return ""
 
 
@@ -102,22 +102,20 @@ def addresses(rows: Iterable[Fingerprint]) -> Mapping[bytes, str]:
     return found
 
 
-def ours(landing: Iterable[str], *, name: str, country: str, source: str, seen_at: str = "") -> list[Fingerprint]:
+def ours(landing: Iterable[str], *, name: str, country: str = COUNTRY, source: str) -> list[Fingerprint]:
     """Rows for a page of Red Hand's: its addresses in the DNS, and what its answers have whatever the language.
 
-    `name`: the operator's, such as `xx.example-telecom`; `country`: two letters, empty where it is not known; `source`: who says so.
+    `name`: the operator's, such as `example_telecom`; `country`: two capital letters; `source`: who says so.
     """
-    rows = []
-    for number, address in enumerate(landing, 1):
-        text = str(ipaddress.ip_address(address))
-        rows.append(_row(f"{name}.dns{number}", "dns", "full", text, "8", country, source, seen_at, "A blocked name is answered with this address."))
-    note = "HTTP 451 with a Link to who blocks (RFC 7725, section 4)."
-    rows.append(_row(f"{name}.link", "header.Link", "contains", 'rel="blocked-by"', "5", country, source, seen_at, note))
-    return rows
 
+    def row(tail: str, location: str, type: str, pattern: str, sure: str, notes: str) -> Fingerprint:
+        return Fingerprint(f"{name}_{tail}", "isp", "", location, type, pattern, sure, country, source, "", notes)
 
-def _row(name: str, location: str, type: str, pattern: str, sure: str, country: str, source: str, seen_at: str, notes: str) -> Fingerprint:
-    return Fingerprint(name, "isp", "Red Hand", location, type, pattern, sure, country, source, seen_at, notes)
+    rows = [
+        row(f"dns_{number}", "dns", "full", str(ipaddress.ip_address(text)), "8", "A blocked name is answered with this address.")
+        for number, text in enumerate(landing, 1)
+    ]
+    return [*rows, row("link", "header.link", "contains", 'rel="blocked-by"', "5", "HTTP 451, and who blocks (RFC 7725, section 4).")]
 
 
 def text(rows: Iterable[Fingerprint]) -> str:
