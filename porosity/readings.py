@@ -61,7 +61,7 @@ class Reading:
     @property
     def called(self) -> str:
         """Its RCODE's name."""
-        return dns.rcode.to_text(dns.rcode.Rcode.make(self.rcode))
+        return _called(self.rcode)
 
     def items(self, types: frozenset[int]) -> frozenset[object]:
         """What there is in it for who asked for these types: addresses, and records of the types in the answer section."""
@@ -120,6 +120,11 @@ def _types(query: bytes, count: int) -> frozenset[int]:
         if name != dns.name.root or count == 1:
             types.add(int.from_bytes(query[at - 4 : at - 2], "big"))
     return frozenset(types)
+
+
+@lru_cache(maxsize=64)
+def _called(rcode: int) -> str:
+    return dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
 
 
 @lru_cache(maxsize=16)

@@ -60,6 +60,7 @@ def packed(texts: Iterable[str]) -> frozenset[bytes]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=65536)
 def shown(address: bytes) -> str:
     """An address as text."""
     return str(ipaddress.ip_address(address))

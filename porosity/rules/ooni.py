@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from porosity.readings import ADDRESSES
 from porosity.rules.canaries import Canaries
 from porosity.rules.facts import nobodys, shown
+from porosity.rules.lazy import lazy
 from porosity.rules.ours import Rule
 from porosity.rules.scene import Scene, Seen, Trial
 from porosity.words import State, Verdict
@@ -33,7 +33,7 @@ class Answer:
         self.failed = bool(seen.reading.failure) or seen.reading.rcode != 0 or not self.addresses
         self._trial = trial
 
-    @cached_property
+    @lazy
     def controls(self) -> list[Seen]:
         """All that controls answered to the same."""
         place = self.seen.observation.ask
@@ -43,12 +43,12 @@ class Answer:
             for seen in each.asks if seen.observation.ask == place and not seen.reading.failure
         ]  # fmt: skip
 
-    @cached_property
+    @lazy
     def control(self) -> frozenset[bytes]:
         """The addresses of the one control: the first that answered."""
         return self.controls[0].reading.addresses if self.controls else frozenset()
 
-    @cached_property
+    @lazy
     def all_controls(self) -> frozenset[bytes]:
         """Those of all."""
         return frozenset().union(*(each.reading.addresses for each in self.controls))
@@ -61,7 +61,7 @@ class Answer:
         numbers = {found.asn for each in theirs if (found := table.find(each))}
         return any((found := table.find(each)) is not None and found.asn in numbers for each in self.addresses)
 
-    @cached_property
+    @lazy
     def certified(self) -> bool | None:
         """Whether a server at one of its addresses proved by TLS to be the name's; None: nobody looked."""
         proved = self.scene.known.certified

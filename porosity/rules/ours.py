@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import dns.name
 
@@ -17,6 +16,7 @@ from porosity.networks import neighbourhood
 from porosity.readings import ADDRESSES, Reading
 from porosity.rules.canaries import Canaries, outcome
 from porosity.rules.facts import nobodys
+from porosity.rules.lazy import lazy
 from porosity.rules.scene import BLOCKING, Scene, Seen, Trial
 from porosity.words import State
 
@@ -40,27 +40,27 @@ class Case:
         self.items = seen.items
         self._like = seen.observation.ask if like is None else like
 
-    @cached_property
+    @lazy
     def controls(self) -> list[Seen]:
         """What controls answered."""
         return self.scene.controls(self.trial, self._like)
 
-    @cached_property
+    @lazy
     def shown(self) -> frozenset[object]:
         """What controls have, asked the same."""
         return frozenset().union(*(each.items for each in self.controls))
 
-    @cached_property
+    @lazy
     def pool(self) -> frozenset[object]:
         """What controls have of this name, however asked."""
         return self.scene.pool(self.trial)
 
-    @cached_property
+    @lazy
     def target(self) -> frozenset[object]:
         """What is in the answer that controls have, too."""
         return self.items & self.shown or self.items & self.pool
 
-    @cached_property
+    @lazy
     def outside(self) -> bool:
         """Whether the names asked for are above the order's or, where it covers only its own, below: not what it reaches."""
         name = self.scene.name
@@ -68,22 +68,22 @@ class Case:
             return False
         return all(_apart(asked, name.name, name.match) for asked in self.seen.asked.names)
 
-    @cached_property
+    @lazy
     def canaries(self) -> Counter[str]:
         """What the same ask got for canaries."""
         return self._canaries.gets(self.trial.resolver.id, self.trial.vector.id, self.seen.observation.ask)
 
-    @cached_property
+    @lazy
     def alive(self) -> bool | None:
         """Whether the endpoint answered canaries about then."""
         return self._canaries.alive(self.seen.observation.endpoint, self.seen.observation.sent_at)
 
-    @cached_property
+    @lazy
     def known_there(self) -> int:
         """How many controls say that there is such a name."""
         return sum(each.reading.rcode == 0 for each in self.controls)
 
-    @cached_property
+    @lazy
     def having(self) -> int:
         """How many controls have what was asked for."""
         return sum(bool(each.items) for each in self.controls)
@@ -99,7 +99,7 @@ class Case:
         found = outcome(self.reading)
         return "" if found in ("answer", "silence") else found
 
-    @cached_property
+    @lazy
     def foreign(self) -> bool:
         """Whether a denial comes from a zone that the name is not in (RFC 2308, section 2), and no control says so."""
         zone = self.reading.zone
@@ -109,7 +109,7 @@ class Case:
         ways = [*self.seen.asked.names, *map(dns.name.from_text, self.reading.aliases)]
         return not any(name.is_subdomain(above) for name in ways)
 
-    @cached_property
+    @lazy
     def near(self) -> bool:
         """Whether an address is in a network that a control's address is in."""
         theirs = [each for each in self.shown | self.pool if isinstance(each, bytes)]
@@ -119,7 +119,7 @@ class Case:
             return any((found := table.find(each)) is not None and found.asn in numbers for each in self.reading.addresses)
         return bool({neighbourhood(each) for each in self.reading.addresses} & {neighbourhood(each) for each in theirs})
 
-    @cached_property
+    @lazy
     def unrelated(self) -> frozenset[bytes]:
         """Addresses that the resolver gives for names that have nothing to do with one another."""
         return self.reading.addresses & self.scene.learned.unrelated.get(self.trial.resolver.id, frozenset())

@@ -6,17 +6,19 @@ Verdicts are made with this whole scene in view, because what a control shows by
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from porosity import readings
 from porosity.plan import Declared, Plan
 from porosity.readings import Asked, Reading
 from porosity.rules.facts import Known, Learned, nobodys
+from porosity.rules.lazy import lazy
 from porosity.words import Name, Observation, Resolver
 
 BLOCKING = frozenset((15, 16, 17))
 """INFO-CODEs Blocked, Censored and Filtered (RFC 8914, sections 4.16 to 4.18)."""
+
+_OTHERS = frozenset(("secondary", "other"))
 
 _UNPOOLED = frozenset(("upgrade", "namespace"))
 """Families that ask for other sites than the name's."""
@@ -28,35 +30,27 @@ class Seen(NamedTuple):
     observation: Observation
     asked: Asked
     reading: Reading
-
-    @property
-    def items(self) -> frozenset[object]:
-        """What it shows of what was asked for."""
-        return self.reading.items(self.asked.types)
+    items: frozenset[object]
+    """What it shows of what was asked for."""
 
 
-class Trial(NamedTuple):
+class Trial:
     """What came of a trial."""
 
-    number: int
-    vector: Declared
-    resolver: Resolver
-    asks: Sequence[Seen]
+    __slots__ = ("asks", "elsewhere", "here", "number", "resolver", "vector")
 
-    @property
-    def elsewhere(self) -> list[Seen]:
-        """Asks that went to other resolvers: a client's second, or one that it can reach."""
-        return [each for each in self.asks if not self._own(each.observation)]
-
-    @property
-    def here(self) -> list[Seen]:
+    def __init__(self, number: int, vector: Declared, resolver: Resolver, asks: Sequence[Seen]) -> None:
+        self.number, self.vector, self.resolver, self.asks = number, vector, resolver, asks
+        self.here: Sequence[Seen] = asks
         """Asks that went to the trial's resolver."""
-        return [each for each in self.asks if self._own(each.observation)]
-
-    def _own(self, observation: Observation) -> bool:
-        if not observation.endpoint:
-            return observation.ask == 0 or not {"secondary", "other"} & set(self.vector.needs)
-        return any(str(endpoint) == observation.endpoint for endpoint in self.resolver.endpoints)
+        self.elsewhere: Sequence[Seen] = ()
+        """Asks that went to other resolvers: a client's second, or one that it can reach."""
+        if len(asks) > 1 and _OTHERS & set(vector.needs):
+            own = {str(endpoint) for endpoint in resolver.endpoints}
+            # Where nobody could be asked, the first is for the resolver itself.
+            here = [each.observation.endpoint in own or not (each.observation.endpoint or each.observation.ask) for each in asks]
+            self.here = [each for each, so in zip(asks, here, strict=True) if so]
+            self.elsewhere = [each for each, so in zip(asks, here, strict=True) if not so]
 
 
 class Scene:
@@ -67,15 +61,15 @@ class Scene:
         self.known, self.learned = known, learned
         rows: dict[int, list[Seen]] = {}
         for each in observations:
-            seen = Seen(each, readings.asked(each.query), readings.answer(each.failure, each.answer))
-            rows.setdefault(each.trial, []).append(seen)
+            asked, reading = readings.asked(each.query), readings.answer(each.failure, each.answer)
+            rows.setdefault(each.trial, []).append(Seen(each, asked, reading, reading.items(asked.types)))
         self.trials = [self._trial(number, rows[number]) for number in sorted(rows)]
 
     def _trial(self, number: int, asks: Sequence[Seen]) -> Trial:
         placed = self.plan.trial(number)
         return Trial(number, self.plan.vectors[placed.vector], self.plan.resolvers[placed.resolver], asks)
 
-    @cached_property
+    @lazy
     def _of_controls(self) -> Mapping[str, Sequence[Trial]]:
         """By vector."""
         found: dict[str, list[Trial]] = {}
@@ -92,7 +86,7 @@ class Scene:
                 found += [seen for seen in each.here if seen.observation.ask == ask and self._tells(each.resolver, seen)]
         return found
 
-    @cached_property
+    @lazy
     def _pools(self) -> Mapping[str, frozenset[object]]:
         """What each control showed of the name, whatever the vector."""
         found: dict[str, set[object]] = {}

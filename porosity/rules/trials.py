@@ -26,6 +26,9 @@ _SILENT_ABOUT = frozenset((0, 4, 29))
 """INFO-CODEs that say nothing against a block: Other, Forged Answer, Synthesized (RFC 8914, section 4; IANA)."""
 
 
+_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class Judged(NamedTuple):
     """One ask, judged."""
 
@@ -43,15 +46,14 @@ def verdicts(scene: Scene, canaries: Canaries) -> Iterator[tuple[Trial, Verdict,
 
 def _asks(scene: Scene, trial: Trial, canaries: Canaries) -> list[Judged]:
     """The asks that count, each with its rule."""
-    elsewhere = trial.elsewhere
     here = [Case(scene, trial, seen, canaries) for seen in trial.here]
     # The controls' first answer is the name's data; later ones come from the other resolver.
-    there = [Case(scene, trial, seen, canaries, like=0) for seen in elsewhere]
+    there = [Case(scene, trial, seen, canaries, like=0) for seen in trial.elsewhere]
     if trial.vector.kind == "signal":
         return [Judged(case, signals.signal(case)) for case in here]
     if trial.vector.id.endswith("flag-no-rd") and len(here) > 1:
         here = here[1:]  # the first only brought the name into caches
-    if not elsewhere:
+    if not there:
         return [Judged(case, judge(case)) for case in here]
     if trial.vector.id.endswith("failover-moves-on") and here and not signals.fails(here[0]):
         return [Judged(here[0], signals.ended(here[0]))]
@@ -74,7 +76,7 @@ def _verdict(scene: Scene, trial: Trial, judged: Sequence[Judged], chosen: Judge
             evidence["watch"] = _changes(judged)
         else:
             evidence["asks"] = [each.rule.id for each in judged[:_MOST]]
-    text = json.dumps(evidence, separators=(",", ":"))
+    text = _json(evidence)
     if rule.state != "blocked":
         return Verdict(trial.number, rule.id, rule.state, text)
     return Verdict(trial.number, rule.id, rule.state, text, _landing(case), _ede(case))
