@@ -74,12 +74,14 @@ class Resampler:
 
 
 def percentiles(drawn: NDArray[np.float64], confidence: float = CONFIDENCE) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The ends between which this share of the draws lies, column by column; draws that are NaN do not count."""
-    low, high = np.full(drawn.shape[1], np.nan), np.full(drawn.shape[1], np.nan)
-    known = ~np.isnan(drawn).all(axis=0)
-    if known.any():
-        tail = 50 * (1 - confidence)
-        some = drawn[:, known]
-        of = np.nanpercentile if np.isnan(some).any() else np.percentile
-        low[known], high[known] = of(some, [tail, 100 - tail], axis=0)
-    return low, high
+    """The ends between which this share of the draws lies, column by column, between draws in proportion; draws that are NaN do not count."""
+    ordered = np.sort(drawn, axis=0)  # NaN last
+    count = np.count_nonzero(~np.isnan(ordered), axis=0)
+    columns = np.arange(drawn.shape[1])
+    ends = []
+    for share in (0.5 - confidence / 2, 0.5 + confidence / 2):
+        place = np.maximum(count - 1, 0) * share
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(count - 1, 0))
+        ends.append(ordered[below, columns] + (place - below) * (ordered[above, columns] - ordered[below, columns]))
+    return ends[0], ends[1]
