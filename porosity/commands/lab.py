@@ -130,7 +130,7 @@ def _show(out: Console, scores: list[Score]) -> None:
             table.add_row(state, *(str(counts[key]) for key in ("were", "told", "right")), _share(counts["precision"]), _share(counts["recall"]))
         out.print(table)
         if each.planted:
-            out.print(f"planted leaks: {each.found} of {each.found + each.missed} ways found, {len(each.false_leaks)} false")
+            out.print(f"planted: {each.found} of {each.found + each.missed} ways found; leaks that are none: {len(each.false_leaks)}")
         for row in each.planted:
             missed = [vector for vector, ways in row["vectors"].items() if not ways["told"]]
             if missed:

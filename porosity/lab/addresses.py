@@ -8,8 +8,9 @@ SITES4, SITES6 = ip_network("198.51.100.0/24"), ip_network("2001:db8:51::/48")
 """Where ordered sites are, and the rest of the sites: the network of the lab's hosting company."""
 LANDING = ("192.0.2.80", "2001:db8:2::80")
 """The provider's page, unless it is on loopback."""
-ELSEWHERE4, ELSEWHERE6 = "203.0.113.99", "2001:db8:3::99"
-"""Where lies lead."""
+ELSEWHERE = ("203.0.113.{}", "2001:db8:3::{:x}")
+"""Where lies lead: liars have a host of their own each, from FIRST_LIE on."""
+FIRST_LIE = 100
 SIGNALS4, SIGNALS6 = "203.0.113.70", "2001:db8:3::70"
 NETWORKS: dict[str, tuple[int, str]] = {
     "192.0.2.0/24": (64496, "Example Telecom"),

@@ -21,7 +21,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from porosity.lab.addresses import ELSEWHERE4, ELSEWHERE6, TTL
+from porosity.lab.addresses import TTL
 from porosity.lab.planted import SIGNALS, Question, Reach, passing
 from porosity.lab.scenario import Machine, Match
 from porosity.lab.zones import Found, Zones
@@ -116,10 +116,12 @@ class Reading:
 class Scripted:
     """A resolver of the scenario."""
 
-    def __init__(self, machine: Machine, reading: Reading, landing: tuple[str, str]) -> None:
+    def __init__(self, machine: Machine, reading: Reading, landing: tuple[str, str], elsewhere: tuple[str, str]) -> None:
+        """`landing`: addresses of its page; `elsewhere`: where its lies lead."""
         self._machine = machine
         self._reading = reading
         self._landing = landing
+        self._elsewhere = elsewhere
 
     def respond(self, wire: bytes, transport: Transport, cover: Cover, now: float) -> tuple[bytes, Deed]:
         """The answer's octets, none for silence, and the deed. `now`: unix seconds."""
@@ -147,7 +149,7 @@ class Scripted:
         if machine.block is not None and cover.over(name, machine.over):
             return self._block(asked, transport, covered=False)
         if machine.lies and not reach and type in _ADDRESSES:
-            return _wire(asked, _address(asked.question[0].name, type, (ELSEWHERE4, ELSEWHERE6)), transport), Deed("lied")
+            return _wire(asked, _address(asked.question[0].name, type, self._elsewhere), transport), Deed("lied")
         return looked.honest, Deed("answered", bool(reach), data)
 
     def _signal(self, looked: Looked, transport: Transport, data: bool) -> tuple[bytes, Deed]:
@@ -161,7 +163,7 @@ class Scripted:
         if block == "silent":
             return b"", Deed("blocked", covered)
         if block in ("landing", "false") and type in _ADDRESSES:
-            said = _address(name, type, self._landing if block == "landing" else (ELSEWHERE4, ELSEWHERE6))
+            said = _address(name, type, self._landing if block == "landing" else self._elsewhere)
         else:
             said = Found(_RCODES.get(block or "", dns.rcode.NOERROR))
         return _wire(asked, said, transport, None if block == "false" else self._machine.ede), Deed("blocked", covered)

@@ -39,6 +39,8 @@ class Job:
     orders: list[tuple[str, str, float]]
     """Name, match, and since when, in unix seconds."""
     landing: tuple[str, str]
+    elsewhere: tuple[str, str]
+    """Where its lies lead."""
     listen: list[tuple[Transport, str, int]]
     log: str
     """File for the deeds, a line of JSON each."""
@@ -50,7 +52,7 @@ class Server:
     """The sockets of one resolver."""
 
     def __init__(self, job: Job, reading: Reading) -> None:
-        self._scripted = Scripted(Machine(**job.machine), reading, job.landing)
+        self._scripted = Scripted(Machine(**job.machine), reading, job.landing, job.elsewhere)
         self._cover = _cover(job.orders)
         self._log = Path(job.log).open("a", encoding="ascii")  # noqa: SIM115 - for as long as it serves
         self._job = job

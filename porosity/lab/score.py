@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from porosity import observations, parts
+from porosity.lab.lab import CLOCK
 from porosity.lab.places import LabError
 from porosity.lab.planted import LEAKS
 from porosity.lab.scenario import Scenario
@@ -26,6 +28,17 @@ from porosity.lab.world import World
 from porosity.study import Study
 
 FOLDER, TRUTH, SCORE = "lab", "truth.parquet", "score.json"
+BESIDE_ABOUT = {
+    "second-resolver": "A second resolver that clients are given does not block.",
+    "other-resolver": "A resolver that clients can reach does not block.",
+    "over-parent": "All below an ordered name's parent is blocked, too.",
+    "over-letters": "Names that end in the same letters are blocked, too.",
+}
+"""What is planted beside leaks."""
+LATE = 1_000_000
+"""Microseconds after an order began from which on an answer with the target's data is late, and not only under way."""
+NOT_OONIS = ("failover", "other resolvers", "time")
+"""Families that OONI's rules are not meant for: they judge one answer of one resolver, asked once. Signals are not theirs either."""
 Z = 1.959963984540054
 """Of the normal distribution, for 95 % (Wilson, 1927)."""
 
@@ -83,7 +96,7 @@ class Score:
 def tell(study: Study, world: World, directory: Path, vantages: Sequence[str] | None = None) -> Path:
     """Writes what was so of each trial into the study. `directory`: the lab's. Raises LabError when deeds and zones contradict each other."""
     plan = study.plan
-    judge = Judge(world, plan, Deeds(sorted(directory.glob("*/deeds.jsonl"))))
+    judge = Judge(world, plan, Deeds(sorted(directory.glob("*/deeds.jsonl"))), (study.directory / CLOCK).exists())
     truths: list[Truth] = []
     for vantage in study.vantages() if vantages is None else vantages:
         for _, rows in observations.cells(study, vantage):
@@ -124,19 +137,35 @@ def score(study: Study, rules: str, scenario: Scenario) -> Score:
     tested = {each.id for each in study.plan.resolvers if each.role == "tested"}
     kinds = {each.id: each.kind for each in study.plan.vectors}
     truths = {row["trial"]: row for row in pq.read_table(path, schema=SCHEMA).to_pylist() if row["resolver"] in tested}
-    verdicts = _verdicts(files)
-    return judge(rules, truths, verdicts, kinds, {id: each.leaks for id, each in scenario.resolvers.items()})
+    verdicts = _verdicts(files, _in_force(study.directory / CLOCK), {each.id for each in study.plan.vectors if each.family == "time"})
+    outside: set[str] = set()
+    if rules.startswith("ooni"):
+        outside = {each.id for each in study.plan.vectors if each.kind == "signal" or each.family in NOT_OONIS}
+    return judge(rules, truths, verdicts, kinds, planted(scenario), outside)
+
+
+def planted(scenario: Scenario) -> dict[str, list[str]]:
+    """What is planted at each tested resolver: leaks, resolvers beside it that do not block, over-blocking."""
+    roles = {each.role for each in scenario.resolvers.values() if each.block is None and not each.dead and each.program != "red-hand"}
+    beside = [id for role, id in (("secondary", "second-resolver"), ("other", "other-resolver")) if role in roles]
+    return {
+        id: [*each.leaks, *beside, *([f"over-{each.over}"] if each.over else [])] for id, each in scenario.resolvers.items() if each.role == "tested"
+    }
 
 
 def judge(
     rules: str,
     truths: Mapping[int, Mapping[str, Any]],
-    verdicts: Iterable[tuple[int, str, str]],
+    verdicts: Iterable[tuple[int, str, str, bool]],
     kinds: Mapping[str, str],
-    planted: Mapping[str, Sequence[str]],
+    plants: Mapping[str, Sequence[str]],
+    outside: Collection[str] = (),
 ) -> Score:
-    """The score. `truths`: rows of SCHEMA by trial; `verdicts`: trial, rule and state; `planted`: leaks by resolver. Pure."""
+    """The score. `truths`: rows of SCHEMA by trial; `verdicts`: trial, rule, state, and whether a watch showed a leak while the order was in force;
+    `plants`: what is planted, by resolver; `outside`: vectors that the rules are not meant for. Pure.
+    """
     found = Score(rules)
+    truths = {trial: row for trial, row in truths.items() if row["vector"] not in outside}
     by_rule: dict[tuple[str, str], Rule] = {}
     told: Counter[str] = Counter()
     right: Counter[str] = Counter()
@@ -145,7 +174,7 @@ def judge(
     """By resolver and leak: of each vector, how many trials leaked and how many of these were told."""
     false: Counter[tuple[str, str]] = Counter()
     wrong: Counter[tuple[str, str, str, str, str]] = Counter()
-    for trial, rule, state in verdicts:
+    for trial, rule, state, late in verdicts:
         row = truths.get(trial)
         if row is None:
             continue
@@ -165,10 +194,12 @@ def judge(
                 false[row["resolver"], row["vector"]] += 1
             else:
                 wrong[row["resolver"], row["vector"], rule, row["state"], state] += 1
-        if row["leak"]:
-            counts = opened.setdefault((row["resolver"], row["leak"]), {}).setdefault(row["vector"], [0, 0])
+        over = next((each for each in plants.get(row["resolver"], ()) if each.startswith("over-")), "")
+        over = over if row["state"] == "blocked" and row["kept"] and not row["covered"] and kinds.get(row["vector"]) == "data" else ""
+        if plant := row["leak"] or over:
+            counts = opened.setdefault((row["resolver"], plant), {}).setdefault(row["vector"], [0, 0])
             counts[0] += 1
-            counts[1] += state == "ok"
+            counts[1] += late or state == ("blocked" if over else "ok")
     for each in by_rule.values():
         each.precision = wilson(each.right, each.right + each.wrong)
         each.recall = each.right / were[each.state] if were[each.state] and each.state in ("ok", "blocked", "down") else None
@@ -180,11 +211,12 @@ def judge(
             "were": were[state], "told": told[state], "right": right[state],
             "precision": good / judged if judged else None, "recall": right[state] / were[state] if were[state] else None,
         }  # fmt: skip
-    for resolver, leaks in planted.items():
+    for resolver, leaks in plants.items():
         for leak in leaks:
             vectors = opened.get((resolver, leak), {})
             ways = {vector: {"leaked": n, "told": m} for vector, (n, m) in sorted(vectors.items())}
-            found.planted.append({"resolver": resolver, "leak": leak, "about": LEAKS[leak].about, "vectors": ways})
+            about = BESIDE_ABOUT.get(leak) or LEAKS[leak].about
+            found.planted.append({"resolver": resolver, "leak": leak, "about": about, "vectors": ways})
             found.found += sum(m > 0 for _, m in vectors.values())
             found.missed += sum(m == 0 for _, m in vectors.values())
     found.false_leaks = [{"resolver": one, "vector": other, "trials": count} for (one, other), count in sorted(false.items())]
@@ -200,6 +232,8 @@ def right_or_wrong(truth: Mapping[str, Any], said: str) -> bool | None:
     if truth["state"] != "nothing":
         return bool(said == truth["state"])
     # Nothing was there to be had. Who says that it was reached is wrong where it was kept; who says that it was kept, where it was not.
+    if said == "down":
+        return None  # such a question is turned away, and nothing was to be had by it
     if said == "ok":
         return False if truth["kept"] else None
     return bool(said == "blocked" and truth["kept"])
@@ -222,6 +256,22 @@ def save(study: Study, scores: Sequence[Score]) -> Path:
     return path
 
 
-def _verdicts(files: Sequence[Path]) -> Iterator[tuple[int, str, str]]:
-    for batch in ds.dataset([str(each) for each in files], format="parquet").scanner(columns=["trial", "rule", "state"]).to_batches():
-        yield from zip(*(batch.column(each).to_pylist() for each in ("trial", "rule", "state")), strict=True)
+def _in_force(path: Path) -> tuple[int, int] | None:
+    """When orders began and ended, in microseconds since 1970, if they did so while it was measured."""
+    if not path.exists():
+        return None
+    at = {each["what"]: int(each["at"]) for each in json.loads(path.read_text(encoding="utf-8"))["events"]}
+    return (at["enforced"], at["withdrawn"]) if len(at) == 2 else None
+
+
+def _verdicts(files: Sequence[Path], in_force: tuple[int, int] | None, watches: Collection[str]) -> Iterator[tuple[int, str, str, bool]]:
+    names = ("trial", "rule", "state", "vector", "evidence")
+    for batch in ds.dataset([str(each) for each in files], format="parquet").scanner(columns=list(names)).to_batches():
+        for trial, rule, state, vector, evidence in zip(*(batch.column(each).to_pylist() for each in names), strict=True):
+            yield trial, rule, state, in_force is not None and vector in watches and _late(json.loads(evidence), *in_force)
+
+
+def _late(evidence: dict[str, Any], began: int, ended: int) -> bool:
+    """Whether a watch shows that the target was reached a while after an order began."""
+    changes = evidence.get("watch", [])
+    return any(state == "ok" and since < ended and min(until, ended) > began + LATE for (since, _, state), (until, _, _) in pairwise(changes))

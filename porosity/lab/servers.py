@@ -9,11 +9,13 @@ import json
 import select
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from porosity.lab.addresses import ELSEWHERE, FIRST_LIE
 from porosity.lab.certificates import Authority
 from porosity.lab.places import LabError, Place, last_words
 from porosity.lab.scenario import Machine
@@ -83,6 +85,7 @@ def scripted(place: Place, setting: Setting, machines: Sequence[tuple[Resolver, 
                 "machine": asdict(machine),
                 "orders": list(orders),
                 "landing": setting.landing,
+                "elsewhere": [each.format(FIRST_LIE + zlib.crc32(resolver.id.encode()) % 150) for each in ELSEWHERE],
                 "listen": [(each.transport, each.address, each.port) for each in resolver.endpoints],
                 "log": str(directory / DEEDS),
                 "certificate": chain,

@@ -31,6 +31,9 @@ from porosity.words import Observation, Resolver
 State = Literal["ok", "blocked", "down", "nothing"]
 """As words.State; `nothing`: the zones have nothing for what was asked, so that nothing could leak or be kept."""
 
+BESIDE = {"failover": "second-resolver", "other resolvers": "other-resolver"}
+"""By family: what is planted when the target's data comes from a resolver beside the tested one."""
+
 _ALIASES = (dns.rdatatype.CNAME, dns.rdatatype.DNAME)
 _FAILED = (dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED, dns.rcode.FORMERR)
 """Answers after which a stub asks the next resolver."""
@@ -86,7 +89,9 @@ class Deeds:
 class Judge:
     """Tells what was so."""
 
-    def __init__(self, world: World, plan: Plan, deeds: Deeds) -> None:
+    def __init__(self, world: World, plan: Plan, deeds: Deeds, clocked: bool = False) -> None:
+        """`clocked`: orders began and ended while it was measured, so that only deeds tell what was covered."""
+        self._clocked = clocked
         self._zones = Zones(world.zones)
         self._world = world
         self._cover = Cover({dns.name.from_text(each.name): (each.match, 0.0) for each in world.orders})
@@ -105,7 +110,9 @@ class Judge:
 
     def _trial(self, number: int, vector: Declared, resolver: Resolver, asks: Sequence[Observation]) -> Truth:
         seen = [self._ask(row) for row in _counted(vector.id, asks) if row.failure != "not sent"]
+        stale = ""
         if vector.family == "time":  # a watch ends as its last ask does
+            stale = next((each.leak for each in seen if each.leak), "")
             seen = seen[-1:]
         covered = any(each.covered for each in seen)
         agree = all(each.agree for each in seen)
@@ -121,7 +128,10 @@ class Judge:
             state = "nothing"
         if vector.id.startswith("dnssec-bogus"):
             state = _bogus(state, seen)
-        return Truth(number, state, covered, any(each.kept for each in seen), reached.leak if reached else "", agree)
+        leak = stale or (reached.leak if reached else "")
+        if state == "ok" and covered and vector.family in BESIDE and resolver.role == "tested":
+            leak = BESIDE[vector.family]
+        return Truth(number, state, covered, any(each.kept for each in seen), leak, agree)
 
     def _ask(self, row: Observation) -> _Seen:
         """What was so of one ask."""
@@ -141,7 +151,19 @@ class Judge:
         if deed is None:
             # What is refused although nothing covers it is not there for who asks; what is refused and covered is kept.
             failed = bool(row.failure) or (had and not covered and _rcode(row) in _FAILED)
-            return _Seen(had, covered, data, failed, False, "", by not in self._deeds.by or bool(row.failure), signed, bool(row.failure))
+            return _Seen(
+                had,
+                covered,
+                data,
+                failed,
+                covered and not data and not failed,
+                "",
+                by not in self._deeds.by or bool(row.failure),
+                signed,
+                bool(row.failure),
+            )
+        if self._clocked:
+            covered = deed.covered
         down = deed.kind == "silent"
         # A planted leak of what the zones have nothing for opens nothing.
         agree = (deed.data == data or not had) and (deed.covered == covered or deed.kind in ("silent", "refused"))
