@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from porosity.commands import classify, export, importing, plan, probe, sql
+from porosity.commands import classify, estimate, export, importing, plan, probe, sql
 from porosity.commands.extras import Measuring
 
 app = typer.Typer(name="porosity", cls=Measuring, no_args_is_help=True, add_completion=False, help="Measure how porous blocking is.")
@@ -20,6 +20,7 @@ PLANNED = "--list names.txt --canary ok.example --resolver 192.0.2.53 --control 
 app.command("plan", epilog=f"Example: redhand porosity plan study {PLANNED}")(plan.command)
 app.command("probe", epilog="Example: redhand porosity probe study --dry-run")(probe.command)
 app.command("classify", epilog="Example: redhand porosity classify study --landing 192.0.2.80")(classify.command)
+app.command("estimate", epilog="Example: redhand porosity estimate study --window 24")(estimate.command)
 app.command("export", epilog="Example: redhand porosity export study ooni measurements.jsonl")(export.command)
 app.command("import", epilog="Example: redhand porosity import study results.jsonl --vantage office")(importing.command)
 app.command("sql", epilog="Example: redhand porosity sql study")(sql.command)
