@@ -184,7 +184,7 @@ def test_a_rehearsal_says_it_all_and_sends_nothing(tmp_path: Path) -> None:
 
 
 def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
-    """Killed -9 three times by chance, the same command again ends the study: each trial on record once, asked again only if it was not."""
+    """Killed -9 twice by chance, the same command again ends the study: each trial on record once, asked again only if it was not."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -198,9 +198,9 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
         command = [
             sys.executable, "-m", "redhand", "porosity", "probe", str(listed), "--resolver", f"ours={HOST}:{server.port}", "--control",
             f"one={HOST}:{server.port}", "--canary", "ok.example", "--vectors", "type-a", "--vectors", "type-aaaa", "--repeats", "1",
-            "--neighbours", "0", "--rate", "900",
+            "--neighbours", "0", "--rate", "1200",
         ]  # fmt: skip
-        for _ in range(3):
+        for _ in range(2):
             process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             _wait_for_questions(server, len(server.seen) + chance.randrange(1, 250), process)
             process.send_signal(signal.SIGKILL)

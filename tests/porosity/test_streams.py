@@ -140,9 +140,9 @@ def test_nobody_there(transport: Transport) -> None:
 @pytest.mark.parametrize("transport", ["dot", "doh", "doq"])
 def test_one_that_never_shakes_hands(transport: Transport) -> None:
     with Scripted(lambda asked: None, strict=False) as server:
-        found = ask(Endpoint(transport, HOST, server.port, NAME), "a.test", "b.test", seconds=0.4)
+        found = ask(Endpoint(transport, HOST, server.port, NAME), "a.test", "b.test", seconds=0.25)
     assert [each.failure for each in found] == ["timeout"] * 2
-    assert all(350_000 < each.took < 3_000_000 for each in found)
+    assert all(220_000 < each.took < 3_000_000 for each in found)
 
 
 def test_answers_in_any_order_and_in_pieces() -> None:
@@ -197,8 +197,8 @@ def test_silence_uses_nothing_up(house: House, transport: Transport) -> None:
     names = [f"silent{number}.test" for number in range(CONNECTIONS * PIPELINED)]
 
     async def whole() -> list[list[Try]]:
-        ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.5, 1), house.ca)
-        found = [[asked.last for asked in await asyncio.gather(*(ways.ask(endpoint, wire(name)) for name in names))] for _ in range(3)]
+        ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.4, 1), house.ca)
+        found = [[asked.last for asked in await asyncio.gather(*(ways.ask(endpoint, wire(name)) for name in names))] for _ in range(2)]
         await ways.close()
         return found
 
@@ -226,7 +226,7 @@ def test_tried_again_until_patience_ends(tries: int) -> None:
     with Scripted(third) as server:
 
         async def whole() -> tuple[int, str, int, int]:
-            ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.3, tries))
+            ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.15, tries))
             found = await ways.ask(Endpoint("udp", HOST, server.port), wire("a.test"))
             await ways.close()
             return found.tries, found.last.failure, found.last.took, found.last.sent_at - found.sent_at
@@ -235,8 +235,8 @@ def test_tried_again_until_patience_ends(tries: int) -> None:
         assert (number, failure) == ((3, "") if tries == 3 else (1, "timeout"))
         if tries == 3:
             assert len({asked.id for asked in server.seen}) == 3
-            assert took < 300_000
-            assert between >= 600_000
+            assert took < 150_000
+            assert between >= 300_000
 
 
 def test_a_dead_server_gets_less_patience() -> None:
