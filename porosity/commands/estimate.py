@@ -54,7 +54,7 @@ def _show(made: dict[str, Any], console: Console) -> None:
     console.print(table)
     for each in made["reach"]:
         if not each["path"] and not each["list"] and not each["vantage"]:
-            console.print(f"Effective reach, all paths: {_share({'share': each['reach'], **each})}")
+            console.print(f"Effective reach, all paths: {_share({**each, 'share': each['reach']})}")
 
 
 def _share(rate: dict[str, Any] | None) -> str:

@@ -43,7 +43,7 @@ def _lines(verdicts: Verdicts, rates: Rates, where: str, listed: str, resolver: 
         """,  # noqa: S608 - numbers
         bound,
     )
-    patterns = verdicts.base.sql("SELECT open, count(*) FROM open_ways GROUP BY ALL").fetchall()
+    patterns = verdicts.base.sql("SELECT open, count(*) FROM open_ways GROUP BY ALL ORDER BY ALL").fetchall()
     found = {frozenset(plan.vectors[each].id for each in places): float(count) for places, count in patterns}
     cases = sum(found.values())
     lines = budget.lines(found, cases) if cases else []
@@ -70,12 +70,14 @@ def _lines(verdicts: Verdicts, rates: Rates, where: str, listed: str, resolver: 
 def _ends(verdicts: Verdicts, rates: Rates) -> dict[str, tuple[float, float]]:
     """Between which ends each vector's part lies, by draws of domains."""
     cases = verdicts.base.sql("SELECT domain, count(*) AS cases FROM open_ways GROUP BY ALL ORDER BY 1").fetchnumpy()
-    parts = verdicts.base.sql("""
-        SELECT domain, way, sum(part) AS part FROM (SELECT domain, unnest(open) AS way, 1.0 / len(open) AS part FROM open_ways) GROUP BY ALL
+    # Whole numbers from the database, in order: sums of fractions depend on the order that they are added in.
+    leaks = verdicts.base.sql("""
+        SELECT domain, way, shared, count(*) AS cases FROM (SELECT domain, unnest(open) AS way, len(open) AS shared FROM open_ways)
+        GROUP BY ALL ORDER BY ALL
     """).fetchnumpy()
-    domains, ways = cases["domain"], np.unique(parts["way"])
+    domains, ways = cases["domain"], np.unique(leaks["way"])
     hits = np.zeros((domains.size, ways.size))
-    hits[np.searchsorted(domains, parts["domain"]), np.searchsorted(ways, parts["way"])] = parts["part"].astype(np.float64)
+    np.add.at(hits, (np.searchsorted(domains, leaks["domain"]), np.searchsorted(ways, leaks["way"])), leaks["cases"] / leaks["shared"])
     trials = np.repeat(cases["cases"][:, None], ways.size, axis=1)
     low, high = percentiles(rates.resampler(domains.size).shares(hits, trials))
     names = [verdicts.study.plan.vectors[each].id for each in ways]

@@ -117,7 +117,7 @@ class Reach:
             rows = self._made.base.execute(
                 """
                 SELECT list_sort(list_intersect(ways, $vectors)) AS open, count(*) FROM occasions
-                WHERE resolver = $resolver AND list_has_any(decided, $vectors) GROUP BY ALL
+                WHERE resolver = $resolver AND list_has_any(decided, $vectors) GROUP BY ALL ORDER BY ALL
                 """,
                 self._bound(way),
             ).fetchall()
