@@ -95,7 +95,11 @@ def run(
                 print(_row(figure), flush=True)
         if large:
             names, vectors, repeats = LARGE
-            some = [each.id for each in ALL if each.family in ("record type", "name", "edns and flags", "spelling") and each.id not in UNANSWERED]
+            some = [
+                each.id
+                for each in ALL
+                if each.family in ("record type", "name", "edns and flags", "spelling") and not each.needs and each.id not in UNANSWERED
+            ]
             found[LARGEST] = [_study(Path(scratch) / "large", ports["udp"], names, some[:vectors], repeats, LARGEST)]
     figures = [sorted(each, key=lambda figure: figure.processor)[len(each) // 2] for each in found.values()]
     ours = figures[0]
