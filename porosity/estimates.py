@@ -1,7 +1,7 @@
 """Estimates of a study, from the verdicts of one set of rules: tables in Parquet, and what a person reads first as JSON.
 
-The same verdicts give the same files on the same machine: what is drawn is drawn by the plan's seed, and no clock is read. All tables are written each
-time, empty ones too, so that none stays from another run.
+The same verdicts give the same files on the same machine: what is drawn is drawn by the plan's seed, and no clock is read. All tables are written
+each time, empty ones too, so that none stays from another run.
 
     estimates.json      headline, reach, budget, delays; seeds, counts and methods
     estimates.parquet   rates; the other tables stand in TABLES

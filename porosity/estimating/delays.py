@@ -5,7 +5,8 @@ A watch asks the same again and again while the study puts orders in force and w
     {"events": [{"what": "enforced" | "withdrawn", "at": microseconds since 1970, "names": ["a.example", …]}]}
 
 where `names` may be left out for all. Enforced is a name from the first ask that was blocked and after which none reached the target before the next
-event; the wait is thus at most one pause of the watch too long. A watch that had not seen the state before counts for nothing, and is told.
+event; the wait is thus at most one pause of the watch too long. A watch that had not seen the state before, or saw nothing after, counts for
+nothing, and is told.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def clock(study: Study) -> list[Event]:
 
 
 def waits(watch: Sequence[Sequence[Any]], events: Sequence[Event]) -> Iterator[tuple[str, Wait | None]]:
-    """The waits in one watch; None for an event inside it whose state before was not seen.
+    """The waits in one watch; None for an event inside it whose state before was not seen, or none after.
 
     `watch`: [[microseconds, ask, state], …], one where each state began, and last where the watch ended, as verdicts have it. `events`: of its name.
     """
@@ -94,8 +95,9 @@ def _wait(spans: Sequence[tuple[int, int, str]], event: Event, until: int) -> Wa
     if run < len(later):
         return Wait((later[run][0] - event.at) / _SECOND, True)
     held = [*earlier[-1:], *later][-1]
-    # It is known to have stayed as it was for as long as that was seen.
-    return Wait((min(held[1], until) - event.at) / _SECOND, False)
+    # It is known to have stayed as it was for as long as that was seen; what nobody saw since the event is no wait.
+    seen = min(held[1], until)
+    return Wait((seen - event.at) / _SECOND, False) if seen > event.at else None
 
 
 class Delays(NamedTuple):
