@@ -1,7 +1,7 @@
 """The main visits of `bench.https` in Firefox: `python -m bench.firefox`, as root, with firefox-esr. Not part of any test.
 
 Firefox is asked nothing: the title of its window says what it shows, the page's own or one of Firefox's errors. So its errors have no names here, and
-seconds are those until the title changes. What is there after eight seconds is what a visitor sees; an empty title says that Firefox still waits.
+seconds are those until the title changes. What is there after six seconds is what a visitor sees; an empty title says that Firefox still waits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bench.screen import Screen
 from bench.visits import BLOCKED, Network
 
 RUNS = 3
-PATIENCE = 8.0
+PATIENCE = 6.0
 STARTS_WITHIN = 30.0
 LOOKED_AT = ("refused", "own", "silent")
 """Of `bench.https.PORTS`."""
@@ -48,6 +48,8 @@ def _title(screen: Screen) -> str:
 
 def _visit(screen: Screen, text: str) -> tuple[str, float]:
     """What the title says at last, and when it said so first."""
+    screen.type_address("about:blank")
+    screen.keys("key", "Return", "sleep", "1")
     screen.type_address(text)
     begun = time.monotonic()
     screen.keys("key", "Return")
