@@ -19,6 +19,8 @@ import dns.exception
 import dns.message
 import dns.rdatatype
 
+REACHED = "reached.jsonl"
+"""What a lab calls the file."""
 ACCEPT, START, STOP, READY, FINISH = 1, 2, 3, 4, 5
 CONTENT_TYPE = b"protobuf:dnstap.Dnstap"
 MESSAGE = 14

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from porosity.lab import servers
+from porosity.lab import dnstap, servers
 from porosity.lab.addresses import LANDING, SERVERS
 from porosity.lab.lab import Lab
 from porosity.lab.places import LabError, Place, last_words
@@ -32,7 +32,6 @@ RECURSOR = Endpoint("udp", "127.0.0.1", 5335)
 """Of a provider's own, beside Red Hand."""
 PAGE_PORT = 80
 PREFIX = "redhand-lab-"
-REACHED = "reached.jsonl"
 _ZONES = {"root": (".",), "tld": ("example.",)}
 """Of the servers; `names` has all others."""
 
@@ -109,7 +108,7 @@ class Internet(Lab):
         log = self.directory / "dnstap.log"
         with log.open("wb") as said:
             process = self._here.python(
-                "porosity.lab.dnstap", str(self.directory / REACHED), *sockets, log=said, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                "porosity.lab.dnstap", str(self.directory / dnstap.REACHED), *sockets, log=said, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
         if process.stdout is None or process.stdout.readline() != b"ready\n":
             raise LabError(f"what reaches the servers cannot be written down: {last_words(log)}")

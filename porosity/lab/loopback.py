@@ -37,7 +37,7 @@ class Loopback(Lab):
 
     def build(self) -> None:
         """Starts everything."""
-        self._street = _free_street()
+        self._street = free_street()
         upstream = Resolver("upstream", "other", servers.endpoints(Machine("control"), f"{self._street}.{UPSTREAM_HOST}", "", PORTS))
         placed = {
             id: Resolver(id, machine.role, servers.endpoints(machine, f"{self._street}.{number}", f"{id}.lab.example", PORTS))
@@ -58,7 +58,7 @@ class Loopback(Lab):
         self.servers = {id: started[id] for id in machines}
 
 
-def _free_street() -> str:
+def free_street() -> str:
     """Three octets below which nobody listens on our ports, so that several labs can be up at once. Raises LabError."""
     for _ in range(_TRIES):
         street = f"127.{64 + secrets.randbelow(128)}.{secrets.randbelow(256)}"

@@ -100,7 +100,6 @@ LEAKS: dict[str, Leak] = {
                 "name-svcb-service",
                 "dnssec-dnskey",
                 "dnssec-ds",
-                "dnssec-rrsig",
                 "dnssec-nsec",
             ),
         ),
@@ -111,8 +110,12 @@ LEAKS: dict[str, Leak] = {
             ("name-www", "name-random", "name-port", "spelling-longest"),
             below=True,
         ),
-        Leak("tcp", "TCP is answered by a listener without the list.", lambda asked: asked.transport == "tcp", ("transport-tcp",)),
-        Leak("dot", "TLS is answered by a listener without the list.", lambda asked: asked.transport == "dot", ("transport-dot",)),
+        Leak(
+            "tcp", "TCP is answered by a listener without the list.", lambda asked: asked.transport == "tcp", ("transport-tcp", "transport-tcp-ipv6")
+        ),
+        Leak(
+            "dot", "TLS is answered by a listener without the list.", lambda asked: asked.transport == "dot", ("transport-dot", "transport-dot-ipv6")
+        ),
         Leak("cname-cloak", "Only the name asked for is judged, and not where it leads.", lambda asked: asked.reach == "alias", _ALIASED),
         Leak(
             "cd-flag",
@@ -132,7 +135,7 @@ LEAKS: dict[str, Leak] = {
             lambda asked: asked.has(dns.edns.OptionType.ECS),
             ("edns-ecs",),
         ),
-        Leak("no-edns", "A question without EDNS goes round the block.", lambda asked: asked.message.edns < 0, ("edns-none",)),
+        Leak("no-edns", "A question without EDNS goes round the block.", lambda asked: asked.message.edns < 0, ("edns-none", "spelling-compressed")),
         Leak("letter-case", "Names are compared as they are written.", _upper, ("spelling-case",)),
         Leak(
             "stale-cache",

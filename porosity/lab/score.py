@@ -19,6 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from porosity import observations, parts
+from porosity.lab import dnstap
 from porosity.lab.lab import CLOCK
 from porosity.lab.places import LabError
 from porosity.lab.planted import LEAKS
@@ -96,7 +97,9 @@ class Score:
 def tell(study: Study, world: World, directory: Path, vantages: Sequence[str] | None = None) -> Path:
     """Writes what was so of each trial into the study. `directory`: the lab's. Raises LabError when deeds and zones contradict each other."""
     plan = study.plan
-    judge = Judge(world, plan, Deeds(sorted(directory.glob("*/deeds.jsonl"))), (study.directory / CLOCK).exists())
+    log = directory / dnstap.REACHED
+    reached = {each.name for each in dnstap.read(log)} if log.exists() else None
+    judge = Judge(world, plan, Deeds(sorted(directory.glob("*/deeds.jsonl"))), (study.directory / CLOCK).exists(), reached)
     truths: list[Truth] = []
     for vantage in study.vantages() if vantages is None else vantages:
         for _, rows in observations.cells(study, vantage):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -33,6 +33,9 @@ State = Literal["ok", "blocked", "down", "nothing"]
 
 BESIDE = {"failover": "second-resolver", "other resolvers": "other-resolver"}
 """By family: what is planted when the target's data comes from a resolver beside the tested one."""
+
+FRESH = ("name-random", "spelling-longest")
+"""Vectors whose names are new each time."""
 
 _ALIASES = (dns.rdatatype.CNAME, dns.rdatatype.DNAME)
 _FAILED = (dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED, dns.rcode.FORMERR)
@@ -89,9 +92,12 @@ class Deeds:
 class Judge:
     """Tells what was so."""
 
-    def __init__(self, world: World, plan: Plan, deeds: Deeds, clocked: bool = False) -> None:
-        """`clocked`: orders began and ended while it was measured, so that only deeds tell what was covered."""
+    def __init__(self, world: World, plan: Plan, deeds: Deeds, clocked: bool = False, reached: Collection[str] | None = None) -> None:
+        """`clocked`: orders began and ended while it was measured, so that only deeds tell what was covered. `reached`: names that the authoritative
+        servers were asked for, where there are any.
+        """
         self._clocked = clocked
+        self._reached = reached
         self._zones = Zones(world.zones)
         self._world = world
         self._cover = Cover({dns.name.from_text(each.name): (each.match, 0.0) for each in world.orders})
@@ -150,6 +156,10 @@ class Judge:
             data = self._data(row, _keys(found.answer + found.additional))
         if deed is None:
             # What is refused although nothing covers it is not there for who asks; what is refused and covered is kept.
+            agree = by not in self._deeds.by or bool(row.failure)
+            if self._reached is not None and data and row.vector in FRESH and message is not None:
+                # Nobody has asked for this name before: who has its data had the question reach the names' own server.
+                agree = agree and message.question[0].name.canonicalize().to_text(omit_final_dot=True) in self._reached
             failed = bool(row.failure) or (had and not covered and _rcode(row) in _FAILED)
             return _Seen(
                 had,
