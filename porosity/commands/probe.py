@@ -60,9 +60,12 @@ def command(
 ) -> None:
     """Ask what a study plans. Stopped or killed, the same command goes on; what is on record is not asked again.
 
-    Loopback and the lab are asked freely. Anybody else: by a file of who agreed (--allow), with a contact and a rate. Names are resolved; no page is
-    ever fetched.
+    Loopback and the lab are asked freely; anybody else by a file of who agreed (--allow), with a contact and a rate.
+
+    Names are resolved; no page is ever fetched.
     """
+    import contextlib  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
     import time  # noqa: PLC0415
     from dataclasses import replace  # noqa: PLC0415
 
@@ -70,37 +73,40 @@ def command(
 
     from porosity import ethics, planning, study  # noqa: PLC0415
 
-    if tested:
-        place = directory or Path(what).with_suffix(SUFFIX)
-        wishes = planning.Wishes(
-            [what],
-            canaries or (),
-            tested,
-            controls or (),
-            secondary or (),
-            others or (),
-            vectors or (),
-            repeats,
-            seed,
-            neighbours,
-            allow,
-            contact,
-            rate,
-        )
-        now = int(time.time())
-        if (place / study.PLAN).exists():
-            # The same command again goes on: of what it does not say, the plan that stands has it.
-            before = study.open(place).plan
-            now, wishes = before.as_of, replace(wishes, seed=before.seed if seed is None else seed)
-        opened = planning.make(place, wishes, now).study
-    else:
-        opened = study.open(Path(what))
-    known = _known(vectors or ())
-    permits = ethics.keep(opened.plan.ethics, opened.plan.resolvers, allow, rate)
-    if dry_run:
-        _rehearse(opened, vantage, known, permits, as_json)
-    else:
-        _run(opened, vantage, known, permits, seconds, tries, ca, Console(stderr=True), as_json)
+    with contextlib.ExitStack() as kept:
+        if tested:
+            place = directory or Path(what).with_suffix(SUFFIX)
+            wishes = planning.Wishes(
+                [what],
+                canaries or (),
+                tested,
+                controls or (),
+                secondary or (),
+                others or (),
+                vectors or (),
+                repeats,
+                seed,
+                neighbours,
+                allow,
+                contact,
+                rate,
+            )
+            now = int(time.time())
+            if (place / study.PLAN).exists():
+                # The same command again goes on: of what it does not say, the plan that stands has it.
+                before = study.open(place).plan
+                now, wishes = before.as_of, replace(wishes, seed=before.seed if seed is None else seed)
+            elif dry_run:
+                place = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="redhand-study-"))) / "study"
+            opened = planning.make(place, wishes, now).study
+        else:
+            opened = study.open(Path(what))
+        known = _known(vectors or ())
+        permits = ethics.keep(opened.plan.ethics, opened.plan.resolvers, allow, rate)
+        if dry_run:
+            _rehearse(opened, vantage, known, permits, as_json)
+        else:
+            _run(opened, vantage, known, permits, seconds, tries, ca, Console(stderr=True), as_json)
 
 
 def _known(given: Sequence[str]) -> list[Vector]:

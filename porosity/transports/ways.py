@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from blocklists.errors import ConfigurationError
 from porosity import ethics
 from porosity.bucket import Bucket
 from porosity.ethics import Permit
@@ -58,7 +59,7 @@ class Ways:
     """The ways to all servers that a study may ask."""
 
     def __init__(self, permits: Mapping[str, Permit], patience: Patience, ca: Path | None = None, contact: str = "") -> None:
-        """`ca`: a PEM file of who vouches for certificates, instead of those the system trusts. Raises OSError for one that is none."""
+        """`ca`: a PEM file of who vouches for certificates, instead of those the system trusts. Raises ConfigurationError for another."""
         self._permits = permits
         self._patience = patience
         self._ca = ca
@@ -167,6 +168,10 @@ class _Way:
 
 
 def _context(ca: Path | None, alpn: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    try:
+        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    except OSError as error:  # ssl.SSLError is one
+        why = error.strerror or str(error)
+        raise ConfigurationError(f"{ca} holds no certificates ({why}); name a PEM file of who signed those of the resolvers") from None
     context.set_alpn_protocols([alpn])
     return context

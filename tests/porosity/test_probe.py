@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import signal
 import subprocess
@@ -17,8 +18,8 @@ import dns.name
 import pytest
 from typer.testing import CliRunner
 
-from blocklists.errors import Busy
-from porosity import ethics, observations, probe, study
+from blocklists.errors import Busy, ConfigurationError
+from porosity import ethics, observations, planning, probe, study
 from porosity.cli import app
 from porosity.journal import Journal
 from porosity.plan import BadPlan
@@ -152,6 +153,14 @@ def test_one_writes_at_a_time_and_only_what_was_planned(tmp_path: Path) -> None:
         run(of, studies.VECTORS[:2])
 
 
+def test_who_vouches_is_a_file_of_certificates(tmp_path: Path) -> None:
+    of = made(tmp_path / "study", [studies.resolver("ours", "tested", HOST, 1)], studies.VECTORS)
+    (tmp_path / "empty").write_text("")
+    for ca in (tmp_path / "missing.pem", tmp_path / "empty"):
+        with pytest.raises(ConfigurationError, match=r"PEM file"):
+            run(of, ca=ca)
+
+
 def test_a_rehearsal_says_it_all_and_sends_nothing(tmp_path: Path) -> None:
     with Scripted(says("A 192.0.2.1")) as server:
         listed = tmp_path / "names.txt"
@@ -175,9 +184,14 @@ def test_a_rehearsal_says_it_all_and_sends_nothing(tmp_path: Path) -> None:
         assert "IN HTTPS" in said.output
         told = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
         assert not server.seen
-    of = study.open(tmp_path / "names.study")
+        assert os.listdir(tmp_path) == ["names.txt"], "and it leaves nothing behind"
+        of = planning.make(
+            tmp_path / "study", planning.Wishes([str(listed)], ["ok.example"], [f"ours={HOST}"], vectors=["type-https"], repeats=2, neighbours=0), 0
+        ).study
+        assert f"Of {of.plan.trials:,} trials 0 are on record" in said.output
+        planned = json.loads(CliRunner().invoke(app, ["probe", str(of.directory), "--dry-run", "--json"]).output)
     (asked,) = told["servers"]
-    assert asked["questions"] == of.plan.trials
+    assert asked["questions"] == planned["servers"][0]["questions"] == of.plan.trials
     assert (asked["permit"]["rate"], asked["permit"]["by"]) == (3, "loopback")
     assert {each["vector"] for each in told["first"]} == {"type-https"}
     assert of.vantages() == []
