@@ -51,7 +51,7 @@ class Reading:
     aliases: frozenset[str] = frozenset()
     """Where CNAME and DNAME records of the answer section lead."""
     zone: str = ""
-    """Owner of the SOA record in the authority section, lower case; empty: there is none."""
+    """Owner of the first SOA record in the authority section, lower case; empty: there is none."""
     signed: bool = False
     """Whether the answer or authority section has a signature."""
     opt: bool = False
@@ -175,7 +175,7 @@ def _whole(wire: bytes) -> Reading:
                     records.add((type, _text(type, rdata)))
                     if type in (_CNAME, _DNAME):
                         aliases.add(rdata.target.to_text().lower())  # type: ignore[attr-defined]
-            elif type == _SOA and section == 1:
+            elif type == _SOA and section == 1 and not zone:
                 zone = dns.name.from_wire(wire, owner)[0].to_text().lower()
             signed = signed or (type == _RRSIG and section < 2)
             at = end

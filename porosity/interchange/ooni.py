@@ -153,7 +153,7 @@ def _query(row: Observation, start: int, networks: Networks | None) -> dict[str,
     except (dns.exception.DNSException, ValueError):
         return found | {"failure": "unknown_failure: malformed"}
     answers = [_answer(rrset.ttl, rdata, networks) for rrset in message.answer for rdata in rrset]
-    errors = [{"code": int(each.code), "text": each.text} for each in message.options if isinstance(each, dns.edns.EDEOption)]
+    errors = [{"code": int(each.code), "text": each.text or ""} for each in message.options if isinstance(each, dns.edns.EDEOption)]
     if message.rcode() != dns.rcode.NOERROR:
         found["failure"] = _RCODES.get(message.rcode(), "dns_server_misbehaving")
     elif not answers:

@@ -77,7 +77,7 @@ def _verdict(scene: Scene, trial: Trial, judged: Sequence[Judged], chosen: Judge
         else:
             evidence["asks"] = [each.rule.id for each in judged[:_MOST]]
     text = _json(evidence)
-    if rule.state != "blocked":
+    if rule.state != "blocked" or trial.vector.kind == "signal":
         return Verdict(trial.number, rule.id, rule.state, text)
     return Verdict(trial.number, rule.id, rule.state, text, _landing(case), _ede(case))
 
