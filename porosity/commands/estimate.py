@@ -44,13 +44,15 @@ def _show(made: dict[str, Any], console: Console) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("resolver", "reached by any own way", "when asked plainly", "worst", "over-blocked", box=None, padding=(0, 2, 0, 0))
+    table = Table("resolver", "own ways", "plainly", "over-blocked", "leaks by", box=None, padding=(0, 2, 0, 0))
+    for column in table.columns[:4]:
+        column.no_wrap = True
     for each in made["headline"]:
         over, leaking = each["overblocked"], each["leaking"]
         more = f" and {len(leaking) - MOST_VECTORS} more" if len(leaking) > MOST_VECTORS else ""
         worst = ", ".join(leaking[:MOST_VECTORS]) + more if leaking else "none"
-        table.add_row(escape(each["resolver"]), _share(each["technical"]), _share(each["plain"]), worst, f"{over['names']:,} of {over['of']:,}")
-    console.print(f"By {escape(made['rules'])}, of {made['trials']['judged']:,} trials; 95 % intervals:")
+        table.add_row(escape(each["resolver"]), _share(each["technical"]), _share(each["plain"]), f"{over['names']:,} of {over['of']:,}", worst)
+    console.print(f"Reached of the names in force, by {escape(made['rules'])} of {made['trials']['judged']:,} trials, with 95 % intervals:")
     console.print(table)
     for each in made["reach"]:
         if not each["path"] and not each["list"] and not each["vantage"]:
@@ -58,4 +60,4 @@ def _show(made: dict[str, Any], console: Console) -> None:
 
 
 def _share(rate: dict[str, Any] | None) -> str:
-    return "not measured" if rate is None else f"{rate['share']:.1%} ({rate['low']:.1%} to {rate['high']:.1%})"
+    return "not measured" if rate is None else f"{rate['share']:.1%} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"

@@ -7,7 +7,11 @@ anything back by this vector at all? Among the vectors of one resolver and list,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from porosity.estimating.rates import Block, Rates
 from porosity.estimating.verdicts import PLAIN, Verdicts
@@ -52,12 +56,8 @@ def rows(verdicts: Verdicts, rates: Rates) -> Iterator[dict[str, Any]]:
 
 def _tests(verdicts: Verdicts, block: Block, resolver: int, against: str, query: str, bound: dict[str, Any]) -> Iterator[dict[str, Any]]:
     plan = verdicts.study.plan
-    found: dict[int, tuple[list[int], list[int]]] = {}
-    for vector, _domain, first, second in verdicts.base.execute(query, {"resolver": resolver, **bound}).fetchall():
-        ours, theirs = found.setdefault(vector, ([], []))
-        ours.append(first)
-        theirs.append(second)
-    tests = {vector: mcnemar.paired(*counts) for vector, counts in found.items()}
+    found = verdicts.base.execute(query, {"resolver": resolver, **bound}).fetchnumpy()
+    tests = {int(vector): mcnemar.paired(found["first"][at], found["second"][at]) for vector, at in _runs(found["vector"])}
     adjusted = holm.adjust([each.p for each in tests.values()])
     for (vector, test), p_holm in zip(tests.items(), adjusted, strict=True):
         yield {
@@ -71,3 +71,10 @@ def _tests(verdicts: Verdicts, block: Block, resolver: int, against: str, query:
             "p": test.p,
             "p_holm": p_holm,
         }
+
+
+def _runs(sorted_values: NDArray[Any]) -> Iterator[tuple[Any, slice]]:
+    """Each value, with where it stands."""
+    values, first = np.unique(sorted_values, return_index=True)
+    for value, (start, end) in zip(values, pairwise([*first.tolist(), sorted_values.size]), strict=True):
+        yield value, slice(start, end)
