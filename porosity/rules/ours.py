@@ -18,7 +18,7 @@ from porosity.rules.canaries import Canaries, outcome
 from porosity.rules.facts import nobodys
 from porosity.rules.lazy import lazy
 from porosity.rules.scene import BLOCKING, Scene, Seen, Trial
-from porosity.words import State
+from porosity.words import Name, State
 
 VERSION = "red-hand-1"
 
@@ -62,11 +62,17 @@ class Case:
 
     @lazy
     def outside(self) -> bool:
-        """Whether the names asked for are above the order's or, where it covers only its own, below: not what it reaches."""
-        name = self.scene.name
-        if name.group not in ("listed", "below") or not self.seen.asked.names:
+        """Whether other names are asked for than the order covers, that are names by themselves.
+
+        Those above the order's are, and those below where it covers only its own. Any other that it does not cover (a spelling) is, where controls
+        have data for it; where they have none, only who takes it for the order's name has the target's data for it. An alias leads to the name.
+        """
+        name, vector = self.scene.name, self.trial.vector
+        if name.group not in ("listed", "below") or vector.kind == "signal" or "zone" in vector.needs or not self.seen.asked.names:
             return False
-        return all(_apart(asked, name.name, name.match) for asked in self.seen.asked.names)
+        if any(_covers(name, asked) for asked in self.seen.asked.names):
+            return False
+        return bool(self.shown) or all(_akin(name.name, asked) for asked in self.seen.asked.names)
 
     @lazy
     def canaries(self) -> Counter[str]:
@@ -136,10 +142,12 @@ class Rule:
     holds: Callable[[Case], object] = field(repr=False)
 
 
-def _apart(asked: dns.name.Name, listed: dns.name.Name, match: str) -> bool:
-    if asked == listed:
-        return False
-    return listed.is_subdomain(asked) or (match == "exact" and asked.is_subdomain(listed))
+def _covers(name: Name, asked: dns.name.Name) -> bool:
+    return asked == name.name or (name.match != "exact" and asked.is_subdomain(name.name))
+
+
+def _akin(one: dns.name.Name, other: dns.name.Name) -> bool:
+    return one.is_subdomain(other) or other.is_subdomain(one)
 
 
 RULES: tuple[Rule, ...] = (
