@@ -19,7 +19,7 @@ import h2.exceptions
 
 from porosity.transports.mux import Pending, Table, failure_of
 from porosity.transports.pool import PIPELINED, Pool, Unfit
-from porosity.transports.tcp import HANDSHAKE_SECONDS
+from porosity.transports.tcp import HANDSHAKE_SECONDS, acknowledge
 from porosity.words import Endpoint
 
 CONTENT_TYPE = "application/dns-message"
@@ -85,6 +85,7 @@ class Http(asyncio.Protocol):
         self._http.end_stream(stream)
         pending.going()
         self._flush()
+        acknowledge(self._transport)
         return pending
 
     def retire(self) -> None:
@@ -102,6 +103,7 @@ class Http(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TLS is up: HTTP/2 it must be."""
         self._transport = cast("asyncio.Transport", transport)
+        acknowledge(transport)
         secured = transport.get_extra_info("ssl_object")
         if secured is None or secured.selected_alpn_protocol() != "h2":
             self.open = False
@@ -112,6 +114,7 @@ class Http(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
+        acknowledge(self._transport)
         try:
             events = self._http.receive_data(data)
         except h2.exceptions.ProtocolError:

@@ -7,7 +7,9 @@ no keepalive is asked for: a message goes out as its vector wrote it.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from contextlib import suppress
 from typing import cast
 
 from porosity.transports.mux import Pending, Table, failure_of
@@ -42,6 +44,16 @@ async def _connect(endpoint: Endpoint, trust: ssl.SSLContext | None) -> Stream:
     return stream
 
 
+def acknowledge(transport: asyncio.BaseTransport | None) -> None:
+    """Has the kernel say at once that octets came, this time (TCP_QUICKACK, tcp(7)).
+
+    Else it waits 40 ms, and a server that sends its next answer only then (RFC 1122, 4.2.3.4) seems so much slower than it is.
+    """
+    if transport is not None and (connection := transport.get_extra_info("socket")) is not None:
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
 class Stream(asyncio.Protocol):
     """One connection over which messages go with two octets of length before each."""
 
@@ -61,6 +73,7 @@ class Stream(asyncio.Protocol):
         assert self._transport is not None  # noqa: S101 - asyncio gives nobody a connection before it is made
         pending.going()
         self._transport.write(len(wire).to_bytes(2, "big") + pending.query)
+        acknowledge(self._transport)
         return pending
 
     def retire(self) -> None:
@@ -78,9 +91,11 @@ class Stream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
         self._transport = cast("asyncio.Transport", transport)
+        acknowledge(transport)
 
     def data_received(self, data: bytes) -> None:
         """Octets came: each whole message among them is looked at."""
+        acknowledge(self._transport)
         self._come += data
         at = 0
         while len(self._come) >= at + 2 and len(self._come) >= (end := at + 2 + int.from_bytes(self._come[at : at + 2], "big")):
