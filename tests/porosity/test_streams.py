@@ -116,7 +116,7 @@ def test_hundreds_at_once(house: House, transport: Transport, which: str) -> Non
 
 
 def test_a_kernel_that_is_slow_to_acknowledge_is_no_slow_resolver(house: House) -> None:
-    """Unbound sends an answer when the one before is acknowledged, which a kernel does 40 ms later or with the next question: none of that is a time."""
+    """Unbound sends an answer when the one before is acknowledged, which kernels do 40 ms later or with the next question: no time has that."""
 
     async def whole() -> list[int]:
         ways = Ways({HOST: Permit(33, "lab")}, Patience(5.0, 1), house.ca)
