@@ -1,0 +1,71 @@
+"""`redhand porosity report`: shows what was estimated, as a page, figures and tables, and in short on the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from porosity.report.write import Written
+
+MOST_VECTORS = 4
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="STUDY", help="The study's directory.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")] = False,
+) -> None:
+    """Show what was estimated: one page that needs no network, each figure as SVG and PNG, each table as CSV and JSON; in short here.
+
+    The report that stood is replaced; estimates are only read. The same estimates give the same page.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from porosity import study  # noqa: PLC0415
+    from porosity.report import write  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    with console.status("drawing", spinner="line") as status:
+        made = write.write(study.open(directory), lambda name: status.update(f"drawing {name}"))
+    if as_json:
+        print(json.dumps({"page": str(made.page), "figures": made.figures, "tables": made.tables, "headline": made.found.said["headline"]}))
+    else:
+        _show(made)
+
+
+def _show(made: Written) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from porosity.report import limits, page  # noqa: PLC0415
+    from porosity.report.found import percent  # noqa: PLC0415
+
+    found = made.found
+    out = Console(soft_wrap=True, highlight=False)
+    for said in found.said["headline"]:
+        rate = said["technical"]
+        share = f"{percent(rate['share'])} " if rate else ""
+        out.print(f"[bold]{escape(said['resolver'])}[/bold]: {share}{escape(page.sentence(said))}")
+    table = Table("resolver", "asked plainly", "own ways", "any way", "over-blocked", "page", "EDE", box=None, padding=(0, 2, 0, 0))
+    for said in found.said["headline"]:
+        told = [found.rate(key, said["resolver"], vector="type-a") for key in ("landing", "ede")]
+        over = said["overblocked"]
+        table.add_row(
+            escape(said["resolver"]),
+            *(percent(said[key]["share"]) if said[key] else "-" for key in ("plain", "technical", "any")),
+            f"{over['names']:,} of {over['of']:,}",
+            *(percent(each["share"]) if each else "-" for each in told),
+        )
+    out.print(table)
+    for said in found.said["headline"]:
+        if said["leaking"]:
+            more = len(said["leaking"]) - MOST_VECTORS
+            worst = ", ".join(said["leaking"][:MOST_VECTORS]) + (f" and {more} more" if more > 0 else "")
+            out.print(f"reached at {escape(said['resolver'])} by {escape(worst)}")
+    first = next(limits.of(found))
+    out.print(f"[yellow]limits:[/yellow] {escape(first)} More in the report.")
+    out.print(f"{escape(str(made.page))}, {len(made.figures)} figures, {len(made.tables)} tables")

@@ -1,0 +1,51 @@
+"""What a study cannot say, and what it would take: said in its report, from its plan and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from porosity.report.found import Found, percent
+
+MANY = 0.1
+"""A share of trials that tells of trouble when they are not known or were down."""
+
+ALWAYS = (
+    "What goes round DNS altogether (addresses typed in, hosts files, VPN, Tor) is not measured.",
+    "Names were resolved and no page was fetched: that a name resolves does not show that its site answers, nor what is on it.",
+    "Intervals say how far such names, drawn anew, would differ. They hold no error of the rules, and nothing about other lists, vantages or times.",
+)
+
+
+def of(found: Found) -> Iterator[str]:
+    """The limits, one sentence or two each."""
+    plan, said = found.study.plan, found.said
+    controls = sum(each.role == "control" for each in plan.resolvers)
+    if controls < 2:
+        yield f"Only {controls} control{'s were' if controls != 1 else ' was'} asked: where it matters, trials stay undecided. Give two or more."
+    if plan.repeats < 3:
+        yield f"Only {plan.repeats} repeat{'s' if plan.repeats > 1 else ''}: what fails once in a while may be missed. Three or more are usual."
+    if len(said["vantages"]) < 2:
+        yield f"One vantage ({', '.join(said['vantages'])}): elsewhere the same resolvers may answer otherwise."
+    trials = said["trials"]
+    judged = trials["judged"] or 1
+    if trials["judged"] < trials["planned"]:
+        yield f"{trials['judged']:,} of {trials['planned']:,} planned trials are judged; the rest was not asked."
+    for state, means in (("insufficient", "are not known (state insufficient), and in no rate"), ("down", "found the resolver or its way down")):
+        share = trials.get(state, 0) / judged
+        if share > MANY:
+            yield f"{percent(share)} of all trials, of controls too, {means}."
+    small = [each for each in said["headline"] if each["technical"] and each["technical"]["names"] < 30]
+    if small:
+        yield (
+            "Few names were measured: read the intervals, not the shares ("
+            + ", ".join(f"{each['resolver']}: {each['technical']['names']}" for each in small)
+            + ")."
+        )
+    reasons: dict[str, list[str]] = {}
+    for vector, why in said["left_out"].items():
+        reasons.setdefault(why, []).append(vector)
+    for why, vectors in reasons.items():
+        yield f"Not measured, since {why}: {', '.join(vectors)}."
+    if found.tables["reach"]:
+        yield "Effective reach rests on shares of users that were given, not measured."
+    yield from ALWAYS
