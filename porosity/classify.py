@@ -22,7 +22,7 @@ from blocklists.errors import RedHandError
 from porosity import learning, observations, parts, spill
 from porosity.rules import ooni, ours, signals, trials
 from porosity.rules.canaries import Canaries
-from porosity.rules.facts import Known, Learned, shown
+from porosity.rules.facts import Known, Learned, Orders, shown
 from porosity.rules.ours import Rule
 from porosity.rules.scene import Scene, Trial
 from porosity.study import Study
@@ -109,12 +109,13 @@ def run(
     """
     chosen = [_rules(each) for each in dict.fromkeys(names)]
     vantages = study.vantages()
+    orders = Orders(study.names)
     with spill.spilling(study.directory) as room:
         writers = [_Writer(study, each, room / each.version) for each in chosen]
         learned = {}
         for vantage in vantages:
             learned[vantage] = learning.learn(study, vantage)
-            for scene, canaries in _scenes(study, vantage, known, learned[vantage]):
+            for scene, canaries in _scenes(study, vantage, known, learned[vantage], orders):
                 for writer in writers:
                     writer.add(vantage, scene, canaries)
                 seen(writers[0].summary.trials)
@@ -150,7 +151,7 @@ def _rules(name: str) -> Rules:
     return KNOWN[name]()
 
 
-def _scenes(study: Study, vantage: str, known: Known, learned: Learned) -> Iterator[tuple[Scene, Canaries]]:
+def _scenes(study: Study, vantage: str, known: Known, learned: Learned, orders: Orders) -> Iterator[tuple[Scene, Canaries]]:
     """Each name in each repeat. Canaries have the first numbers, so that what they tell is known when listed names come."""
     plan = study.plan
     repeat, canaries, waiting = -1, Canaries(), list[Scene]()
@@ -161,7 +162,7 @@ def _scenes(study: Study, vantage: str, known: Known, learned: Learned) -> Itera
             waiting = []
         if now != repeat:
             repeat, canaries = now, Canaries()
-        scene = Scene(plan, study.names[name], repeat, rows, known, learned)
+        scene = Scene(plan, study.names[name], repeat, rows, known, learned, orders)
         if name >= plan.canaries:
             yield scene, canaries
             continue

@@ -70,9 +70,21 @@ class Case:
         name, vector = self.scene.name, self.trial.vector
         if name.group not in ("listed", "below") or vector.kind == "signal" or "zone" in vector.needs or not self.seen.asked.names:
             return False
-        if any(_covers(name, asked) for asked in self.seen.asked.names):
+        if any(_covers(name, asked) for asked in self.seen.asked.names) or self.ordered:
             return False
         return bool(self.shown) or all(_akin(name.name, asked) for asked in self.seen.asked.names)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether some order in force covers a name that is asked for, be it that of the trial's own name or another."""
+        return any(map(self.scene.orders.cover, self.seen.asked.names))
+
+    @property
+    def covered(self) -> bool:
+        """Whether an order covers what is asked for, so that to block it is right, and to answer it a leak."""
+        if self.scene.name.group in ("listed", "below"):
+            return not self.outside
+        return self.trial.vector.kind == "data" and self.ordered
 
     @lazy
     def canaries(self) -> Counter[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from porosity import readings
 from porosity.plan import Declared, Plan
 from porosity.readings import Asked, Reading
-from porosity.rules.facts import Known, Learned, nobodys
+from porosity.rules.facts import Known, Learned, Orders, nobodys
 from porosity.rules.lazy import lazy
 from porosity.words import Name, Observation, Resolver
 
@@ -56,9 +56,11 @@ class Trial:
 class Scene:
     """One name in one repeat."""
 
-    def __init__(self, plan: Plan, name: Name, repeat: int, observations: Iterable[Observation], known: Known, learned: Learned) -> None:
+    def __init__(
+        self, plan: Plan, name: Name, repeat: int, observations: Iterable[Observation], known: Known, learned: Learned, orders: Orders
+    ) -> None:
         self.plan, self.name, self.repeat = plan, name, repeat
-        self.known, self.learned = known, learned
+        self.known, self.learned, self.orders = known, learned, orders
         rows: dict[int, list[Seen]] = {}
         for each in observations:
             asked, reading = readings.asked(each.query), readings.answer(each.failure, each.answer)

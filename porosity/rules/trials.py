@@ -41,7 +41,7 @@ def verdicts(scene: Scene, canaries: Canaries) -> Iterator[tuple[Trial, Verdict,
     for trial in scene.trials:
         judged = _asks(scene, trial, canaries)
         chosen = _last(judged) if trial.vector.family == "time" else _first(judged)
-        yield trial, _verdict(scene, trial, judged, chosen), scene.name.group in ("listed", "below") and not chosen.case.outside
+        yield trial, _verdict(scene, trial, judged, chosen), chosen.case.covered
 
 
 def _asks(scene: Scene, trial: Trial, canaries: Canaries) -> list[Judged]:

@@ -23,6 +23,7 @@ NAMES: Mapping[str, Name] = {
     "listed": names.make("blocked.example", "listed", list="own", match="subtree"),
     "exact": names.make("www.only.example", "listed", list="own", match="exact"),
     "neighbour": names.make("near.example", "neighbour", list="own"),
+    "beside": names.make("new.also-ordered.example", "neighbour", list="own"),
     "canary": names.make("other.example", "canary"),
 }
 _ROLES: Mapping[str, Role] = {"ours": "tested", "one": "control", "two": "control", "next": "secondary", "far": "other"}

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from porosity.names import make
 from porosity.networks import Networks
 from porosity.rules import ooni, signals, trials
 from porosity.rules.canaries import Canaries
-from porosity.rules.facts import Known, Learned, packed
+from porosity.rules.facts import Known, Learned, Orders, packed
 from porosity.rules.scene import Scene
 from porosity.words import Verdict
 from tests.porosity import said
@@ -23,6 +24,8 @@ KNOWN = Known(
     block_pages={next(iter(packed(["203.0.113.77"]))): "another_page"},
     networks=Networks({"198.51.100.0/24": (64497, "Example Hosting"), "203.0.113.0/24": (64498, "Example Services")}),
 )
+OTHERS = [make("also-ordered.example", "listed", match="subtree")]
+"""Ordered in the same study."""
 LEARNED = Learned({said.TESTED: packed(["203.0.113.99"])})
 
 
@@ -40,11 +43,11 @@ def judged(case: dict[str, Any], known: Known = KNOWN) -> tuple[Verdict, bool, d
         says["free.example", case["vector"], said.TESTED] = case["canary"]
     listed = [name, said.NAMES["listed"]] if name.group == "canary" else [name]
     plan, names, rows = said.study_of(chosen, listed, says)
-    canaries, place = Canaries(), names.index(name)
+    canaries, place, orders = Canaries(), names.index(name), Orders([*names, *OTHERS])
     scenes = []
     for number, each in enumerate(names):
         of_name = [row for trial, found in rows.items() if plan.trial(trial).name == number for row in found]
-        scene = Scene(plan, each, 0, of_name, known, LEARNED)
+        scene = Scene(plan, each, 0, of_name, known, LEARNED, orders)
         scenes.append(scene)
         if each.group == "canary":
             for trial in scene.trials:
