@@ -8,9 +8,11 @@ at the landing address. Unbound begins at the root and validates. Nothing leads 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +33,7 @@ FIRST_HOST = 10
 RECURSOR = Endpoint("udp", "127.0.0.1", 5335)
 """Of a provider's own, beside Red Hand."""
 PAGE_PORT = 80
+SETTLE_SECONDS = 20.0
 PREFIX = "redhand-lab-"
 _ZONES = {"root": (".",), "tld": ("example.",)}
 """Of the servers; `names` has all others."""
@@ -87,6 +90,17 @@ class Internet(Lab):
                 self.beside.append(servers.unbound(machine, self.setting, beside, None, hints, self.world.anchors))
                 setting = self.setting if id == page else self.setting.at("127.0.0.1")
                 self.servers[id] = servers.red_hand(machine, setting, resolver, f"{RECURSOR.address}:{RECURSOR.port}")
+
+    def settle(self) -> None:
+        """The same, of what reached the names' server, too: it hands over what it has in its own time, in order."""
+        super().settle()
+        marker = f"settled-{secrets.token_hex(8)}.{self.world.canaries[0]}"
+        self._answering([f"{SERVERS['names']}:53"], marker)
+        ends = time.monotonic() + SETTLE_SECONDS
+        while not any(each.name == marker for each in dnstap.read(self.directory / dnstap.REACHED)):
+            if time.monotonic() > ends:
+                raise LabError(f"what reached the names' server is not written down; it said: {last_words(self.directory / 'dnstap.log')}")
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Ends everything."""

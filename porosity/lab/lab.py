@@ -134,10 +134,14 @@ class Lab:
             raise LabError(f"the probe did not end within {PROBE_SECONDS:.0f} s; take fewer names or vectors") from None
         if process.returncode:
             raise LabError(f"the probe ended with status {process.returncode}; it said: {last_words(log)}")
-        self.flush()
+        self.settle()
         if self.clock:
             events = [{"what": what, "at": at} for what, at in self.clock.items()]
             parts.replace(study / CLOCK, (json.dumps({"events": events}, indent=1) + "\n").encode())
+
+    def settle(self) -> None:
+        """Returns when all that came of a probe is on the disk."""
+        self.flush()
 
     def flush(self) -> None:
         """Returns when all deeds so far are on the disk."""

@@ -40,11 +40,16 @@ def measure(scenario: Scenario, seed: int, directory: Path, said: Callable[[str]
         planned = lab.plan(directory)
         said(f"{planned.study.plan.trials:,} trials are planned")
         lab.probe(directory)
-    document = {key: value for key, value in asdict(scenario).items() if key != "id"}
-    (lab.directory / SCENARIO).write_text(json.dumps({scenario.id: document}, indent=1) + "\n", encoding="utf-8")
-    score.tell(planned.study, lab.world, lab.directory)
+    tell(scenario, lab, planned.study)
     said("probed; what was so is written down")
     return planned.study
+
+
+def tell(scenario: Scenario, lab: Lab, made: Study) -> None:
+    """Writes what was so into a study that was measured in a lab, and the scenario with it. Raises LabError."""
+    document = {key: value for key, value in asdict(scenario).items() if key != "id"}
+    (lab.directory / SCENARIO).write_text(json.dumps({scenario.id: document}, indent=1) + "\n", encoding="utf-8")
+    score.tell(made, lab.world, lab.directory)
 
 
 def judge(scenario: Scenario, made: Study) -> list[Score]:

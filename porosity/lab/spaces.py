@@ -1,19 +1,22 @@
-"""Machines made of Linux namespaces, on one switch: a network, ports and mounted files of their own, nothing else. Only root can make them.
+"""Machines made of Linux namespaces, on one switch: a network, ports, processes and mounted files of their own. Only root can make them.
 
-A machine is held by one sleeping process, everything run on it dies with whoever started it (PR_SET_PDEATHSIG), and a network without processes is
-dissolved by the kernel, cables and all: nothing is named or seen in the machine that this runs on, and nothing is left behind, whatever is killed.
+A machine is held by one sleeping process, the first of its own; when that dies, the kernel ends all others there (pid_namespaces(7)), also those that
+programs forked, and it dies with us (PR_SET_PDEATHSIG). A network without processes is dissolved, cables and all. So nothing is named or seen in the
+machine that this runs on, and nothing is left behind, whatever is killed.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from porosity.lab.addresses import NETWORKS
-from porosity.lab.places import LabError, Place, end, program
+from porosity.lab.places import END_SECONDS, LabError, Place, end, program
 
 PROGRAMS = ("unshare", "nsenter", "setpriv", "ip", "mount")
 """What making them needs; Debian: util-linux, iproute2, mount."""
@@ -31,10 +34,12 @@ class Machine(Place):
             program(each)
         self.name = name
         self.addresses: tuple[str, ...] = ()
+        self.pid = 0
+        """Of the process that holds the namespaces, once it is ready."""
         mounts = [f"mount --bind {shlex.quote(str(ours))} {shlex.quote(theirs)}" for theirs, ours in (files or {}).items()]
         prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, f"{program('ip')} link set lo up", "echo", "exec sleep infinity"])
         self._keeper = subprocess.Popen(  # noqa: S603 - our own words
-            [*super().command("unshare", "--net", "--mount", "sh", "-c", prepare)],
+            super().command("unshare", "--net", "--mount-proc", "--pid", "--fork", "--kill-child", "sh", "-c", prepare),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -45,24 +50,29 @@ class Machine(Place):
         """Returns when the machine is there. Raises LabError when none can be made."""
         if self._keeper.stdout is None or self._keeper.stdout.readline() != b"\n":
             raise LabError(f"no namespaces can be made here: {self._keeper.communicate()[1].decode(errors='replace').strip()}")
+        (self.pid,) = _children(self._keeper.pid)
 
     def command(self, *words: str) -> list[str]:
         """The command, as it is run there; it dies with the thread that starts it."""
-        return super().command("nsenter", "-t", str(self.pid), "--net", "--mount", program(words[0]), *words[1:])
+        return super().command("nsenter", "-t", str(self.pid), "--net", "--mount", "--pid", program(words[0]), *words[1:])
 
-    def ip(self, lines: Sequence[str]) -> None:
-        """Commands of ip(8) there, without the word `ip`, all at once."""
-        self.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")
+    def ip(self, lines: Sequence[str], family: str = "-4") -> None:
+        """Commands of ip(8) on its network, without the word `ip`, all at once."""
+        # By its network alone: process ids, of other machines too, are ours here.
+        Place().run("nsenter", "-t", str(self.pid), "--net", program("ip"), family, "-batch", "-", stdin="\n".join(lines) + "\n")
 
     def close(self) -> None:
         """Ends all that runs there, the last started first, and the machine."""
+        for process in reversed(self._running):
+            # What stands between passes no signals on.
+            for child in _children(process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_SECONDS)
         super().close()
+        self._keeper.kill()
         end(self._keeper)
-
-    @property
-    def pid(self) -> int:
-        """Of the process that holds the namespaces."""
-        return self._keeper.pid
 
 
 class Switch:
@@ -98,7 +108,7 @@ class Switch:
                 lines = [line.removeprefix("-6 ") for line in ways if line.startswith("-6 ") == (family == "-6")]
                 mine = [line for line in own if (":" in line) == (family == "-6")]
                 before = ["link set eth0 up"] if family == "-4" else []
-                machine.run("ip", family, "-batch", "-", stdin="\n".join([*before, *mine, *(lines if mine else [])]) + "\n")
+                machine.ip([*before, *mine, *(lines if mine else [])], family)
 
     def close(self) -> None:
         """Ends all machines."""
@@ -109,3 +119,9 @@ class Switch:
 
 def _host(address: str) -> str:
     return f"{address}/128" if ":" in address else f"{address}/32"
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    return []
