@@ -1,0 +1,134 @@
+"""Which ways round a block are open at which resolver: `python -m bench.matrix`. Red Hand and all peers installed, with the same orders, on loopback.
+
+Each peer runs as its manual has it, and again with what would close more of it. All ask one upstream; two recursors that block nothing are the
+controls. What leaked is told by the lab's zones, not by a rule: each answer for a name that an order covers is held against the target's own records.
+The record has the table, what each would have to change, every configuration, and the plan, from whose seed all is repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench import machine
+from bench.servers import REDHAND, version_in
+from porosity.lab.addresses import LANDING
+from porosity.lab.scenario import Counts
+from porosity.matrix import house, results
+from porosity.matrix.house import RED_HAND, House
+from porosity.matrix.peers import Peer
+from porosity.matrix.results import Row
+
+RECORD = Path(__file__).parent / "record"
+NAMES = Counts(apex=5, deep=3, exact=3, signed=2, canaries=3, neighbours=20)
+REPEATS, SEED = 3, 20
+KEPT = (".conf", ".lua", ".zone", ".json", ".yaml")
+"""Files of a configuration, by how they end; scratch, keys and logs are not."""
+
+
+def run(
+    out: Annotated[Path | None, typer.Option(help="Folder for the record, instead of bench/record/DATE-matrix.")] = None,
+    study: Annotated[Path | None, typer.Option(help="Keep the study here, to look into it; else it goes with the scratch.")] = None,
+    seed: int = SEED,
+    repeats: int = REPEATS,
+) -> None:
+    """Measure it and write a record; ends with status 1 when any way is open at Red Hand. Takes about two minutes."""
+    day = datetime.now(UTC).date().isoformat()
+    found, missing = house.installed()
+    folder = out or RECORD / f"{day}-matrix"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="redhand-matrix-") as scratch:
+        made = study or Path(scratch) / "study"
+        with House(found, NAMES, house.FAMILIES, repeats, seed, Path(scratch) / "lab") as lab:
+            planned = lab.plan(made)
+            print(f"{len(lab.servers)} resolvers are up; {planned.study.plan.trials:,} trials", flush=True)
+            lab.probe(made, timeout=1.0, tries=2)
+            if dead := lab.dead():
+                raise machine.BenchError(f"ended meanwhile: {dead}")
+        rows = results.judge(planned.study, lab.world, LANDING)
+        _configurations(Path(scratch) / "lab", [RED_HAND, *lab.peers], folder / "configurations")
+        shutil.copyfile(made / "plan.json", folder / "plan.json")
+    versions = {
+        RED_HAND: version_in(machine.output((*REDHAND, "--version"))),
+        **{each.id: version_in(machine.output(each.version)) for each in found},
+    }
+    plan = planned.study.plan
+    whole: dict[str, Any] = {
+        "date": day, "machine": machine.facts(), "load": os.getloadavg()[0], "seed": seed, "repeats": repeats, "plan": plan.id, "trials": plan.trials,
+        "names": asdict(NAMES), "versions": versions, "missing": [each.id for each in missing],
+        "peers": [house.described(each) for each in found],
+        "resolvers": {id: asdict(row) | {"open": list(row.open)} for id, row in rows.items()},
+    }  # fmt: skip
+    (folder / "result.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    text = _table(whole, rows, found)
+    (folder / "table.md").write_text(text, encoding="utf-8")
+    print(text)
+    if rows[RED_HAND].open:
+        raise typer.Exit(1)
+
+
+def _configurations(lab: Path, ids: list[str], folder: Path) -> None:
+    """Copies what each was told, with `$DIR` where the scratch stood."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for id in ids:
+        (folder / id).mkdir(parents=True)
+        for file in sorted((lab / id).iterdir()):
+            if file.is_file() and file.suffix in KEPT:
+                text = file.read_text(encoding="utf-8").replace(str(lab / id), "$DIR").replace(str(lab), "$LAB")
+                (folder / id / file.name).write_text(text, encoding="utf-8")
+
+
+def _table(whole: dict[str, Any], rows: dict[str, Row], peers: list[Peer]) -> str:
+    facts = whole["machine"]
+    titles = {RED_HAND: "Red Hand", **{each.id: each.title for each in peers}}
+    by_id = {each.id: each for each in peers}
+    stock = {id: row for id, row in rows.items() if id not in by_id or not by_id[id].change}
+    changed = {id: row for id, row in rows.items() if id in by_id and by_id[id].change}
+    names = whole["names"]
+    orders = names["apex"] + names["deep"] + names["exact"] + names["signed"]
+    lines = [
+        f"# Ways round a block, {whole['date']}\n",
+        f"{facts['processor']}, {facts['cores']} cores; {facts['kernel']}; Python {facts['python']}; revision {facts['revision']}.",
+        f"{whole['trials']:,} trials, controls' among them: {orders} orders, {whole['repeats']} repeats, seed {whole['seed']},"
+        f" plan {whole['plan'][:12]}.",
+        "A way is a vector (docs/vectors.md) by which a covered name had something to leak. The first lines of `bench/matrix.py`"
+        " say how it is measured.",
+        "\n## As their manuals have it\n",
+        *results.summary(stock, titles, whole["versions"]),
+        "\nOpen ways, as leaks/trials; `·` closed, `-` nothing to leak or not spoken there.\n",
+        *results.table(stock, titles),
+        "\nPage reached is of blocks with an address question; Red Hand leads nobody there who asks with edns-structured: a browser that"
+        " shows the reason itself.",
+        "\n## As we would change them\n",
+        *results.summary(changed, titles, whole["versions"]),
+        "",
+        *results.table(changed, titles),
+        "\n## What each would have to change\n",
+    ]
+    for peer in peers:
+        if not peer.change:
+            lines.append(f"- **{peer.title}**: open {', '.join(rows[peer.id].open) or 'none'}. {peer.remains}")
+        else:
+            before = next(each for each in peers if each.command == peer.command and not each.change)
+            closed = [vector for vector in rows[before.id].open if vector not in rows[peer.id].open]
+            remain = ", ".join(rows[peer.id].open) or "none"
+            lines.append(f"- **{peer.title}**: {peer.change}. It closes {', '.join(closed) or 'no way'}; open remain {remain}.")
+    lines.append("\n## Signals that reach the client\n")
+    lines += [f"- {titles[id]}: {', '.join(vector for vector, came in sorted(row.signals.items()) if came) or 'none'}" for id, row in rows.items()]
+    differ = sum(row.differ for row in rows.values())
+    lines.append(f"\nOur rules and the zones disagree on a leak in {differ} trials.")
+    if whole["missing"]:
+        lines.append(f"Not installed, not measured: {', '.join(whole['missing'])}.")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    typer.run(run)
