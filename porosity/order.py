@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from porosity.plan import BATCH, Plan
+from porosity.plan import Plan, batch_cells
 
 if TYPE_CHECKING:
     from porosity.observations import Done
@@ -32,7 +32,8 @@ Numbers = NDArray[np.uint64]
 
 def batches(plan: Plan) -> int:
     """How many batches a repeat has."""
-    return -(-plan.cells // max(2, BATCH // plan.measured))
+    # One less than a batch may have: canaries and others are dealt out apart, and both may come out one more.
+    return -(-plan.cells // (batch_cells(plan.measured) - 1))
 
 
 def batch(plan: Plan, repeat: int, number: int) -> list[int]:

@@ -27,7 +27,7 @@ FORMAT = 1
 """Of plan.json; another one is refused."""
 
 BATCH = 200
-"""Trials of one batch, at most: each batch has a canary at every resolver."""
+"""Trials of one batch, at most, for up to 66 resolvers: each batch has a canary at every resolver."""
 
 REPEATS = 3
 
@@ -161,6 +161,11 @@ class Plan:
     def id(self) -> str:
         """64 hex digits."""
         return hashlib.sha256(self.json).hexdigest()
+
+
+def batch_cells(measured: int) -> int:
+    """How many cells a batch has at most, when a cell has so many trials."""
+    return max(3, BATCH // measured)
 
 
 def make(
@@ -310,9 +315,8 @@ def _arrange(names: Iterable[Name], measured: int) -> tuple[list[Name], int]:
         raise BadPlan("there is no name to measure; give a list, or a file of names")
     if not canaries:
         raise BadPlan("there is no canary, so that a resolver that is down would look like one that blocks; name one that all answer with --canary")
-    # Each batch has one at every resolver: of so many cells, one is a canary's.
-    every = max(2, BATCH // measured)
-    wanted = -(-len(others) // (every - 1))
+    # Each batch has one at every resolver. Then there are as many cells of canaries as batches, whatever the number of vectors.
+    wanted = -(-len(others) // (batch_cells(measured) - 2))
     repeated = [canaries[number % len(canaries)] for number in range(max(wanted, len(canaries)))]
     return repeated + others, len(repeated)
 
