@@ -8,7 +8,6 @@ is down, and one that blocks too much, show.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -57,7 +56,9 @@ def read(path: Path, as_of: int, identity: str = "") -> list[Listed]:
     if path.is_dir() or path.suffix in (".yaml", ".yml"):
         return [of_directives(path, identity, as_of)]
     if path.suffix == ".csv":
-        return [importlib.import_module("porosity.interchange.citizenlab").read(path, identity)]
+        from porosity.interchange import citizenlab  # noqa: PLC0415 - it makes these lists
+
+        return [citizenlab.read(path, identity)]
     return [of_text(path, identity)]
 
 

@@ -5,7 +5,6 @@ Nothing is asked here. What the plan will be is decided by `plan`, who may be as
 
 from __future__ import annotations
 
-import importlib
 import platform
 import re
 import secrets
@@ -16,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 from porosity import ethics, names, plan, resolvers, study
+from porosity import vectors as built_in
 from porosity.plan import BadPlan
 from porosity.study import Study
 from porosity.words import Resolver, Role, Vector
@@ -97,7 +97,6 @@ def parse(texts: dict[Role, Sequence[str]]) -> list[Resolver]:
 
 def select(texts: Iterable[str]) -> list[Vector]:
     """Vectors by id, by family, or from a file (`.py`), each once; all that are built in, if none is named. Raises BadPlan for one unknown."""
-    built_in = importlib.import_module("porosity.vectors")
     everything: Sequence[Vector] = built_in.ALL
     found: dict[str, Vector] = {}
     for text in texts:

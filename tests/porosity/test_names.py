@@ -46,6 +46,13 @@ def test_a_hosts_file_is_told_by_its_first_line_and_lists_exactly(tmp_path: Path
     ]
 
 
+def test_a_citizen_lab_list_is_told_by_its_ending(tmp_path: Path) -> None:
+    file = tmp_path / "fr.csv"
+    file.write_text("url,category_code,category_description,date_added,source,notes\nhttps://www.one.test/path,NEWS,News Media,2026-01-01,,\n")
+    [found] = names.read(file, AS_OF)
+    assert (texts(found.names), found.listing.id, found.listing.source) == (["www.one.test"], "fr", "fr.csv")
+
+
 def test_directives_say_which_of_their_names_are_in_force(tmp_path: Path) -> None:
     file = tmp_path / "orders.yaml"
     file.write_text(
