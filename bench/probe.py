@@ -98,7 +98,7 @@ def run(
             some = [
                 each.id
                 for each in ALL
-                if each.family in ("record type", "name", "edns and flags", "spelling") and not each.needs and each.id not in UNANSWERED
+                if each.family in ("record type", "name", "edns and flags", "spelling") and "zone" not in each.needs and each.id not in UNANSWERED
             ]
             found[LARGEST] = [_study(Path(scratch) / "large", ports["udp"], names, some[:vectors], repeats, LARGEST)]
     figures = [sorted(each, key=lambda figure: figure.processor)[len(each) // 2] for each in found.values()]

@@ -15,13 +15,13 @@ import os
 import platform
 from asyncio import Semaphore
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import time, time_ns
-from typing import Any
+from typing import Any, Protocol
 
 from blocklists.errors import RedHandError
 from porosity import asking, order
@@ -37,7 +37,7 @@ VANTAGE = "local"
 """The label of a vantage that nobody named."""
 RUNS = "runs.jsonl"
 """Beside a vantage's observations: a line for each run, of how it asked and what came."""
-TRIALS_UNDER_WAY = 2_000
+TRIALS_UNDER_WAY = 5_000
 """At one resolver: asked, waiting for their turn, or watching it over minutes."""
 RECORD_SECONDS = 0.25
 """At most until what came is on the disk."""
@@ -86,7 +86,7 @@ async def run(
         ways = Ways(permits, patience, ca, str(study.plan.ethics.get("contact", "")))
         began, ended = time(), "stopped"
         try:
-            await _Run(study, journal, found, ways, tally, seen).whole()
+            await _Run(study, journal, found, ways, tally, seen, order.trials(study.plan, journal.done)).whole()
             ended = "done"
         finally:
             await ways.close()
@@ -95,10 +95,50 @@ async def run(
     return tally
 
 
+async def portion(
+    study: Study, vectors: Sequence[Vector], permits: Mapping[str, Permit], numbers: Sequence[int], *, patience: Patience, ca: Path | None = None
+) -> list[Observation]:
+    """Asks these trials of the plan, in this order, and gives what came. Nothing is written: the record is kept by whoever gave the portion out.
+
+    The rest as `run`.
+    """
+    held = _Held()
+    ways = Ways(permits, patience, ca, str(study.plan.ethics.get("contact", "")))
+    try:
+        await _Run(study, held, study.plan.find(vectors), ways, Tally(len(numbers), 0), lambda tally: None, numbers).whole()
+    finally:
+        await ways.close()
+    return held.rows
+
+
+class _Record(Protocol):
+    def append(self, rows: Sequence[Observation]) -> None: ...
+
+
+class _Held:
+    """A record in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[Observation] = []
+
+    def append(self, rows: Sequence[Observation]) -> None:
+        self.rows += rows
+
+
 class _Run:
-    def __init__(self, study: Study, journal: Journal, vectors: Sequence[Vector], ways: Ways, tally: Tally, seen: Callable[[Tally], None]) -> None:
+    def __init__(
+        self,
+        study: Study,
+        journal: _Record,
+        vectors: Sequence[Vector],
+        ways: Ways,
+        tally: Tally,
+        seen: Callable[[Tally], None],
+        numbers: Iterable[int],
+    ) -> None:
         self._study, self._plan = study, study.plan
         self._journal = journal
+        self._numbers = numbers
         self._vectors = vectors
         self._ways = ways
         self._tally = tally
@@ -129,7 +169,7 @@ class _Run:
 
     async def _all(self, group: asyncio.TaskGroup) -> None:
         cell, name, asks = -1, self._study.names[0], list[Ask]()
-        for begun, number in enumerate(order.trials(self._plan, self._journal.done)):
+        for begun, number in enumerate(self._numbers):
             trial = self._plan.trial(number)
             if number // self._plan.measured != cell:
                 cell, name = number // self._plan.measured, self._study.names[trial.name]
