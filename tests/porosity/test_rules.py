@@ -11,7 +11,7 @@ import yaml
 
 from porosity.names import make
 from porosity.networks import Networks
-from porosity.rules import ooni, signals, trials
+from porosity.rules import drawn, ooni, signals, trials
 from porosity.rules.canaries import Canaries
 from porosity.rules.facts import Known, Learned, Orders, packed
 from porosity.rules.scene import Scene
@@ -97,3 +97,8 @@ def test_a_watch_tells_when_its_state_changed() -> None:
     assert [state for _, _, state in watch] == ["blocked", "ok", "end"]
     assert [ask for _, ask, _ in watch] == [0, 2, 58]
     assert watch[1][0] - watch[0][0] == 2_000_000
+
+
+def test_the_guide_has_the_rules_as_they_are() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "rules.md"
+    assert guide.read_text("utf-8") == drawn.document(), "python -m porosity.rules.drawn > docs/rules.md"
