@@ -18,7 +18,8 @@ from porosity import database, parts
 from porosity.study import Study
 from porosity.words import Family
 
-MEMORY = "256MB"
+MEMORY = "160MB"
+"""What the database may hold; 3,600,000 verdicts are estimated in 450 MB in all, a third of it programs and numbers drawn."""
 PLAIN = "type-a"
 """The vector that stubs use when nobody goes round anything."""
 
