@@ -11,8 +11,8 @@ Markup = NewType("Markup", str)
 
 
 def text(value: Any) -> Markup:
-    """A text, so that it is nothing else; what markup is already stays so."""
-    return Markup(html.escape(str(value)))
+    """A text, so that it is nothing else; a number stays with its sign for per cent."""
+    return Markup(html.escape(str(value)).replace(" %", "&nbsp;%"))
 
 
 def tag(name: str, *inside: Markup, **attributes: str) -> Markup:

@@ -97,7 +97,14 @@ def _cell(found: Found, resolver: str, row: Row | None, vector: str = "") -> dic
         text = f"{share:.0f}" if share in (0, 100) or 0.5 <= share < 99.5 else "<1" if share < 1 else ">99"
     else:
         share, text = -1.0, "down" if vector and _down(found, resolver, vector) else "\u2013"
-    return {"resolver": resolver, "share": share, "strength": share, "text": text, "column": f"{resolver} (n = {_names(found, resolver):,})"}
+    column = f"{resolver} (n = {_names(found, resolver):,})"
+    return {"resolver": resolver, "column": column, "share": share, "text": text, "paint": _paler(SIGNAL, share)}
+
+
+def _paler(colour: str, share: float) -> str:
+    """A colour on white, the stronger the larger the share, in per cent."""
+    part = 0.35 + 0.65 * max(0.0, share) / 100
+    return "#" + "".join(f"{round(255 - (255 - int(colour[at : at + 2], 16)) * part):02x}" for at in (1, 3, 5))
 
 
 def _names(found: Found, resolver: str) -> int:
@@ -137,8 +144,8 @@ def _chart(cells: list[dict[str, Any]], grouped: bool) -> Any:
         base.transform_filter("!datum.signal").mark_rect(stroke="white", strokeWidth=1.5).encode(fill),
         base.transform_filter("datum.share == 0").mark_rect(stroke="white", strokeWidth=1.5, color=NONE),
         base.transform_filter("datum.share > 0 && datum.signal")
-        .mark_rect(stroke="white", strokeWidth=1.5, color=SIGNAL)
-        .encode(opacity=alt.Opacity("strength:Q").scale(domain=[0, 100], range=[0.35, 1]).legend(None)),
+        .mark_rect(stroke="white", strokeWidth=1.5)
+        .encode(fill=alt.Fill("paint:N").scale(None).legend(None)),
         base.mark_text(fontSize=8.5).encode(
             text="text:N",
             color=alt.when("datum.share > 45").then(alt.value("white")).when("datum.share < 0").then(alt.value(FAINT)).otherwise(alt.value(INK)),

@@ -58,10 +58,15 @@ def _about(found: Found) -> str:
     plan, said = found.study.plan, found.said
     when = datetime.fromtimestamp(plan.as_of, UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
     return (
-        f"{said['trials']['judged']:,} trials of {plan.names - plan.canaries:,} names by {len(plan.vectors)} vectors at {plan.measured} resolvers, "
-        f"controls among them, in {plan.repeats} repeats from {len(said['vantages'])} vantage{'s' if len(said['vantages']) != 1 else ''}. "
+        f"{_many(said['trials']['judged'], 'trial')} of {_many(plan.names - plan.canaries, 'name')} by {_many(len(plan.vectors), 'vector')} at "
+        f"{_many(plan.measured, 'resolver')}, controls among them, in {_many(plan.repeats, 'repeat')} from "
+        f"{_many(len(said['vantages']), 'vantage')}. "
         f"Orders as of {when}. Judged by {said['rules']}. Plan {plan.id[:12]}."
     )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _headline(found: Found) -> Markup:

@@ -7,6 +7,7 @@ differ in shape or dash too. The font is Liberation Sans, which vl-convert bring
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SIGNAL = "#6a51a3"
 """Of signals, which are no leaks; paler where fewer have them."""
 SCALE = ("#fee3c2", "#fdbb84", "#ef6548", "#b30000", "#5e0000")
 """From few to all."""
+
+_IDS = re.compile(r"(?<=[\"#])(gradient_|clip)[0-9]+(?=[\")])")
 
 PPI = 300
 """Of PNG files. A unit of a figure is 1/72 inch: one 500 wide is 17.6 cm, a page's width of text."""
@@ -58,7 +61,7 @@ def draw(figure: Figure) -> Drawn:
     """Draws a figure; nothing is fetched."""
     svg: str = vl_convert.vegalite_to_svg(styled(figure.chart).to_dict(), allowed_base_urls=[])
     png: bytes = vl_convert.svg_to_png(svg, scale=PPI / 72)
-    return Drawn(svg.encode(), _with_density(png))
+    return Drawn(_numbered(svg).encode(), _with_density(png))
 
 
 def styled(chart: Any) -> Any:
@@ -91,6 +94,12 @@ def styled(chart: Any) -> Any:
 def data(rows: list[dict[str, Any]]) -> Any:
     """Rows as a chart's own data."""
     return alt.InlineData(values=rows)
+
+
+def _numbered(svg: str) -> str:
+    """The same with its ids counted from 0: Vega counts on from picture to picture, and the same figure would not be the same file."""
+    found: dict[str, str] = {}
+    return _IDS.sub(lambda match: found.setdefault(match[0], f"{match[1]}{len(found)}"), svg)
 
 
 def _with_density(png: bytes) -> bytes:
