@@ -1,12 +1,15 @@
 """What uvicorn runs: the process's life, and the operator's own pages. Requests for anything else never come here (`landing.front`).
 
-Connections with a request for the own pages come from there, with what was read of them.
+Connections with a request for the own pages come from there, with what was read of them. Each ends with its answer: on a connection that somebody in
+between shares among visitors, the next request may be for a blocked site, whose page is not given here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import MutableMapping
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,7 +39,9 @@ class Application:
         """The server's life, or a request for the own pages."""
         if scope["type"] != "lifespan":
             if self._own is not None:
-                await self._own(scope, receive, send)
+                # A fault was answered and told of there; uvicorn would log its message too, and that may hold the visitor's words.
+                with contextlib.suppress(Exception):
+                    await self._own(scope, receive, send if scope["scheme"] == "https" else _last(send))
             return
         tasks = [asyncio.create_task(each) for each in (self._following.run(), self._counts.keep())]
         try:
@@ -49,6 +54,18 @@ class Application:
                     await task
             self._following.withdraw()
             self._counts.close()
+
+
+def _last(send: Send) -> Send:
+    """Sends an answer as the last of its connection (RFC 9112 section 9.6)."""
+
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            others = [field for field in message.get("headers", ()) if field[0].lower() != b"connection"]
+            message = {**message, "headers": [*others, (b"connection", b"close")]}
+        await send(message)
+
+    return sent
 
 
 async def _live(_scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,18 +13,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from blocklists import report
 from blocklists.errors import BadDocument, RedHandError
 from blocklists.reports import Differs, Full, Reports, Waiting
-from landing import language
+from landing import faults, language
 from landing.gate import WAIT_SECONDS, Gate
 from landing.limits import Limit, TooMany
 from landing.look import Look
@@ -87,10 +88,14 @@ class Own:
     async def take(self, request: Request) -> Response:
         """Takes a report, and leads to where it stands."""
         body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MOST_OCTETS:
-                raise HTTPException(413)
+        try:
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MOST_OCTETS:
+                    # What is left of the body is not read: the connection cannot go on.
+                    return self._form(request, {}, Fault("report_bad_words", "words", count=report.MOST_WORDS), 413, headers={"Connection": "close"})
+        except ClientDisconnect:  # no fault of ours, and nobody is there to hear of it
+            return Response(status_code=400)
         return await run_in_threadpool(self._take, request, bytes(body))
 
     def follow(self, request: Request) -> Response:
@@ -119,8 +124,6 @@ class Own:
         """A page for what is not here, or is not taken."""
         status = error.status_code if isinstance(error, HTTPException) else 404
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-        if status == 413:
-            headers["Connection"] = "close"  # what is left of the body is not read
         return self._page(request, "own_missing.html", status, headers=headers)
 
     def many(self, request: Request, error: Exception) -> Response:
@@ -140,11 +143,7 @@ class Own:
 
     def fault(self, request: Request, error: Exception) -> Response:
         """A fault of ours; its message may hold the visitor's words, so that only its kind and place are logged."""
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
-        _log.error("a request for the operator's own pages could not be answered: %s at %s", type(error).__name__, where)
+        faults.told("a request for the operator's own pages could not be answered", error)
         return self._page(request, "plain.html", 500, kind="fault")
 
     def _take(self, request: Request, body: bytes) -> Response:
@@ -183,7 +182,7 @@ class Own:
         origin = headers.get("origin", "null")
         # Our own pages send no referrer, and a browser then calls their origin null (Fetch, section 3.2).
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") or (
-            origin != "null" and urlsplit(origin).netloc != headers.get("host", "")
+            origin != "null" and origin.partition("://")[2] != headers.get("host", "")
         ):
             raise Fault("report_foreign")
         if headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:

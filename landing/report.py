@@ -86,4 +86,4 @@ def _host(text: str) -> str:
     text = text[:2000].strip()
     if "://" in text:
         text = text.partition("://")[2]
-    return text.partition("/")[0].partition("?")[0]
+    return re.sub(r":[0-9]*$", "", re.split(r"[/?#]", text, maxsplit=1)[0])

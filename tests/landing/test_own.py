@@ -123,6 +123,11 @@ def test_a_report_is_on_the_disk_before_it_is_received_and_can_be_followed(visit
         assert [found for found in (b"127.0.0.201", b"secret-", b"192.0.2.77") if found in octets] == [], path
 
 
+@pytest.mark.parametrize("copied", ["https://www.blocked.example:8443/a", "www.blocked.example:80", "http://www.blocked.example#top"])
+def test_an_address_copied_from_the_browser_is_a_name(visitors: Visitors, copied: str) -> None:
+    assert visitors.reports.read(reference_of(visitors.post(name=copied))).name == FORM["name"]
+
+
 def test_a_form_that_is_sent_twice_is_one_report(visitors: Visitors) -> None:
     stamp = visitors.stamp()
     answers = [visitors.post(stamp=stamp) for _ in range(2)]
@@ -152,6 +157,7 @@ def test_a_form_that_is_sent_twice_is_one_report(visitors: Visitors) -> None:
         ({"stamp": ""}, "", 422, "open for too long"),
         ({}, "Sec-Fetch-Site: cross-site\r\n", 422, "from another site"),
         ({}, "Origin: http://evil.example\r\n", 422, "from another site"),
+        ({}, "Origin: http://[secret-origin]\r\n", 422, "from another site"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_kept(visitors: Visitors, fields: dict[str, str], extra: str, status: int, said: str) -> None:
@@ -215,7 +221,43 @@ def test_a_body_that_no_form_sends_is_refused(visitors: Visitors, kind: str, bod
 
 def test_a_body_without_end_is_cut_off(visitors: Visitors) -> None:
     body = b"words=" + b"x" * 200_000
-    assert visitors.ask("/report", "POST", "Content-Type: application/x-www-form-urlencoded\r\n", body).status == 413
+    answer = visitors.ask("/report?lang=en", "POST", "Content-Type: application/x-www-form-urlencoded\r\n", body)
+    assert (answer.status, "in 1 to 4,000 characters" in visitors.said(answer)) == (413, True)
+
+
+def test_who_leaves_within_a_form_is_no_fault(visitors: Visitors) -> None:
+    before = visitors.landing.errors.read_bytes()
+    with visitors.landing.client() as client:
+        client.send(f"POST /report HTTP/1.1\r\nHost: {OWN}\r\nContent-Length: 1000\r\n\r\nwords=secret-words".encode())
+        client.socket.shutdown(socket.SHUT_WR)
+        while client.socket.recv(4096):
+            pass
+    assert visitors.landing.errors.read_bytes() == before
+
+
+def test_a_fault_of_ours_is_logged_without_the_visitors_words(tmp_path: Path) -> None:
+    put_in_force(tmp_path, order("blocked.example"))
+    with Landing(tmp_path, own_name=OWN) as landing:
+        visitors = Visitors(landing, tmp_path)
+        reference = reference_of(visitors.post())
+        (visitors.reports.followed).mkdir()
+        (visitors.reports.followed / f"{reference}.json").write_text('{"secret-words": 1}')
+        assert visitors.ask(f"/report/{reference}").status == 500
+    said = landing.errors.read_text()
+    assert "StoreError at reports.py" in said
+    assert "secret-words" not in said
+    assert reference not in said
+    assert "Traceback" not in said
+
+
+def test_a_connection_ends_with_the_own_page_that_it_brought(visitors: Visitors) -> None:
+    """Or a program in between, which shares it among visitors, would be given own pages for blocked sites."""
+    for target, method, status in (("/", "GET", 200), ("/elsewhere", "GET", 404), ("/report", "DELETE", 405)):
+        with visitors.landing.client() as client:
+            own, blocked = (f"{each} HTTP/1.1\r\nHost: {host}\r\n\r\n" for each, host in ((f"{method} {target}", OWN), ("GET /", "blocked.example")))
+            client.send((blocked + own + blocked).encode())
+            first, second = client.answer(), client.answer()
+            assert (first.status, second.status, second["connection"], client.closed()) == (451, status, "close", True)
 
 
 @pytest.mark.parametrize(
