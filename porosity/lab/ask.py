@@ -1,6 +1,6 @@
 """`python -m porosity.lab.ask SECONDS NAME ADDRESS:PORT…`: returns when all these resolvers have an address for the name, asked from where it runs.
 
-It prints those that have none in time, and ends with status 1.
+`NAME=ADDRESS`: when they have this one. It prints those that have none in time, and ends with status 1.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ WAIT_SECONDS = 0.5
 
 
 def answers(address: str, port: int, name: str) -> bool:
-    """Whether a resolver has data for a name, over UDP."""
+    """Whether a resolver has data for a name, or the data wanted, over UDP."""
+    asked, _, wanted = name.partition("=")
     try:
-        return bool(dns.query.udp(dns.message.make_query(name, "A"), address, WAIT_SECONDS, port).answer)
+        found = dns.query.udp(dns.message.make_query(asked, "A"), address, WAIT_SECONDS, port).answer
     except (OSError, dns.exception.DNSException):
         return False
+    return any(rdata.to_text() == wanted for rrset in found for rdata in rrset) if wanted else bool(found)
 
 
 def wait(seconds: float, name: str, servers: list[str]) -> list[str]:

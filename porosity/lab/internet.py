@@ -1,8 +1,8 @@
 """The lab as an internet in a box: machines of namespaces on a switch, for root only. All have addresses of their own, and serve on port 53.
 
 There are a root server, one for the top level and one for all sites' names (NSD, which tells what reached it), a host with the sites (nginx), a
-machine for each resolver of the scenario, and the client's. Red Hand asks a recursor of its own beside it, as a provider's does, and shows its page
-at the landing address. Unbound begins at the root and validates. Nothing leads out.
+machine for each resolver of the scenario, and the client's; and an authority's, where Red Hand follows its feed. Red Hand asks a recursor of its own
+beside it, as a provider's does, and shows its page at the landing address. Unbound begins at the root and validates. Nothing leads out.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from porosity.lab import dnstap, servers
+from porosity.lab import authority, dnstap, servers
 from porosity.lab.addresses import LANDING, SERVERS
 from porosity.lab.lab import Lab
 from porosity.lab.places import LabError, Place, last_words
@@ -49,6 +52,7 @@ class Internet(Lab):
         self.setting = replace(self.setting, page_port=PAGE_PORT)
         self._switch = Switch()
         self._here = Place()
+        self._hints = directory / "root.hints"
         # Sockets have short paths (unix(7): 107 octets).
         self._sockets = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         _tidy()
@@ -68,28 +72,46 @@ class Internet(Lab):
             id: switch.add(id, [*dict.fromkeys(each.address for each in resolver.endpoints), *(LANDING if id == page else ())])
             for id, resolver in placed.items()
         }
+        office = switch.add("authority", (authority.ADDRESS,)) if any(each.feed for each in parts.values()) else None
         self.client = switch.add("client", CLIENT, {"/etc/resolv.conf": resolv})
-        switch.plug()
-        self._tap()
-        for name, machine in hosts.items():
-            self._nsd(machine, _ZONES.get(name) or [each for each in self.world.zones if each not in (".", "example.")])
-        self._nginx(sites)
-        hints = self.directory / "root.hints"
-        hints.write_text(f". 3600 IN NS a.root.example.\na.root.example. 3600 IN A {SERVERS['root']}\n", encoding="ascii")
-        # A recursor that asked before they serve would remember that nobody is there.
-        self._answering([f"{SERVERS['names']}:53"], self.world.canaries[0])
-        told = [] if self.scenario.clock else self.orders
+        with ThreadPoolExecutor(1) as pool:
+            # Its keys and signatures take seconds, for which nothing else need wait.
+            making = pool.submit(authority.Authority, self.directory / "authority", self.world) if office else None
+            switch.plug()
+            self._tap()
+            for name, machine in hosts.items():
+                self._nsd(machine, _ZONES.get(name) or [each for each in self.world.zones if each not in (".", "example.")])
+            self._nginx(sites)
+            self._hints.write_text(f". 3600 IN NS a.root.example.\na.root.example. 3600 IN A {SERVERS['root']}\n", encoding="ascii")
+            # A recursor that asked before they serve would remember that nobody is there.
+            self._answering([f"{SERVERS['names']}:53"], self.world.canaries[0])
+            for id, part in parts.items():
+                if part.program != "red-hand":
+                    self.servers[id] = self._start(part, machines[id], placed[id])
+            made = making.result() if making else None
+        feed = None
+        if made is not None and office is not None:
+            made.serve(office)
+            feed = made.feed()
         for id, part in parts.items():
-            machine, resolver = machines[id], placed[id]
-            if part.program == "scripted":
-                self.servers[id] = servers.scripted(machine, self.setting, [(resolver, part)], told)[0]
-            elif part.program == "unbound":
-                self.servers[id] = servers.unbound(machine, self.setting, resolver, None, hints, self.world.anchors)
-            else:
-                beside = Resolver(f"{id}-recursor", "other", (RECURSOR,))
-                self.beside.append(servers.unbound(machine, self.setting, beside, None, hints, self.world.anchors))
-                setting = self.setting if id == page else self.setting.at("127.0.0.1")
-                self.servers[id] = servers.red_hand(machine, setting, resolver, f"{RECURSOR.address}:{RECURSOR.port}")
+            if part.program == "red-hand":
+                self.servers[id] = self._red_hand(machines[id], placed[id], id == page, feed if part.feed else None)
+        self.servers = {id: self.servers[id] for id in parts}
+        following = [placed[id].endpoints[0].address for id, part in parts.items() if part.feed]
+        if following:
+            self._answering([f"{each}:53" for each in following], f"{self.world.orders[-1].name}={LANDING[0]}")
+
+    def _start(self, part: Part, machine: Machine, resolver: Resolver) -> servers.Server:
+        if part.program == "unbound":
+            return servers.unbound(machine, self.setting, resolver, None, self._hints, self.world.anchors)
+        return servers.scripted(machine, self.setting, [(resolver, part)], [] if self.scenario.clock else self.orders)[0]
+
+    def _red_hand(self, machine: Machine, resolver: Resolver, page: bool, feed: Mapping[str, Any] | None) -> servers.Server:
+        """`page`: the landing addresses are its own."""
+        beside = Resolver(f"{resolver.id}-recursor", "other", (RECURSOR,))
+        self.beside.append(servers.unbound(machine, self.setting, beside, None, self._hints, self.world.anchors))
+        setting = self.setting if page else self.setting.at("127.0.0.1")
+        return servers.red_hand(machine, setting, resolver, f"{RECURSOR.address}:{RECURSOR.port}", feed)
 
     def settle(self) -> None:
         """The same, of what reached the names' server, too: it hands over what it has in its own time, in order."""

@@ -72,6 +72,8 @@ class Machine:
     """It answers nothing at all."""
     lies: bool = False
     """It gives an address of its own for names that are in no order."""
+    feed: bool = False
+    """Of Red Hand among namespaces: it follows the feed of an authority of the lab, instead of reading a file of orders."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +124,20 @@ def parse(document: Any, id: str) -> Scenario:
     machines = {
         str(key): _machine(value, f"{where}, resolver {key}") for key, value in _mapping(given.get("resolvers"), f"{where}, resolvers").items()
     }
+    form = given.get("form", "loopback")
+    if form not in get_args(Form):
+        raise BadScenario(f"{where}, form: {form!r}; write one of {', '.join(get_args(Form))}")
     names = _mapping(given.get("names", {}), f"{where}, names")
     _only(names, {each.name for each in fields(Counts)}, f"{where}, names")
     for key, value in names.items():
         if not isinstance(value, int) or not 0 <= value <= 200:
             raise BadScenario(f"{where}, names, {key}: {value!r} is no number of names; write 0 to 200")
-    form = given.get("form", "loopback")
-    if form not in get_args(Form):
-        raise BadScenario(f"{where}, form: {form!r}; write one of {', '.join(get_args(Form))}")
     clock = given.get("clock")
     if clock is not None and not (isinstance(clock, list) and len(clock) == 2 and 0 < clock[0] < clock[1]):
         raise BadScenario(f"{where}, clock: {clock!r}; write [seconds until the orders begin, seconds until they end]")
     roles = [each.role for each in machines.values()]
+    if form == "loopback" and any(each.feed for each in machines.values()):
+        raise BadScenario(f"{where}: an authority with a feed needs a host of its own; write form: internet")
     if "tested" not in roles or roles.count("control") < 2:
         raise BadScenario(f"{where}: one resolver must be tested, and two must be controls, or little can be told")
     repeats = given.get("repeats", 1)
@@ -168,6 +172,8 @@ def _machine(value: Any, where: str) -> Machine:
     machine = Machine(**{**given, **tuples})
     if machine.program != "scripted" and (machine.leaks or machine.over or machine.lies or machine.dead or machine.block):
         raise BadScenario(f"{where}: only a scripted resolver does what it is told to; leave block, leaks, over, lies and dead to one")
+    if machine.feed and machine.program != "red-hand":
+        raise BadScenario(f"{where}: only Red Hand follows a feed; leave it to one")
     if machine.leaks and machine.block is None:
         raise BadScenario(f"{where} leaks and blocks nothing; say with block: how it blocks")
     return machine

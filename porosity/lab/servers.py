@@ -10,7 +10,7 @@ import select
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,10 @@ def scripted(place: Place, setting: Setting, machines: Sequence[tuple[Resolver, 
     return [Server(each, process, first, setting.directory / each.id / DEEDS) for each, _ in machines]
 
 
-def red_hand(place: Place, setting: Setting, resolver: Resolver, upstream: str) -> Server:
-    """Red Hand with its page, its orders in a file of directives. `upstream`: ADDRESS:PORT of the recursor that it asks."""
+def red_hand(place: Place, setting: Setting, resolver: Resolver, upstream: str, feed: Mapping[str, Any] | None = None) -> Server:
+    """Red Hand with its page. `upstream`: ADDRESS:PORT of the recursor that it asks. `feed`: settings of the feed that it follows; None: a file of
+    directives has its orders.
+    """
     directory = _directory(setting, resolver)
     (directory / "orders.yaml").write_text(setting.world.directives(), encoding="utf-8")
     pages = [setting.page] if setting.page else setting.landing
@@ -120,7 +122,8 @@ def red_hand(place: Place, setting: Setting, resolver: Resolver, upstream: str) 
             "landing_addresses": list(setting.landing),
         },
         "landing": {"listen": [_host(each, setting.page_port) for each in pages], "operator": "Example Telecom"},
-        "blocklists": {"sources": [{"id": "orders", "path": "orders.yaml", "format": "directives"}]},
+        "blocklists": {"sources": [] if feed else [{"id": "orders", "path": "orders.yaml", "format": "directives"}]},
+        **({"feed": dict(feed)} if feed else {}),
     }
     (directory / "config.yaml").write_text(json.dumps(settings, indent=1), encoding="utf-8")
     with (directory / LOG).open("ab") as log:

@@ -27,7 +27,7 @@ SCENARIO = {
     "names": {"apex": 1, "deep": 0, "exact": 0, "signed": 1, "canaries": 1, "neighbours": 0},
     "vectors": ["type-a", "type-https", "name-random", "transport", "other-dot", "other-doh", "dnssec-bogus"],
     "resolvers": {
-        "red-hand": {"role": "tested", "program": "red-hand"},
+        "red-hand": {"role": "tested", "program": "red-hand", "feed": True},
         "leaky": {"role": "tested", "block": "landing", "leaks": ["type-65"]},
         "public": {"role": "other", "program": "unbound", "transports": ["udp", "dot", "doh"]},
         "open": {"role": "control", "program": "unbound"},
