@@ -47,6 +47,8 @@ SCHEMA = pa.schema(
 """Of verdicts on disk: the fields of words.Verdict, what the trial was, and whether an order covers the names that it asks for."""
 
 PART_ROWS = 100_000
+_BATCH_ROWS = 5_000
+"""Rows that are held as Python's objects, ten times as large as Arrow's."""
 ABOUT = "about.json"
 """Beside the parts: the rules, what they were given, and how often each decided."""
 
@@ -194,6 +196,7 @@ class _Writer:
     def __init__(self, study: Study, rules: Rules, folder: Path) -> None:
         self._study, self._rules, self._folder = study, rules, folder
         self._columns: list[list[Any]] = [[] for _ in SCHEMA]
+        self._batches: list[pa.RecordBatch] = []
         self._parts = 0
         self.summary = Summary(rules.version)
 
@@ -210,12 +213,15 @@ class _Writer:
             self.summary.trials += 1
             self.summary.states[verdict.state] += 1
             self.summary.by_rule[verdict.rule] += 1
-        if len(self._columns[0]) >= PART_ROWS:
+        if len(self._columns[0]) >= _BATCH_ROWS:
+            self._pack()
+        if sum(each.num_rows for each in self._batches) >= PART_ROWS:
             self._write()
 
     def finish(self, about: dict[str, Any]) -> None:
         """Puts the verdicts in the place of those that stood."""
-        if self._columns[0]:
+        self._pack()
+        if self._batches:
             self._write()
         decided = self.summary.by_rule
         listed = [{"id": each.id, "state": each.state, "says": each.says, "decided": decided[each.id]} for each in self._rules.rules]
@@ -235,12 +241,17 @@ class _Writer:
             self._folder.rename(target)
         shutil.rmtree(self._folder.with_name(f"{self._folder.name}.before"), ignore_errors=True)
 
+    def _pack(self) -> None:
+        if self._columns[0]:
+            arrays = [pa.array(column, field.type) for column, field in zip(self._columns, SCHEMA, strict=True)]
+            self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+            self._columns = [[] for _ in SCHEMA]
+
     def _write(self) -> None:
         self._parts += 1
-        arrays = [pa.array(column, field.type) for column, field in zip(self._columns, SCHEMA, strict=True)]
         said = {"plan": self._study.plan.id, "rules": self._rules.version}
-        parts.write(self._folder / parts.name(self._parts), pa.Table.from_arrays(arrays, schema=SCHEMA), said)
-        self._columns = [[] for _ in SCHEMA]
+        parts.write(self._folder / parts.name(self._parts), pa.Table.from_batches(self._batches, SCHEMA), said)
+        self._batches = []
 
 
 def _about(known: Known, learned: dict[str, Learned], given: dict[str, Any]) -> dict[str, Any]:
