@@ -7,6 +7,7 @@ convinced here; all signatures are verified by those who follow, as ever.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -36,29 +37,32 @@ class Authority:
         self._house = directory / "house"
         (directory / "passphrase").write_text("nobody's\n", encoding="ascii")
         (directory / "passphrase").chmod(0o600)
-        with ThreadPoolExecutor() as pool:  # each makes a key on a machine of their own
-            list(pool.map(self._key, _PEOPLE))
-        ceremony = directory / "ceremony.yaml"
+        ceremony, house = directory / "ceremony.yaml", str(self._house)
         ceremony.write_text(yaml.safe_dump(_ceremony()), encoding="utf-8")
-        self._run("init", str(self._house), str(ceremony))
         packets = [str(self._house / "packets" / f"{each}.packet.json") for each in ("root", "targets")]
-        for packet, holder in zip(packets, ("root-1", "targets-1"), strict=True):
-            self._sign(packet, holder, ORIGIN)
-        self._run("publish", str(self._house), *packets)
-        said = self._run("operator", "add", str(self._house), OPERATOR, "--name", "Example Telecom", "--key", str(directory / f"{OPERATOR}.pub.json"))
-        (directory / "token").write_text(_token(said), encoding="ascii")
-        (directory / "token").chmod(0o600)
-        self.order(world)
+        add = ("operator", "add", house, OPERATOR, "--name", "Example Telecom", "--key", str(directory / f"{OPERATOR}.pub.json"))
+        # Each holder works on a machine of their own, at the same time.
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._key, _PEOPLE))
+            self._run("init", house, str(ceremony))
+            list(pool.map(self._sign, packets, ("root-1", "targets-1"), (ORIGIN, ORIGIN)))
+            self._run("publish", house, *packets)
+            adding = pool.submit(self._run, *add)
+            signed = self._ordered(world, pool)
+            (directory / "token").write_text(_token(adding.result()), encoding="ascii")
+            (directory / "token").chmod(0o600)
+            self._run("publish", house, *signed)
 
-    def order(self, world: World) -> None:
-        """Has two officers sign the world's orders as one, and publishes it."""
-        order, packet = self._directory / "order.yaml", str(self._directory / "order.packet.json")
+    def _ordered(self, world: World, pool: ThreadPoolExecutor) -> list[str]:
+        """The world's orders as one, in copies that two officers signed."""
+        order = self._directory / "order.yaml"
         order.write_text(yaml.safe_dump(_order(world)), encoding="utf-8")
-        self._run("draft", str(order), "--dir", str(self._house), "-o", packet)
+        copies = [self._directory / f"order-{each}.packet.json" for each in (1, 2)]
+        self._run("draft", str(order), "--dir", str(self._house), "-o", str(copies[0]))
+        shutil.copyfile(copies[0], copies[1])
         wanted = world.orders[0].name if len(world.orders) == 1 else ORDER
-        for officer in ("officer-1", "officer-2"):
-            self._sign(packet, officer, wanted)
-        self._run("publish", str(self._house), packet)
+        list(pool.map(self._sign, map(str, copies), ("officer-1", "officer-2"), (wanted, wanted)))
+        return list(map(str, copies))
 
     def serve(self, place: Place) -> None:
         """Serves the feed there. Raises LabError when it does not come up."""
