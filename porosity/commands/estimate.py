@@ -44,16 +44,16 @@ def _show(made: dict[str, Any], console: Console) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("resolver", "own ways", "plainly", "over-blocked", "leaks by", box=None, padding=(0, 2, 0, 0))
-    for column in table.columns[:4]:
-        column.no_wrap = True
+    table = Table("resolver", "by any own way", "asked plainly", "over-blocked", box=None, padding=(0, 2, 0, 0))
     for each in made["headline"]:
-        over, leaking = each["overblocked"], each["leaking"]
-        more = f" and {len(leaking) - MOST_VECTORS} more" if len(leaking) > MOST_VECTORS else ""
-        worst = ", ".join(leaking[:MOST_VECTORS]) + more if leaking else "none"
-        table.add_row(escape(each["resolver"]), _share(each["technical"]), _share(each["plain"]), f"{over['names']:,} of {over['of']:,}", worst)
-    console.print(f"Reached of the names in force, by {escape(made['rules'])} of {made['trials']['judged']:,} trials, with 95 % intervals:")
+        over = each["overblocked"]
+        table.add_row(escape(each["resolver"]), _share(each["technical"]), _share(each["plain"]), f"{over['names']:,} of {over['of']:,}")
+    console.print(f"Names in force that were reached, by {escape(made['rules'])} of {made['trials']['judged']:,} trials, with 95 % intervals:")
     console.print(table)
+    for each in made["headline"]:
+        if leaking := each["leaking"]:
+            more = f" and {len(leaking) - MOST_VECTORS} more" if len(leaking) > MOST_VECTORS else ""
+            console.print(f"{escape(each['resolver'])} leaks by {', '.join(leaking[:MOST_VECTORS])}{more}")
     for each in made["reach"]:
         if not each["path"] and not each["list"] and not each["vantage"]:
             console.print(f"Effective reach, all paths: {_share({**each, 'share': each['reach']})}")

@@ -1,6 +1,7 @@
 """What is blocked that no order in force covers: name by name, and how much of it each order has beside it.
 
-A name counts once any question for it was blocked. Questions for what stands above it do not count, because an order may cover that.
+A name counts once any question for it was blocked. Questions for what an order covers, or for what stands above
+it, do not count.
 """
 
 from __future__ import annotations

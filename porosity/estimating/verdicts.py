@@ -27,7 +27,7 @@ OWN: tuple[Family, ...] = ("record type", "spelling", "name", "edns and flags", 
 """Families of vectors that the resolver itself can close: what leaks by them is technical. The rest goes round it, or is of time."""
 
 ABOVE = ("name-apex", "name-parent")
-"""Vectors that ask for other names than the one at hand, or what is below it: of a neighbour, these may be ordered."""
+"""Vectors that ask for what stands above a name: what is blocked there is not that name."""
 
 
 class NothingJudged(RedHandError):
@@ -177,7 +177,10 @@ def _tally(made: Verdicts) -> None:
             count(*) FILTER (landing) AS page, count(landing) AS pages, count(*) FILTER (ede) AS said, count(ede) AS sayings,
             count(*) FILTER (state = 'ok' AND plain = 'blocked') AS bypassed,
             count(*) FILTER (state IN ('ok', 'blocked') AND plain = 'blocked') AS bypassable
-        FROM (SELECT * FROM judged WHERE vector IN (SELECT unnest($all)) AND (covered OR population <> 'ordered')) AS j
+        FROM (
+            SELECT * FROM judged WHERE vector IN (SELECT unnest($all))
+                AND CASE population WHEN 'ordered' THEN covered WHEN 'lifted' THEN true ELSE NOT covered END
+        ) AS j
         LEFT JOIN (SELECT vantage, resolver, repeat, name, plain FROM occasions) AS p USING (vantage, resolver, repeat, name)
         GROUP BY vantage, began, resolver, vector, name, domain, list, population
         """,
