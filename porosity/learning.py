@@ -1,7 +1,8 @@
 """What a vantage's observations show together, read before any of them is judged: addresses given for unrelated names, and controls that lie.
 
-A site's address is its own, or shared with sites that the controls know to share it. One that a resolver gives for three unrelated domains, and no
-control for anything, is where it leads those whom it blocks. A control is trusted only while canaries get from it what others give, too.
+A site's address is its own, or shared with sites that the controls know to share it. One that a resolver gives for three unrelated domains, of which
+two controls told, and no control for anything, is where it leads those whom it blocks. A control is trusted only while canaries get from it what
+others give, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pyarrow.dataset as ds
 from blocklists.errors import StoreError
 from porosity import observations, readings
 from porosity.rules.facts import Learned
+from porosity.rules.ours import ENOUGH
 from porosity.study import Study
 
 DOMAINS = 3
@@ -31,21 +33,27 @@ def learn(study: Study, vantage: str) -> Learned:
     chosen = [next((each for each in _PREFERRED if each in planned), planned[0]), *(each for each in planned if each == "type-aaaa")]
     liars = _liars(study, vantage, chosen)
     roles = {each.id: each.role for each in study.plan.resolvers}
-    domains: dict[tuple[str, bytes], set[int | str]] = {}
+    domains: dict[tuple[str, bytes], dict[int | str, int]] = {}
     for resolver, _, name, addresses in _addresses(study, vantage, chosen):
         if roles[resolver] == "tested" or resolver in liars:
             for address in addresses:
-                found = domains.setdefault((resolver, address), set())
+                found = domains.setdefault((resolver, address), {})
                 if len(found) < _MOST_DOMAINS:
-                    found.add(study.names[name].domain or name)
-    candidates = {address for (_, address), found in domains.items() if len(found) >= DOMAINS}
+                    found.setdefault(study.names[name].domain or name, name)
+    candidates = {key: found for key, found in domains.items() if len(found) >= DOMAINS}
+    addressed = {address for _, address in candidates}
+    shared: set[bytes] = set()
+    told: dict[int, set[str]] = {name: set() for found in candidates.values() for name in found.values()}
     if candidates:
-        for resolver, _, _, addresses in _addresses(study, vantage, chosen):
+        for resolver, _, name, addresses in _addresses(study, vantage, chosen):
             if roles[resolver] == "control" and resolver not in liars:
-                candidates -= addresses
+                shared |= addresses & addressed
+                if name in told:
+                    told[name].add(resolver)
     unrelated: dict[str, set[bytes]] = {}
-    for (resolver, address), found in domains.items():
-        if address in candidates and len(found) >= DOMAINS:
+    for (resolver, address), found in candidates.items():
+        # Where controls say nothing, that none of them gives the address says nothing either.
+        if address not in shared and sum(len(told[name]) >= ENOUGH for name in found.values()) >= DOMAINS:
             unrelated.setdefault(resolver, set()).add(address)
     return Learned({resolver: frozenset(found) for resolver, found in unrelated.items()}, liars)
 

@@ -137,6 +137,11 @@ class Case:
             return any((found := table.find(each)) is not None and found.asn in numbers for each in self.reading.addresses)
         return bool({neighbourhood(each) for each in self.reading.addresses} & {neighbourhood(each) for each in theirs})
 
+    @property
+    def aliased(self) -> bool:
+        """Whether the answer leads through an alias that a control's leads through."""
+        return any(self.reading.aliases & each.reading.aliases for each in self.controls)
+
     @lazy
     def unrelated(self) -> frozenset[bytes]:
         """Addresses that the resolver gives for names that have nothing to do with one another."""
@@ -191,7 +196,12 @@ RULES: tuple[Rule, ...] = (
         "An address that no site on the internet has, and no control gives.",
         lambda c: c.controls and any(map(nobodys, c.reading.addresses)),
     ),
-    Rule("R12", "blocked", "An address that this resolver gives for unrelated names, and no control for any.", lambda c: c.unrelated),
+    Rule(
+        "R12",
+        "blocked",
+        "An address that this resolver gives for unrelated names and no control for any, in no network and behind no alias of a control's.",
+        lambda c: c.unrelated and not c.near and not c.aliased,
+    ),
     Rule("R13", "insufficient", "A truncated answer without data: it bids the client ask by TCP.", lambda c: c.reading.truncated and not c.items),
     Rule(
         "R14",
@@ -231,7 +241,7 @@ RULES: tuple[Rule, ...] = (
         "R23",
         "ok",
         "Other addresses, behind the same alias as a control's.",
-        lambda c: c.reading.addresses and any(c.reading.aliases & each.reading.aliases for each in c.controls),
+        lambda c: c.reading.addresses and c.aliased,
     ),
     Rule(
         "R24",

@@ -22,13 +22,15 @@ TARGET = "NOERROR; A 198.51.100.{}"
 PAGE = "NOERROR; A 192.0.2.80"
 
 
-def kept(directory: Path, ours: str = PAGE, lies: str = "", vantages: tuple[str, ...] = ("local",), listed: list[Name] = LISTED) -> Study:
+def kept(
+    directory: Path, ours: str = PAGE, lies: str = "", honest: str = TARGET, vantages: tuple[str, ...] = ("local",), listed: list[Name] = LISTED
+) -> Study:
     """A study of type A whose tested resolver says this for listed names, and whose control `two` says `lies` for all names, canaries too."""
     heard: dict[tuple[str, str, str], list[str]] = {}
     for place, name in enumerate(listed, 1):
         text = name.name.to_text(omit_final_dot=True)
-        honest = TARGET.format(place)
-        heard |= {(text, "type-a", each): [says] for each, says in (("ours", ours), ("one", honest), ("two", lies or honest))}
+        truth = honest.format(place)
+        heard |= {(text, "type-a", each): [says] for each, says in (("ours", ours), ("one", truth), ("two", lies or truth))}
     if lies:
         heard["free.example", "type-a", "two"] = [lies]
     plan, arranged, rows = said.study_of(["type-a"], listed, heard, repeats=2)
@@ -107,6 +109,11 @@ def test_what_a_control_gives_too_is_a_shared_site_and_no_page(tmp_path: Path) -
     made = study.create(tmp_path / "s", plan, arranged)
     with Journal(made, "local") as journal:
         journal.append([row for number in sorted(rows) for row in rows[number]])
+    assert learning.learn(made, "local") == Learned()
+
+
+def test_where_controls_say_nothing_nothing_is_learned(tmp_path: Path) -> None:
+    made = kept(tmp_path / "s", ours="NOERROR; A 203.0.113.99", honest="timeout")
     assert learning.learn(made, "local") == Learned()
 
 
