@@ -47,9 +47,7 @@ def _show(made: Written) -> None:
     found = made.found
     out = Console(soft_wrap=True, highlight=False)
     for said in found.said["headline"]:
-        rate = said["technical"]
-        share = f"{percent(rate['share'])} " if rate else ""
-        out.print(f"[bold]{escape(said['resolver'])}[/bold]: {share}{escape(page.sentence(said))}")
+        out.print(f"[bold]{escape(said['resolver'])}[/bold]: {escape(' '.join(page.first(found, said)))}")
     table = Table("resolver", "asked plainly", "own ways", "any way", "over-blocked", "page", "EDE", box=None, padding=(0, 2, 0, 0))
     for said in found.said["headline"]:
         told = [found.rate(key, said["resolver"], vector="type-a") for key in ("landing", "ede")]

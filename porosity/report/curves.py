@@ -10,7 +10,7 @@ import altair as alt
 from porosity.report.found import Found, percent
 from porosity.report.style import DASHES, INK, SERIES, Figure, data
 
-UNTIL = {"enforced": "until blocked, after an order began", "withdrawn": "until reached again, after an order ended"}
+UNTIL = {"enforced": "order begun: until blocked", "withdrawn": "order ended: until reached"}
 MOST_STEPS, MOST_RESOLVERS = 8, 6
 """Of the budget's figure; its table has all."""
 

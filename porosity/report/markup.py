@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NewType
+
+_WIDTH = re.compile(rb'<svg[^>]* width="([0-9.]+)"')
+LARGER, PAGE = 1.4, 860.0
+"""Of pictures: how much larger than on paper, and how wide the page has room for, in pixels."""
 
 Markup = NewType("Markup", str)
 
@@ -46,5 +51,7 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], n
 
 
 def picture(svg: bytes, says: str) -> Markup:
-    """An image that the page holds itself."""
-    return Markup(f'<img src="data:image/svg+xml;base64,{base64.b64encode(svg).decode()}" alt="{html.escape(says)}">')
+    """An image that the page holds itself: larger than on paper, but no wider than the page, unless it is so by itself."""
+    width = float(match[1]) if (match := _WIDTH.search(svg)) else PAGE / LARGER
+    shown = max(width, min(width * LARGER, PAGE))
+    return Markup(f'<img src="data:image/svg+xml;base64,{base64.b64encode(svg).decode()}" width="{shown:.0f}" alt="{html.escape(says)}">')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -42,11 +43,23 @@ def make(found: Found, drawn: Sequence[tuple[Figure, Drawn]]) -> bytes:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'.encode()
 
 
-def sentence(said: Row) -> str:
-    """What is first said of a resolver."""
+def first(found: Found, said: Row) -> tuple[str, str]:
+    """What is first said of a resolver: a figure, and the rest of the sentence."""
+    if said["technical"] is not None:
+        return percent(said["technical"]["share"]), _reached(said)
+    waits = [each for each in found.tables["delays"] if each["resolver"] == said["resolver"] and each["what"] == "enforced" and each["waits"]]
+    if not waits:
+        return "not known", "how many ordered names are reached: no way that the resolver can close itself was decided"
+    longest = max(waits, key=lambda each: math.inf if each["p95"] is None else each["p95"])
+    names = f"{longest['vector']}, {_many(longest['waits'], 'wait')}"
+    if longest["p95"] is None:
+        return f"over {longest['watched']:.1f} s", f"until 95 of 100 names of new orders were blocked, longer than was watched ({names})"
+    ends = _ends(longest, "p95", 1)
+    return f"{longest['p95']:.1f} s", f"until 95 of 100 names of new orders were blocked (95 % interval {ends} s; {names})"
+
+
+def _reached(said: Row) -> str:
     rate = said["technical"]
-    if rate is None:
-        return "not measured: no way that the resolver can close itself was decided"
     rest = f"of {rate['names']:,} ordered names were still reached (95 % interval {percent(rate['low'])} to {percent(rate['high'])})"
     if not rate["hits"]:
         return f"{rest}; up to {percent(rate['high'])} may be, by a name that was not among them"
@@ -73,8 +86,8 @@ def _headline(found: Found) -> Markup:
     def item(said: Row) -> Markup:
         rate = said["technical"]
         kind = "unknown" if rate is None else "open" if rate["hits"] else "tight"
-        share = "not known" if rate is None else percent(rate["share"])
-        return tag("li", tag("span", text(said["resolver"])), tag("strong", text(share)), tag("span", text(sentence(said))), klass=kind)
+        figure, rest = first(found, said)
+        return tag("li", tag("span", text(said["resolver"])), tag("strong", text(figure)), tag("span", text(rest)), klass=kind)
 
     return tag("ul", *map(item, found.said["headline"]), klass="headline")
 
@@ -112,7 +125,8 @@ def _links(figure: Figure) -> Iterator[Markup]:
 def _tables(found: Found, section: str) -> Iterator[Markup]:
     if section == "What was found":
         rows = [[each["resolver"], *(between(each[key]) for key in ("plain", "technical", "any"))] for each in found.said["headline"]]
-        yield table("Ordered names reached, with 95 % intervals", ("resolver", "asked plainly", "own ways", "any way"), rows)
+        if any(each[key] for each in found.said["headline"] for key in ("plain", "technical", "any")):
+            yield table("Ordered names reached, with 95 % intervals", ("resolver", "asked plainly", "own ways", "any way"), rows)
     elif section == "Where it leaks":
         yield from _leaks(found)
     elif section == "What is blocked beside the orders":
@@ -159,10 +173,7 @@ def _leaks(found: Found) -> Iterator[Markup]:
 
 def _delays(found: Found) -> Markup:
     def seconds(row: Row, key: str) -> str:
-        low, high = row[f"{key}_low"], row[f"{key}_high"]
-        if row[key] is None:
-            return "longer than watched"
-        return f"{row[key]:.2f} ({'-' if low is None else f'{low:.2f}'} to {'-' if high is None else f'{high:.2f}'})"
+        return "longer than watched" if row[key] is None else f"{row[key]:.2f} ({_ends(row, key, 2)})"
 
     rows = [
         [
@@ -176,6 +187,13 @@ def _delays(found: Found) -> Markup:
     ]
     columns = ("resolver", "vector", "order", "came", "half, s", "95 of 100, s", "99 of 100, s")
     return _cut("Waits in seconds, with 95 % intervals", columns, rows, 4, "delays")
+
+
+def _ends(row: Row, key: str, digits: int) -> str:
+    """Between which waits a percentile lies; only from where, when nobody watched for long enough to say more."""
+    low, high = row[f"{key}_low"], row[f"{key}_high"]
+    from_low = f"{0.0 if low is None else low:.{digits}f}"
+    return f"from {from_low}" if high is None else f"{from_low} to {high:.{digits}f}"
 
 
 def _cut(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: int, name: str) -> Markup:
@@ -197,7 +215,7 @@ def _methods(found: Found) -> Markup:
                 "do not block: blocked, down, ok (the target was reached) or insufficient (not known, and not guessed)."
             ),
         ),
-        described((name[:1].upper() + name[1:].replace("_", " "), what) for name, what in said["methods"].items()),
+        described((_titled(name), what) for name, what in said["methods"].items()),
     ]
     rules = [[each["id"], each["state"], each["says"], f"{each['decided']:,}"] for each in about.get("list", ())]
     if rules:
@@ -238,6 +256,10 @@ def _provenance(found: Found) -> Markup:
     columns = ("vantage", "began", "took", "trials", "sent", "answered", "failures", "with")
     made = described(facts) + table("Resolvers", ("resolver", "role", "reached at"), resolvers)
     return Markup(made + (table("Runs of the probe", columns, runs) if runs else ""))
+
+
+def _titled(name: str) -> str:
+    return "EDE" if name == "ede" else name[:1].upper() + name[1:].replace("_", " ")
 
 
 def _fold(name: str, inside: Markup) -> Markup:
