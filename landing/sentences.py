@@ -17,6 +17,9 @@ from landing.texts import RIGHT_TO_LEFT, TEXTS
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
+_TURNING = {"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"}
+"""Bidirectional character types that change the order of what is around them: letters written from right to left, and explicit formatting."""
+
 
 class Sentences:
     """What a template says in one language. Keys are those of `landing.texts`; one that there is not raises KeyError."""
@@ -65,4 +68,4 @@ class Sentences:
         return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}" if not isinstance(text, Markup) and self._turns(text) else text
 
     def _turns(self, text: str) -> bool:
-        return self.direction == "rtl" or any(unicodedata.bidirectional(character) in {"R", "AL", "AN"} for character in text)
+        return self.direction == "rtl" or any(unicodedata.bidirectional(character) in _TURNING for character in text)

@@ -36,6 +36,8 @@ def test_what_is_written_the_other_way_is_isolated_and_only_that() -> None:
     english, arabic = Sentences("en"), Sentences("ar")
     assert english.isolated("Example Telecom <&>") == "Example Telecom &lt;&amp;&gt;"
     assert english.isolated("شركة الاتصالات") == "<bdi>شركة الاتصالات</bdi>"
+    for turning in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068":
+        assert english.say("contest_court", court=f"Court{turning}x").endswith(f"<bdi>Court{turning}x</bdi>."), "it ends with what it came in"
     assert arabic.isolated("Example Telecom") == "<bdi>Example Telecom</bdi>"
     assert arabic.isolated(Markup("<b>as it is</b>")) == "<b>as it is</b>"
     assert (english.direction, arabic.direction) == ("ltr", "rtl")
