@@ -65,7 +65,8 @@ def main(out: Annotated[Path | None, typer.Option(help="Folder for the record, i
 
 def _line(id: str, seed: int, scores: Sequence[Score]) -> str:
     ours = next(each for each in scores if each.rules == OURS)
-    return f"{id}, seed {seed}: {ours.found} of {ours.found + ours.missed} ways, {len(ours.false_leaks)} leaks that are none, {len(ours.wrong)} other wrong"
+    ways = f"{ours.found} of {ours.found + ours.missed} ways"
+    return f"{id}, seed {seed}: {ways}, {len(ours.false_leaks)} leaks that are none, {len(ours.wrong)} other wrong"
 
 
 def _sound(each: dict[str, Any]) -> bool:

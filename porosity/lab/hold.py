@@ -29,8 +29,8 @@ UP_SECONDS, DOWN_SECONDS = 120.0, 60.0
 
 def root() -> Path:
     """Where labs that are up have their directories: only this user's."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    found = Path(base) / f"redhand-labs-{os.geteuid()}"
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    found = (base if base.is_dir() else Path(tempfile.gettempdir())) / f"redhand-labs-{os.geteuid()}"
     found.mkdir(mode=0o700, exist_ok=True)
     if found.stat().st_uid != os.geteuid():
         raise LabError(f"{found} is somebody else's; set XDG_RUNTIME_DIR to a directory of your own")

@@ -33,8 +33,8 @@ def measure(scenario: Scenario, seed: int, directory: Path, said: Callable[[str]
 
     Raises LabError where the directory holds a study, or the lab contradicts itself.
     """
-    if (directory / study.PLAN).exists():
-        raise LabError(f"{directory} holds a study; name a directory that is not there")
+    if (directory / study.PLAN).exists() or (directory / score.FOLDER).exists():
+        raise LabError(f"{directory} holds a study, or what one left that was stopped; name a directory that is not there")
     with make(scenario, seed, directory / score.FOLDER) as lab:
         said(f"{scenario.id}, seed {seed}: {len(lab.servers)} resolvers are up")
         planned = lab.plan(directory)
