@@ -55,6 +55,12 @@ def command(
     ] = None,
     seconds: Annotated[float, typer.Option("--timeout", min=0.05, help="Seconds that each try waits for an answer.")] = 3.0,
     tries: Annotated[int, typer.Option("--tries", min=1, help="How often a question is sent that nobody answers.")] = 3,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Ask from every worker of this Dask scheduler (tcp://…); a worker's name is its vantage."
+        ),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; say what would be sent, to whom and how fast.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")] = False,
 ) -> None:
@@ -105,6 +111,8 @@ def command(
         permits = ethics.keep(opened.plan.ethics, opened.plan.resolvers, allow, rate)
         if dry_run:
             _rehearse(opened, vantage, known, permits, as_json)
+        elif scheduler:
+            _from_many(opened, scheduler, [Path(text) for text in vectors or () if text.endswith(".py")], permits, seconds, tries, ca, as_json)
         else:
             _run(opened, vantage, known, permits, seconds, tries, ca, Console(stderr=True), as_json)
 
@@ -153,6 +161,29 @@ def _run(
     else:
         print(shown.line(tally))
         print(f"next: redhand porosity classify {study.directory}")
+
+
+def _from_many(
+    study: Study, scheduler: str, files: Sequence[Path], permits: Mapping[str, Permit], seconds: float, tries: int, ca: Path | None, as_json: bool
+) -> None:
+    import asyncio  # noqa: PLC0415
+
+    from porosity import vantages  # noqa: PLC0415
+    from porosity.transports.ways import Patience  # noqa: PLC0415
+
+    done = asyncio.run(vantages.run(study, scheduler, permits, Patience(seconds, tries), files=files, ca=ca))
+    if as_json:
+        found = {label: {"trials": each.done, "of": each.total, "lost": each.lost} for label, each in sorted(done.items())}
+        print(json.dumps({"study": str(study.directory), "plan": study.plan.id, "vantages": found}))
+    else:
+        for label, each in sorted(done.items()):
+            print(
+                f"{label}: {each.done:,} of {each.total:,} trials on record"
+                + (f"; {each.lost} portions were taken along by workers" if each.lost else "")
+            )
+        print(f"next: redhand porosity classify {study.directory}")
+    if any(each.done < each.total for each in done.values()):
+        raise typer.Exit(1)
 
 
 def _rehearse(study: Study, vantage: str, known: Sequence[Vector], permits: Mapping[str, Permit], as_json: bool) -> None:

@@ -15,6 +15,7 @@ from porosity.matrix.forms import Orders
 from porosity.words import Transport
 
 _NO_HINTS = "RPZ has no trigger for the names and the address hints in HTTPS and SVCB records, so that an alias by them stays open; and this version "
+_CACHED = "It follows a CNAME record that is in its cache without its policy: who asks first is kept back, who asks next is not. "
 _NO_EDE = _NO_HINTS + "gives no Extended DNS Error for a policy's answer."
 
 EVERY: tuple[Transport, ...] = ("udp", "tcp", "dot", "doh")
@@ -166,7 +167,7 @@ _DIST = ("dnsdist", "--supervised", "--disable-syslog", "-C", "$DIR/dnsdist.conf
 
 PEERS: tuple[Peer, ...] = (
     Peer("bind", "BIND, RPZ", _NAMED, ("named", "-v"), lambda setup: _bind(setup, ""), here=True, remains=_NO_EDE),
-    Peer("unbound", "Unbound, RPZ", ("unbound", "-d", "-c", "$DIR/unbound.conf"), ("unbound", "-V"), _unbound, remains=_NO_EDE),
+    Peer("unbound", "Unbound, RPZ", ("unbound", "-d", "-c", "$DIR/unbound.conf"), ("unbound", "-V"), _unbound, remains=_CACHED + _NO_EDE),
     Peer(
         "powerdns",
         "PowerDNS Recursor, RPZ",
