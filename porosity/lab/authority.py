@@ -6,7 +6,6 @@ convinced here; all signatures are verified by those who follow, as ever.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from porosity.lab.places import LabError, Place, last_words
+from porosity.lab.places import LabError, Place, environment, last_words
 from porosity.lab.world import World
 
 ADDRESS, PORT = "203.0.113.5", 8080
@@ -94,9 +93,8 @@ class Authority:
 
     def _run(self, *words: str) -> str:
         """`redhand authority …`: what it prints. Raises LabError when it fails."""
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
         command = [sys.executable, "-P", "-m", "redhand", "authority", *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=STEP_SECONDS, check=False, env=environment)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, timeout=STEP_SECONDS, check=False, env=environment())  # noqa: S603
         if done.returncode:
             raise LabError(f"redhand authority {' '.join(words[:2])} failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout

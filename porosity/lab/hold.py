@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from porosity.lab.lab import FACTS
-from porosity.lab.places import LabError, last_words
+from porosity.lab.places import LabError, environment, last_words
 
 LOCK, LOG = "lock", "hold.log"
 UP_SECONDS, DOWN_SECONDS = 120.0, 60.0
@@ -55,11 +55,10 @@ def up(name: str, scenario: str, seed: int) -> dict[str, Any]:
         raise LabError(f"the lab {name} is up already; end it first: redhand lab down {name}")
     directory = root() / name
     directory.mkdir(mode=0o700)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with (directory / LOG).open("wb") as log:
         command = [sys.executable, "-P", "-m", "porosity.lab.hold", scenario, str(seed), str(directory)]
         holder = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment()
         )
     ends = time.monotonic() + UP_SECONDS
     while not (directory / FACTS).exists():

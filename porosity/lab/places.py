@@ -57,14 +57,19 @@ class Place:
 
     def python(self, module: str, *words: str, log: IO[bytes], **how: Any) -> subprocess.Popen[Any]:
         """One of our own programs there, as its users start it, by the code that runs here."""
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONUNBUFFERED": "1"}
-        return self.start(sys.executable, "-P", "-m", module, *words, log=log, env=environment, **how)
+        return self.start(sys.executable, "-P", "-m", module, *words, log=log, env=environment(), **how)
 
     def close(self) -> None:
         """Ends all that runs there, the last started first."""
         for process in reversed(self._running):
             end(process)
         self._running.clear()
+
+
+def environment() -> dict[str, str]:
+    """Of our own programs: ours, but for settings of a Red Hand outside of the lab; with the code that runs here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REDHAND_")}
+    return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONUNBUFFERED": "1"}
 
 
 def end(process: subprocess.Popen[Any]) -> None:
