@@ -27,9 +27,9 @@ from porosity.lab.scenario import Machine, Match
 from porosity.lab.zones import Found, Zones
 from porosity.words import Transport
 
-Kind = Literal["answered", "blocked", "lied", "silent", "refused"]
+Kind = Literal["answered", "blocked", "lied", "silent", "refused", "lost"]
 """What it did: answered as the zones do; blocked as its list says; gave an address that is wrong; nothing; turned a question away that it cannot read
-or serves nobody."""
+or serves nobody; lost it on the way."""
 
 _ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _TC = 0x02

@@ -15,13 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import dns.name
 
 from blocklists.errors import RedHandError
 from porosity import ethics
-from porosity.lab.deeds import Cover, Reading, Scripted
+from porosity.lab.deeds import Cover, Deed, Reading, Scripted
 from porosity.lab.scenario import Machine
 from porosity.lab.zones import Zones
 from porosity.words import Transport
@@ -42,6 +43,7 @@ class Job:
     elsewhere: tuple[str, str]
     """Where its lies lead."""
     listen: list[tuple[Transport, str, int]]
+    seed: int
     log: str
     """File for the deeds, a line of JSON each."""
     certificate: str = ""
@@ -54,6 +56,8 @@ class Server:
     def __init__(self, job: Job, reading: Reading) -> None:
         self._scripted = Scripted(Machine(**job.machine), reading, job.landing, job.elsewhere)
         self._cover = _cover(job.orders)
+        self._loses = int(job.machine["loses"])
+        self._random = Random(f"{job.seed} {job.id}")  # noqa: S311 - to be repeated, not secret
         self._log = Path(job.log).open("a", encoding="ascii")  # noqa: SIM115 - for as long as it serves
         self._job = job
         self._serving: list[Any] = []
@@ -62,6 +66,8 @@ class Server:
         """The answer, its deed written down."""
         now = time.time()
         answer, deed = self._scripted.respond(wire, transport, self._cover, now)
+        if transport == "udp" and self._random.randrange(100) < self._loses:
+            answer, deed = b"", Deed("lost")
         line = {
             "at": round(now * 1_000_000), "by": self._job.id, "transport": transport, "query": wire.hex(),
             "kind": deed.kind, "covered": deed.covered, "data": deed.data, "leak": deed.leak,

@@ -72,6 +72,8 @@ class Machine:
     """It answers nothing at all."""
     lies: bool = False
     """It gives an address of its own for names that are in no order."""
+    loses: int = 0
+    """Of a hundred questions over UDP, how many get no answer, as on a bad line; each try anew."""
     feed: bool = False
     """Of Red Hand among namespaces: it follows the feed of an authority of the lab, instead of reading a file of orders."""
 
@@ -170,8 +172,10 @@ def _machine(value: Any, where: str) -> Machine:
             raise BadScenario(f"{where}, {key}: there is no {', '.join(map(str, unknown))}; there are {', '.join(allowed)}")
     tuples: dict[str, Any] = {key: tuple(given[key]) for key in ("transports", "leaks") if key in given}
     machine = Machine(**{**given, **tuples})
-    if machine.program != "scripted" and (machine.leaks or machine.over or machine.lies or machine.dead or machine.block):
-        raise BadScenario(f"{where}: only a scripted resolver does what it is told to; leave block, leaks, over, lies and dead to one")
+    if machine.program != "scripted" and (machine.leaks or machine.over or machine.lies or machine.dead or machine.block or machine.loses):
+        raise BadScenario(f"{where}: only a scripted resolver does what it is told to; leave block, leaks, over, lies, loses and dead to one")
+    if not isinstance(machine.loses, int) or not 0 <= machine.loses <= 90:
+        raise BadScenario(f"{where}, loses: {machine.loses!r}; write how many of a hundred, 0 to 90")
     if machine.feed and machine.program != "red-hand":
         raise BadScenario(f"{where}: only Red Hand follows a feed; leave it to one")
     if machine.leaks and machine.block is None:

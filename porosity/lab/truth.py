@@ -174,9 +174,9 @@ class Judge:
             )
         if self._clocked:
             covered = deed.covered
-        down = deed.kind == "silent"
+        down = deed.kind in ("silent", "lost")
         # A planted leak of what the zones have nothing for opens nothing.
-        agree = (deed.data == data or not had) and (deed.covered == covered or deed.kind in ("silent", "refused"))
+        agree = (deed.data == data or not had) and (deed.covered == covered or deed.kind in ("silent", "refused", "lost"))
         return _Seen(had, covered, data, down, deed.kind in ("blocked", "lied"), deed.leak, agree, signed, bool(row.failure))
 
     def _unusual(self, row: Observation) -> tuple[bool, bool, bool]:
