@@ -65,7 +65,7 @@ def main() -> None:
     time = Timekeeper(state_dir)
     alarms = Alarms(tell)
     counted = counts.Counts(state_dir, alarms)
-    site = Site(settings, time, Proofs(state_dir), counted)
+    site = Site(settings, time, Proofs(state_dir), counted, job.get("carried") is True)
     most = min(settings.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS)
     hall = Hall(site.answer, connections=most, head_seconds=settings.head_seconds, idle_seconds=settings.idle_seconds)
     sockets = [socket.socket(fileno=descriptor) for descriptor in job["sockets"]]

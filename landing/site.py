@@ -48,14 +48,18 @@ _Asked = tuple[bytes, str, str, Kind]
 class Site:
     """What the page answers from: the version in force, the resolver's word on aliases, and bounded caches of pages and answers."""
 
-    def __init__(self, settings: LandingSettings, time: Timekeeper, proofs: Proofs | None = None, counts: Counts | None = None) -> None:
+    def __init__(
+        self, settings: LandingSettings, time: Timekeeper, proofs: Proofs | None = None, counts: Counts | None = None, carried: bool = True
+    ) -> None:
+        """`carried`: whether a feed client here takes reports of errors to an authority; without one the page names the operator's address."""
         self._settings = settings
         self._proofs = proofs
         self._counts = counts
         self._version: store.Version | None = None
         self._ground: Ground | None = None
         self._time = time
-        self._pages = Pages(settings.operator, settings.operator_url, Look.of(settings), settings.own_url, settings.language)
+        own = settings.own_url if carried else ""
+        self._pages = Pages(settings.operator, settings.operator_url, Look.of(settings), own, settings.language)
         self._aliases = Aliases(settings.resolver)
         self._rendered: OrderedDict[tuple[object, ...], Page] = OrderedDict()
         self._kept: dict[_Asked, Reply] = {}

@@ -180,9 +180,12 @@ def landing_export(
     It says until when they are right. Write them anew then, and whenever another version is in force.
     """
     from landing.cli import export
+    from redhand.crosscheck import carries_reports
 
     settings = load(ctx, config).settings
-    export(settings.landing, settings.state_dir, folder, as_json)
+    # As on the page itself, none leads to a form that goes nowhere.
+    page = settings.landing if carries_reports(settings.feed) else settings.landing.model_copy(update={"own_name": ""})
+    export(page, settings.state_dir, folder, as_json)
 
 
 @app.command(epilog="Examples: redhand sync --once. Beside nothing else that follows this feed: redhand sync")

@@ -69,7 +69,8 @@ def nginx(landing: Landing, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     program = require("nginx")
     folder = tmp_path_factory.mktemp("nginx")
     (port,) = free_ports(1)
-    settings = {"state_dir": str(landing.errors.parent), "landing": {"operator": "Example Telecom", "listen": [f"127.0.0.1:{port}"]}}
+    page = {"operator": "Example Telecom", "listen": [f"127.0.0.1:{port}"], "own_name": "report.operator.example"}
+    settings = {"state_dir": str(landing.errors.parent), "landing": page}  # no feed takes reports: no page leads to the form
     (folder / "config.yaml").write_text(json.dumps(settings))
     command = [sys.executable, "-m", "redhand", "landing", "export", str(folder / "set"), "--config", str(folder / "config.yaml")]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=folder)

@@ -331,6 +331,9 @@ def test_where_nobody_carries_reports_the_form_says_so(tmp_path: Path) -> None:
             assert "cannot pass a report on" in visitors.said(answer)
             assert "<form" not in answer.text
         assert visitors.reports.pending() == []
+        blocked = visitors.ask("/?lang=en", host="www.blocked.example")
+        assert f"{OWN}/report" not in blocked.text, "no page leads to it"
+        assert "If you think this site is blocked in error, tell Example Telecom" in visitors.said(blocked)
 
 
 def test_a_disk_that_refuses_is_said_and_the_words_are_kept(tmp_path: Path) -> None:
