@@ -34,7 +34,8 @@ def _families(found: Found) -> Figure | None:
     for family in families:
         rates = {resolver: found.rate("leak", resolver, "family", family=family) for resolver in found.tested}
         if any(rates.values()):
-            cells += [{**_cell(found, resolver, row), "row": family, "group": "", "signal": False} for resolver, row in rates.items()]
+            members = [each.id for each in plan.vectors if each.family == family]
+            cells += [{**_cell(found, resolver, row, *members), "row": family, "group": "", "signal": False} for resolver, row in rates.items()]
     if not cells:
         return None
     return Figure(
@@ -91,12 +92,12 @@ def _down(found: Found, resolver: str, vector: str) -> bool:
     return bool(row and row["share"] > 0)
 
 
-def _cell(found: Found, resolver: str, row: Row | None, vector: str = "") -> dict[str, Any]:
+def _cell(found: Found, resolver: str, row: Row | None, *vectors: str) -> dict[str, Any]:
     if row is not None:
         share = row["share"] * 100
         text = f"{share:.0f}" if share in (0, 100) or 0.5 <= share < 99.5 else "<1" if share < 1 else ">99"
     else:
-        share, text = -1.0, "down" if vector and _down(found, resolver, vector) else "\u2013"
+        share, text = -1.0, "down" if any(_down(found, resolver, each) for each in vectors) else "\u2013"
     column = f"{resolver} (n = {_names(found, resolver):,})"
     return {"resolver": resolver, "column": column, "share": share, "text": text, "paint": _paler(SIGNAL, share)}
 

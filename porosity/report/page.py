@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
+from porosity.estimating.verdicts import PLAIN
 from porosity.report import limits
 from porosity.report.found import Found, Row, between, percent
 from porosity.report.markup import Markup, described, listed, picture, table, tag, text
@@ -48,6 +49,9 @@ def first(found: Found, said: Row) -> tuple[str, str]:
     if said["technical"] is not None:
         return percent(said["technical"]["share"]), _reached(said)
     waits = [each for each in found.tables["delays"] if each["resolver"] == said["resolver"] and each["what"] == "enforced" and each["waits"]]
+    down = found.rate("down", said["resolver"], vector=PLAIN)
+    if not waits and down and down["hits"]:
+        return "down", "when asked plainly, so that nothing is known of what it blocks"
     if not waits:
         return "not known", "how many ordered names are reached: no way that the resolver can close itself was decided"
     longest = max(waits, key=lambda each: math.inf if each["p95"] is None else each["p95"])
@@ -59,12 +63,14 @@ def first(found: Found, said: Row) -> tuple[str, str]:
 
 
 def _reached(said: Row) -> str:
-    rate = said["technical"]
-    rest = f"of {rate['names']:,} ordered names were still reached (95 % interval {percent(rate['low'])} to {percent(rate['high'])})"
+    rate, plain, whole = said["technical"], said["plain"], said["any"]
+    interval = f"95 % interval {percent(rate['low'])} to {percent(rate['high'])}"
+    rest = f"of {rate['names']:,} ordered names were still reached by a way that it can close itself ({interval})"
     if not rate["hits"]:
-        return f"{rest}; up to {percent(rate['high'])} may be, by a name that was not among them"
-    plain = said["plain"]
-    return rest + (f"; {percent(plain['share'])} when asked plainly" if plain else "")
+        rest += f"; up to {percent(rate['high'])} may be, by a name that was not among them"
+    elif plain:
+        rest += f"; {percent(plain['share'])} when asked plainly"
+    return rest + (f"; {percent(whole['share'])} by ways round it too" if whole and whole["share"] > rate["share"] else "")
 
 
 def _about(found: Found) -> str:

@@ -168,7 +168,7 @@ def test_without_estimates_of_this_plan_it_says_how_to_make_them(tmp_path: Path)
 
 def test_the_command_tells_the_headline_and_where_the_page_is(written: Written, study: Study) -> None:
     shown = CliRunner().invoke(app, ["report", str(study.directory)], catch_exceptions=False).stdout
-    assert "ours: 50.0 % of 20 ordered names were still reached (95 % interval 25.0 % to 75.0 %)" in shown
+    assert "ours: 50.0 % of 20 ordered names were still reached by a way that it can close itself (95 % interval 25.0 % to 75.0 %)" in shown
     assert "3 of 3" in shown
     assert str(written.page) in shown
     told = json.loads(CliRunner().invoke(app, ["report", str(study.directory), "--json"], catch_exceptions=False).stdout)
