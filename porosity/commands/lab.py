@@ -62,7 +62,7 @@ def up(scenario: Scenario, seed: Seed = 1, as_json: AsJSON = False) -> None:
     out.print(f"answered by all: {', '.join(facts['canaries'])}", markup=False)
     for machine, pid in facts.get("machines", {}).items():
         if machine == "client":
-            out.print(f"to be there as a client: nsenter -t {pid} --net --mount", markup=False)
+            out.print(f"to be there as a client: nsenter -t {pid} --net --mount --pid", markup=False)
     out.print(f"certificates: --ca {facts['ca']}", markup=False)
     out.print(f"end it with: redhand lab down {name}", markup=False)
 

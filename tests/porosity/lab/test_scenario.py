@@ -40,6 +40,7 @@ def test_every_scenario_of_the_lab_can_be_read_and_its_vectors_are_known(id: str
         ({"resolvers": RESOLVERS, "names": {"apex": -1}}, "names, apex: -1"),
         ({"resolvers": RESOLVERS, "clock": [9, 3]}, "clock: [9, 3]"),
         ({"resolvers": RESOLVERS | {"provider": {"role": "tested", "program": "red-hand", "feed": True}}}, "needs a host of its own"),
+        ({"resolvers": RESOLVERS | {"provider": {"role": "tested", "loses": 95}}}, "provider, loses: 95"),
         ({"resolvers": RESOLVERS, "form": "cloud"}, "form: 'cloud'"),
         ({"resolvers": RESOLVERS, "repeat": 3}, "there is no repeat"),
         ([], "is no mapping"),
