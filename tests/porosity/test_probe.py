@@ -126,7 +126,7 @@ def test_a_dead_resolver_is_on_record_and_holds_nobody_up(tmp_path: Path) -> Non
             studies.VECTORS,
         )
         permits = ethics.keep({}, of.plan.resolvers, None, None)
-        asyncio.run(probe.run(of, "here", studies.VECTORS, permits, patience=Patience(0.2, 2)))
+        asyncio.run(probe.run(of, "here", studies.VECTORS, permits, patience=Patience(0.5, 2)))
         assert max(asked.at for asked in alive.seen) < max(asked.at for asked in dead.seen)
     assert Counter((each.resolver, each.failure, each.tries) for each in rows(of)) == {
         ("ours", "timeout", 2): of.plan.trials // 2,

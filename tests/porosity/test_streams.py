@@ -200,18 +200,17 @@ def test_a_connection_that_ends_is_opened_anew() -> None:
         assert asyncio.run(whole()) == ["", "closed", "closed", ""]
 
 
-@pytest.mark.parametrize("transport", ["tcp", "doh", "doq"])
+@pytest.mark.parametrize("transport", ["doh", "doq"])
 def test_silence_uses_nothing_up(house: House, transport: Transport) -> None:
     """However many questions are never answered, the next ones go out: no stream, ID or connection is kept for those whose time is over."""
     endpoint = {
-        "tcp": Endpoint("tcp", HOST, house.ports["silent"]),
         "doh": Endpoint("doh", HOST, house.ports["missing"], NAME, "/silent"),
         "doq": house.at("doq", "doq"),
     }[transport]
     names = [f"silent{number}.test" for number in range(CONNECTIONS * PIPELINED)]
 
     async def whole() -> list[list[Try]]:
-        ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.4, 1), house.ca)
+        ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.8, 1), house.ca)
         found = [[asked.last for asked in await asyncio.gather(*(ways.ask(endpoint, wire(name)) for name in names))] for _ in range(2)]
         await ways.close()
         return found
@@ -223,7 +222,7 @@ def test_silence_uses_nothing_up(house: House, transport: Transport) -> None:
 
 def test_what_goes_wrong_on_one_stream_harms_no_other(house: House) -> None:
     """Over QUIC a stream is reset, another never answered, a third answers another question."""
-    reset, silent, other, right = ask(house.at("doq", "doq"), "reset.test", "silent.test", "other.test", "right.test", seconds=1.0, ca=house.ca)
+    reset, silent, other, right = ask(house.at("doq", "doq"), "reset.test", "silent.test", "other.test", "right.test", seconds=1.5, ca=house.ca)
     assert [each.failure for each in (reset, silent, other, right)] == ["reset", "timeout", "mismatch", ""]
     (ended,) = ask(house.at("doq", "doq"), "end.test", ca=house.ca)
     assert ended.failure == "closed"
@@ -240,7 +239,7 @@ def test_tried_again_until_patience_ends(tries: int) -> None:
     with Scripted(third) as server:
 
         async def whole() -> tuple[int, str, int, int]:
-            ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.15, tries))
+            ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.4, tries))
             found = await ways.ask(Endpoint("udp", HOST, server.port), wire("a.test"))
             await ways.close()
             return found.tries, found.last.failure, found.last.took, found.last.sent_at - found.sent_at
@@ -249,8 +248,8 @@ def test_tried_again_until_patience_ends(tries: int) -> None:
         assert (number, failure) == ((3, "") if tries == 3 else (1, "timeout"))
         if tries == 3:
             assert len({asked.id for asked in server.seen}) == 3
-            assert took < 150_000
-            assert between >= 300_000
+            assert took < 400_000
+            assert between >= 800_000
 
 
 def test_a_dead_server_gets_less_patience() -> None:
@@ -263,7 +262,7 @@ def test_a_dead_server_gets_less_patience() -> None:
     with Scripted(script) as server:
 
         async def whole() -> list[int]:
-            ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.05, 2))
+            ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.3, 2))
             endpoint = Endpoint("udp", HOST, server.port)
             await asyncio.gather(*(ways.ask(endpoint, wire(f"n{number}.test")) for number in range(30)))
             tries = [(await ways.ask(endpoint, wire(name))).tries for name in ("dead.test", "answer.test", "alive.test")]

@@ -95,11 +95,11 @@ def test_nothing_but_lies_is_no_answer() -> None:
             asked.send(bytes([right[0] ^ 1]) + right[1:])
 
     with Scripted(lie) as server:
-        other, half, query, stray, nothing = ask(server.port, "other.test", "half.test", "query.test", "stray.test", "silent.test", seconds=0.3)
+        other, half, query, stray, nothing = ask(server.port, "other.test", "half.test", "query.test", "stray.test", "silent.test", seconds=0.8)
     assert (other.failure, half.failure, query.failure) == ("mismatch", "malformed", "mismatch")
     assert b"\5owned" in other.answer, "what came is kept as evidence"
     assert (stray.failure, nothing.failure, nothing.answer) == ("timeout", "timeout", b"")
-    assert 300_000 <= nothing.took < 3_000_000
+    assert 800_000 <= nothing.took < 5_000_000
 
 
 def test_times_are_the_sockets() -> None:
@@ -111,7 +111,7 @@ def test_times_are_the_sockets() -> None:
             asking = asyncio.create_task(way.ask(wire("a.test"), 5))
             while not server.seen:
                 await asyncio.sleep(0)
-            held = time.monotonic() + 0.4
+            held = time.monotonic() + 0.8
             while time.monotonic() < held:
                 pass  # this process is busy with something else while the answer lies in the socket
             found = await asking
@@ -120,7 +120,7 @@ def test_times_are_the_sockets() -> None:
 
         before = time.time_ns() // 1000
         found = asyncio.run(whole())
-    assert found.took < 300_000
+    assert found.took < 600_000
     assert before <= found.sent_at <= time.time_ns() // 1000
 
 
