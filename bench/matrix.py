@@ -50,7 +50,7 @@ def run(
         with House(found, NAMES, house.FAMILIES, repeats, seed, Path(scratch) / "lab") as lab:
             planned = lab.plan(made)
             print(f"{len(lab.servers)} resolvers are up; {planned.study.plan.trials:,} trials", flush=True)
-            lab.probe(made, timeout=1.0, tries=2)
+            lab.probe(made)
             if dead := lab.dead():
                 raise machine.BenchError(f"ended meanwhile: {dead}")
         rows = results.judge(planned.study, lab.world, LANDING)
@@ -107,6 +107,8 @@ def _table(whole: dict[str, Any], rows: dict[str, Row], peers: list[Peer]) -> st
         *results.table(stock, titles),
         "\nPage reached is of blocks with an address question; Red Hand leads nobody there who asks with edns-structured: a browser that"
         " shows the reason itself.",
+        "An answer by name-svcb-alias has the listed name and no address: who follows it asks for that name, which is blocked there; name-svcb-service"
+        " has address hints, by which the site is reached. What peers leak from their caches depends on what was asked before, here in the plan's order.",
         "\n## As we would change them\n",
         *results.summary(changed, titles, whole["versions"]),
         "",

@@ -63,7 +63,10 @@ class House(Lab):
             address, ports = (HERE, _free_ports()) if is_here else (f"{street}.{host}", PORTS)
             placed[id] = Resolver(id, machine.role, servers.endpoints(machine, address, f"{id}.lab.example", ports))
         self.beside = servers.scripted(self.client, self.setting, [(upstream, Machine("control"))], [])
-        where = upstream.endpoints[0]
+        # A recursor with a cache between, as providers have: a dozen resolvers at once are too much for a script.
+        between = Resolver("recursor", "other", servers.endpoints(Machine("control"), f"{street}.{UPSTREAM_HOST - 1}", "", PORTS))
+        self.beside.append(servers.unbound(self.client, self.setting, between, upstream.endpoints[0]))
+        where = between.endpoints[0]
         page = self.setting.at(f"{street}.{FIRST_PAGE}")
         started = {
             RED_HAND: servers.red_hand(self.client, page, placed[RED_HAND], f"{where.address}:{where.port}"),
