@@ -8,6 +8,8 @@ import re
 import struct
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from typer.testing import CliRunner
 
 from porosity import estimates, parts
 from porosity.cli import app
-from porosity.report import write
+from porosity.report import curves, page, shares, style, write
 from porosity.report.found import NothingEstimated, percent, read
 from porosity.report.write import Written
 from porosity.study import Study
@@ -180,3 +182,30 @@ def test_the_command_tells_the_headline_and_where_the_page_is(written: Written, 
 )  # fmt: skip
 def test_some_is_never_written_as_none_or_all(share: float | None, text: str) -> None:
     assert percent(share) == text
+
+
+def test_what_a_study_has_beyond_a_plain_one_is_drawn_too(study: Study) -> None:
+    found = read(study)
+    tables = dict(found.tables)
+    technical = next(each for each in tables["estimates"] if each["scope"] == "technical")
+    begins = [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2)]
+    tables["estimates"] = [*tables["estimates"], *({**technical, "window": each} for each in begins)]
+    tables["estimates"] += [{**technical, "list": each} for each in ("one", "other")] + [{**technical, "vantage": each} for each in ("here", "there")]
+    step = {"resolver": "ours", "vector": "time-cached", "what": "enforced"}
+    tables["survival"] = [
+        {**step, "seconds": seconds, "at_risk": 2, "ended": 1, "survival": left, "low": 0.0, "high": 1.0}
+        for seconds, left in ((0.0, 1.0), (2.5, 0.5))
+    ]
+    waited = {f"p{each}{end}": None for each in (50, 95, 99) for end in ("", "_low", "_high")}
+    tables["delays"] = [{**step, "waits": 2, "ended": 1, "unseen": 0, "watched": 4.0, **waited}]
+    path = {"list": "", "vantage": "", "source": "a survey", "resolver": "ours", "vectors": ["type-a"], "low": 0.1, "high": 0.3}
+    tables["reach"] = [
+        {**path, "path": "the provider's", "share": 1.0, "probability": 0.2, "reach": 0.2},
+        {**path, "path": "", "share": 1.0, "probability": 0.2, "reach": 0.2},
+    ]
+    more = replace(found, tables=tables)
+    drawn = {each.name: style.draw(each).svg.decode() for each in (*shares.figures(more), *curves.figures(more))}
+    says = {"windows": "Window begins, UTC", "lists": "other", "vantages": "there", "survival": "Seconds since the instant", "reach": "20.0 of 100.0"}
+    for name, said in says.items():
+        assert said in drawn[name]
+    assert "longer than was watched" in page.first(more, {"resolver": "ours", "technical": None})[1]
