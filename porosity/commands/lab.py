@@ -98,6 +98,7 @@ def run(
         told[str(place)] = runs.judge(found, study)
         if not as_json:
             _show(out, told[str(place)])
+            out.print(f"\nnext: redhand porosity estimate {place}", markup=False)
     if as_json:
         from dataclasses import asdict  # noqa: PLC0415
 
@@ -124,6 +125,8 @@ def score(
 
 def _show(out: Console, scores: list[Score]) -> None:
     for each in scores:
+        if not each.trials:
+            continue  # the rules are not meant for anything in it
         out.print(f"\n[bold]{each.rules}[/bold]: {each.trials:,} verdicts")
         table = _table("", "so", "told", "right", "precision", "recall")
         for state, counts in each.states.items():
