@@ -107,8 +107,9 @@ def _table(whole: dict[str, Any], rows: dict[str, Row], peers: list[Peer]) -> st
         *results.table(stock, titles),
         "\nPage reached is of blocks with an address question; Red Hand leads nobody there who asks with edns-structured: a browser that"
         " shows the reason itself.",
-        "An answer by name-svcb-alias has the listed name and no address: who follows it asks for that name, which is blocked there; name-svcb-service"
-        " has address hints, by which the site is reached. What peers leak from their caches depends on what was asked before, here in the plan's order.",
+        "An answer by name-svcb-alias has the listed name and no address: who follows it asks for that name, which is blocked there; name-svcb-"
+        "service has address hints, by which the site is reached. What peers leak from their caches depends on what was asked before, here in the"
+        " plan's order.",
         "\n## As we would change them\n",
         *results.summary(changed, titles, whole["versions"]),
         "",
