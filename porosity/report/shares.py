@@ -52,7 +52,8 @@ def _apart(found: Found, by: str, name: str, title: str, of: str) -> Figure | No
     labels = list(dict.fromkeys(row[by] for row in rows))[:MOST_ROWS]
     if not rows or len(resolvers) > len(SERIES):
         return None
-    points = [_point(row[by], row, row["resolver"]) for row in rows if row[by] in labels]
+    names = {label: max(row["names"] for row in rows if row[by] == label) for label in labels}
+    points = [_point(f"{row[by]} (n = {names[row[by]]:,})", row, row["resolver"]) for row in rows if row[by] in names]
     return Figure(
         name,
         title,
@@ -77,14 +78,17 @@ def _windows(found: Found) -> Figure | None:
     if len({row["window"] for row in rows}) < 2 or len(resolvers) > len(SERIES):
         return None
     points = [{**_point("", row, row["resolver"]), "at": _moment(row["window"])} for row in rows]
-    at = alt.X("at:T").title("Window begins, UTC").scale(type="utc").axis(grid=False)
+    days = all(each["at"].endswith("T00:00:00Z") for each in points)
+    axis = alt.Axis(grid=False, format="%d %b" if days else "%d %b %H:%M", tickCount=5, labelOverlap="greedy", labelSeparation=12)
+    at = alt.X("at:T").title("Window begins, UTC").scale(type="utc").axis(axis)
     base = alt.Chart(data(points)).encode(at, _colour(resolvers))
     chart = alt.layer(
         base.mark_rule(strokeWidth=1.2, opacity=0.6).encode(_share("low", "Ordered names reached, %", alt.Y), alt.Y2("high:Q")),
         base.mark_line(strokeWidth=1.2).encode(_share("share", "Ordered names reached, %", alt.Y)),
         base.mark_point(filled=True, size=40, opacity=1).encode(_share("share", "Ordered names reached, %", alt.Y), _shape(resolvers)),
     ).properties(width=WIDTH, height=180)
-    caption = "Share of names in force that were reached by a way that the resolver can close itself, window by window, with 95 % intervals."
+    caption = "Share of names in force that were reached by a way that the resolver can close itself, window by window, with 95 % intervals; "
+    caption += f"n: {min(row['names'] for row in rows):,} to {max(row['names'] for row in rows):,} names a window."
     return Figure("windows", "Over time", caption, "Lines over time, one a resolver.", chart, "estimates")
 
 
@@ -176,12 +180,12 @@ def _share(field: str, title: str, channel: Any = alt.X) -> Any:
 
 
 def _colour(kinds: Sequence[str], legend: bool = True) -> Any:
-    shown = alt.Legend(orient="top", title=None, symbolSize=60) if legend else None
+    shown = alt.Legend(orient="top", title=None, symbolSize=60, symbolOpacity=1) if legend else None
     return alt.Color("kind:N").scale(domain=list(kinds), range=list(SERIES[: len(kinds)])).legend(shown)
 
 
 def _shape(kinds: Sequence[str], legend: bool = True) -> Any:
-    shown = alt.Legend(orient="top", title=None, symbolSize=60) if legend else None
+    shown = alt.Legend(orient="top", title=None, symbolSize=60, symbolOpacity=1) if legend else None
     return alt.Shape("kind:N").scale(domain=list(kinds), range=list(SHAPES[: len(kinds)])).legend(shown)
 
 
