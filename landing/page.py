@@ -155,6 +155,7 @@ class Pages:
             operator_url=self._operator_url,
             report=next((self._report(order) for order in orders if not order.own), "") or self._operator_url,
             privacy=f"{text['privacy_explained']} {text['privacy_counted']}" if count else text["privacy_explained"],
+            category=lambda order: _category(language, order),
         )
 
     def _report(self, order: Order) -> str:

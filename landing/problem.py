@@ -5,7 +5,7 @@ A member is there with null where an order gives nothing. Times are RFC 3339 in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from landing import verdict
@@ -26,10 +26,12 @@ def blocked(
     operator_url: str,
     report: str,
     privacy: str,
+    category: Callable[[Order], str],
 ) -> dict[str, object]:
     """The problem of a name that these orders block. `languages`: the visitor's, then those that stand in for it.
 
     451 where an authority ordered it (RFC 7725), 403 where only the operator chose it. `report`: where errors are reported; `privacy`: what is kept.
+    `category`: our own words, in the visitor's language, for a category that no policy has words for; empty when there are none.
     """
     ordered = any(not order.own for order in orders)
     return {
@@ -43,11 +45,11 @@ def blocked(
         "blocked_by": operator_url,
         "report": report,
         "privacy": privacy,
-        "orders": [_order(order, languages) for order in orders],
+        "orders": [_order(order, languages, category(order)) for order in orders],
     }
 
 
-def _order(order: Order, languages: Sequence[str]) -> dict[str, object]:
+def _order(order: Order, languages: Sequence[str], category: str) -> dict[str, object]:
     reasons = verdict.in_language(order.reasons, *languages)
     return {
         "kind": "own" if order.own else "directive",
@@ -59,7 +61,7 @@ def _order(order: Order, languages: Sequence[str]) -> dict[str, object]:
         "authority": order.authority or None,
         "contact": order.contact or None,
         "category": order.category or None,
-        "ground": _said(order.ground, languages),
+        "ground": _said(order.ground or {languages[0]: category}, languages),
         "legal_basis": order.law or None,
         "territory": order.territory or None,
         "issued_at": _time(order.issued),

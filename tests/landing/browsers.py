@@ -46,7 +46,8 @@ def faults(page: Page) -> list[tuple[str, ...]]:
     whatever runs over the edge of either."""
     found = []
     page.evaluate(AXE)
-    for scheme, size, rules in (("light", PHONE, ""), ("dark", SCREEN, ", runOnly: ['color-contrast']")):
+    # The one rule of axe for what WCAG 2.2 adds in AA is off by itself.
+    for scheme, size, rules in (("light", PHONE, ", rules: {'target-size': {enabled: true}}"), ("dark", SCREEN, ", runOnly: ['color-contrast']")):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size(size)  # type: ignore[arg-type]
         wide = page.evaluate("document.documentElement.scrollWidth")

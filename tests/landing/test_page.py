@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,18 @@ def page(*orders: Order, language: str = "en", alias: bool = False) -> str:
 def test_a_verified_order_is_not_called_a_transcription() -> None:
     assert "wrote it down" not in page(told())
     assert "wrote it down" in page(told(verified=False))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "provokes acts of terrorism or publicly apologises for them"), ("fr", "publiquement l\u2019apologie")]
+)
+def test_without_a_policy_people_and_programs_are_told_the_same_ground(language: str, words: str) -> None:
+    (found,) = json.loads(PAGES.blocked([told()], False, language, True).body("www.blocked.example"))["orders"]
+    assert words in found["ground"]["text"]
+    assert found["ground"]["language"] == language
+    assert found["ground"]["text"] in page(told(), language=language)
+    (found,) = json.loads(PAGES.blocked([told(category="of-its-own")], False, language, True).body("www.blocked.example"))["orders"]
+    assert found["ground"] is None
 
 
 def test_an_order_of_a_demonstration_is_called_one_before_anything_else_in_both_languages() -> None:
