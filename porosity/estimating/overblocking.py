@@ -1,7 +1,7 @@
 """What is blocked that no order in force covers: name by name, and how much of it each order has beside it.
 
-A name counts once any question for it was blocked. Questions for what an order covers, or for what stands above
-it, do not count.
+A name counts once any question for it was blocked in at least half of the repeats that a vantage knows of: a fault of a moment is no block. Questions
+for what an order covers, or for what stands above it, do not count.
 """
 
 from __future__ import annotations
@@ -64,10 +64,14 @@ def _count(verdicts: Verdicts) -> None:
     verdicts.base.execute(
         f"""
         CREATE OR REPLACE TEMP VIEW outside AS
-        SELECT resolver, name, list(DISTINCT vector ORDER BY vector) FILTER (blocked > 0) AS vectors, sum(blocked)::BIGINT AS blocked,
-            sum(ok + blocked)::BIGINT AS decided
-        FROM tally WHERE population IN ('neighbour', 'lifted') AND resolver IN ({", ".join(map(str, verdicts.tested))})
-            AND vector IN ({", ".join(map(str, vectors)) or "NULL"})
-        GROUP BY resolver, name HAVING sum(ok + blocked) > 0
+        WITH asked AS (
+            SELECT resolver, name, vantage, vector, sum(blocked)::BIGINT AS blocked, sum(ok + blocked)::BIGINT AS decided
+            FROM tally WHERE population IN ('neighbour', 'lifted') AND resolver IN ({", ".join(map(str, verdicts.tested))})
+                AND vector IN ({", ".join(map(str, vectors)) or "NULL"})
+            GROUP BY ALL HAVING sum(ok + blocked) > 0
+        )
+        SELECT resolver, name, list(DISTINCT vector ORDER BY vector) FILTER (2 * blocked >= decided) AS vectors,
+            coalesce(sum(blocked) FILTER (2 * blocked >= decided), 0)::BIGINT AS blocked, sum(decided)::BIGINT AS decided
+        FROM asked GROUP BY resolver, name
         """  # noqa: S608 - numbers
     )

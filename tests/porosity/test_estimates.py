@@ -295,3 +295,20 @@ def test_what_is_not_judged_is_not_estimated(made: Study, tmp_path: Path) -> Non
             estimates.make(made)
     finally:
         (made.classification(RULES) / "kept").replace(made.classification(RULES) / parts.name(1))
+
+
+def test_a_fault_of_a_moment_over_blocks_no_name(tmp_path: Path) -> None:
+    given = [names.make("ok.example", "canary"), names.make("n0.d0.test", match="subtree", list="orders")]
+    near = [names.make(f"{label}.near.test", "neighbour", list="orders") for label in ("once", "twice")]
+    resolvers = [resolver("ours", "tested"), resolver("one")]
+    of = study.create(tmp_path / "study", *plan.make([*given, *near], [vector("A")], resolvers, seed=7, as_of=AS_OF, repeats=3))
+    blocked = {b"once": 1, b"twice": 2}
+    judged(
+        of,
+        lambda name, _, resolver_id, trial: Said("blocked" if trial.repeat < blocked.get(name.name[0], 0) and resolver_id == "ours" else "ok", False),
+    )
+    said = estimates.make(of)
+    assert said["headline"][0]["overblocked"]["names"] == 1
+    with database.connect(of) as base:
+        assert base.sql("SELECT name, blocked, trials FROM overblocked").fetchall() == [("twice.near.test", 2, 3)]
+        assert base.sql("SELECT hits, trials FROM estimates WHERE measure = 'false_positive'").fetchall() == [(3, 6)], "rates hide nothing"
