@@ -65,7 +65,7 @@ def test_an_order_s_whole_life_and_then_pages_to_look_at(tmp_path: Path) -> None
     for words in (0, 1):
         line = next(line for line in said(words).splitlines() if line.startswith("signed "))
         times = dict(re.findall(r"([a-z ]+?) (\d+\.\d\d) s", line.replace(" · ", "\n")))
-        assert [each.strip() for each in times] == STEPS
+        assert sorted(each.strip() for each in times) == sorted(STEPS)  # a client may see it before the desk has said so
         assert float(times["signed"]) == 0
         assert 0 < float(times["enforced"]) <= float(times["red hand seen"])
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == [], "the directories are removed"

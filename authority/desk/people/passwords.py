@@ -41,7 +41,7 @@ def require_good(password: str, *about: str) -> None:
     for word in sorted((*_COMMON, *(part for text in about for part in same_person(text).replace("@", " ").replace(".", " ").split())), key=len):
         if len(word) >= 3:
             rest = rest.replace(word, "")
-    if len(rest.strip()) < 8 or len(set(rest)) < 5:
+    if folded in map(same_person, about) or len(rest.strip()) < 8 or len(set(rest)) < 5:
         raise BadField("password", "it is easily guessed; take a few words that have nothing to do with you")
 
 
