@@ -50,6 +50,9 @@ class DeskSettings(Section):
     database: str = Field(default="", description="postgresql+psycopg://…; empty: SQLite, desk/desk.db in the directory")
     referrals_per_hour: Annotated[int, Field(ge=1)] = Field(default=20, description="referrals taken in an hour from one address by the public form")
     referrals_per_minute: Annotated[int, Field(ge=1)] = Field(default=120, description="referrals taken in a minute by the public form from all")
+    flagger_referrals_per_hour: Annotated[int, Field(ge=1)] = Field(
+        default=120, description="referrals taken in an hour with one token of a trusted flagger"
+    )
     resolver: str = Field(
         default="", description="resolver that is asked before an order whether its names exist, ADDRESS:PORT; empty: nobody is asked"
     )

@@ -28,6 +28,8 @@ class Found(NamedTuple):
 
     actor: Actor
     person: Person | None
+    token: int
+    """Its id."""
 
 
 class Made(NamedTuple):
@@ -46,11 +48,11 @@ def find(session: Session, token: str, now: int) -> Found | None:
     if row is None or row.ended_at is not None or now >= row.ends_at:
         return None
     if row.flagger is not None:
-        return Found(Actor(f"flagger:{row.flagger}"), None)
+        return Found(Actor(f"flagger:{row.flagger}"), None, row.id)
     person = session.get(Person, row.person_id)
     if person is None or person.ended_at is not None:
         return None
-    return Found(actor_of(person), person)
+    return Found(actor_of(person), person, row.id)
 
 
 def make(session: Session, actor: Actor, label: str, days: int, now: int) -> Made:

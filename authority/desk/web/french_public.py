@@ -56,6 +56,7 @@ TEXTS: dict[str, str] = {
     "there is no referral with this reference": "aucun signalement ne porte cette référence",
     "there is no appeal with this reference": "aucune contestation ne porte cette référence",
     "too many came from your address; try again in {wait} s": "trop d'envois viennent de votre adresse ; réessayez dans {wait} s",
+    "too many came with this token; try again in {wait} s": "trop d'envois viennent avec ce jeton ; réessayez dans {wait} s",
     "too many come at once just now; try again in {wait} s": "trop d'envois arrivent en ce moment ; réessayez dans {wait} s",
     "the form is too old; look at what you wrote, and send it again": "le formulaire est trop ancien ; relisez ce que vous avez écrit, et renvoyez-le",
     "this form was sent already, with something else in it; if this is to be sent too, look at what you wrote, and send it again": (

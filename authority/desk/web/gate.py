@@ -1,4 +1,5 @@
 """What stands before strangers' forms: how often one address, and all together, may send one, and whether a form is ours and a person filled it in.
+And before flaggers' programs: how often one token may refer.
 
 Addresses are held in memory alone, as a hash under a key that this process made for itself (`people.limits`). A form carries a stamp: when it was
 given out, and its own number, signed. So a program that posts without looking is told so, and the same form sent twice is one referral, not two.
@@ -12,6 +13,7 @@ import os
 import secrets
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Literal
 
 from authority.desk import facts
@@ -44,13 +46,20 @@ class Limit:
         self._lock = threading.Lock()
 
     def count(self, address: str, now: int) -> None:
-        """Counts one. Raises TooMany, uncounted."""
-        name = hashlib.blake2b(network(address).encode(), key=self._key, digest_size=16).digest()
+        """Counts one from an address. Raises TooMany, uncounted."""
+        self._count(network(address), now, lambda wait: f"too many came from your address; try again in {wait} s")
+
+    def count_token(self, token: int, now: int) -> None:
+        """Counts one with the token of this id. Raises TooMany, uncounted."""
+        self._count(f"token:{token}", now, lambda wait: f"too many came with this token; try again in {wait} s")
+
+    def _count(self, source: str, now: int, said: Callable[[int], str]) -> None:
+        name = hashlib.blake2b(source.encode(), key=self._key, digest_size=16).digest()
         with self._lock:
             mine = self._held.get(name)
             if mine is not None and len(mine) == self._each and mine[0] > now - self._seconds:
                 wait = mine[0] + self._seconds - now
-                raise TooMany(f"too many came from your address; try again in {wait} s", wait)
+                raise TooMany(said(wait), wait)
             if self._all is not None and len(self._recent) == self._all and self._recent[0] > now - self._all_seconds:
                 wait = self._recent[0] + self._all_seconds - now
                 raise TooMany(f"too many come at once just now; try again in {wait} s", wait)
@@ -71,6 +80,7 @@ class Gate:
         """The key of the stamps is a file, made at the first need: a form outlives the process."""
         self.reports = Limit(desk.settings.referrals_per_hour, 3600, desk.settings.referrals_per_minute)
         self.appeals = Limit(desk.settings.referrals_per_hour, 3600, desk.settings.referrals_per_minute)
+        self.flagged = Limit(desk.settings.flagger_referrals_per_hour, 3600)
         self.looks = Limit(LOOKS, 60)
         self.filing = threading.Lock()
         """Held while an appeal is filed, so that one form sent twice at once is one appeal."""

@@ -34,6 +34,8 @@ class Who:
     language: str
     digest: str = ""
     """Of the session; empty for programs."""
+    token: int = 0
+    """Id of the program's token; 0 for people."""
 
 
 def desk_of(request: Request) -> Desk:
@@ -131,4 +133,4 @@ def _program(request: Request) -> Who | None:
         session.expunge_all()
     if found is None:
         return None
-    return Who(found.actor, found.person, "", language_of(request, found.person))
+    return Who(found.actor, found.person, "", language_of(request, found.person), token=found.token)

@@ -26,8 +26,10 @@ Key = Annotated[
 
 
 @router.post("/referrals", status_code=201, responses={200: {"model": shapes.Taken, "description": "It had been sent before."}})
-def refer(who: SignedIn, desk: TheDesk, given: shapes.Refer, response: Response, key: Key = "") -> shapes.Taken:
-    """Refer something. It opens a case, or joins the one that is open for the same name."""
+def refer(request: Request, who: SignedIn, desk: TheDesk, given: shapes.Refer, response: Response, key: Key = "") -> shapes.Taken:
+    """Refer something. It opens a case, or joins the one that is open for the same name. So many in an hour are taken with a flagger's token."""
+    if who.person is None:
+        request.app.state.gate.flagged.count_token(who.token, desk.now())
     sent = referrals.Given(tuple(given.names), given.location, given.category, given.words, given.contact, given.threat)
     with desk.store.writing() as session:
         taken = referrals.take(session, desk, who.actor, sent, desk.now(), source="officer" if who.person else "flagger", key=key or None)
