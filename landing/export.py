@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from blocklists import durable, names, store, version
+from blocklists import durable, names, store, ulabels, version
 from blocklists.errors import FeedError, RedHandError
 from blocklists.index import FOREVER, Rule
 from blocklists.proving import prove
-from landing import ground, host, nginx, verdict
+from landing import ground, nginx, verdict
 from landing.kinds import small
 from landing.look import Look
 from landing.page import HTML, Page, Pages
@@ -203,7 +203,7 @@ def _needed(chosen: dict[str, str]) -> dict[str, str]:
 
 
 def _unicode(listed: Iterable[str]) -> dict[str, str]:
-    return {name: shown for name in listed if (shown := host.in_unicode(name))}
+    return {name: shown for name in listed if (shown := ulabels.in_unicode(name))}
 
 
 class _Files:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Literal
-
-import idna
 
 from blocklists.errors import BadName, RedHandError
 from blocklists.names import parse, to_text
@@ -106,36 +103,3 @@ def _name(octets: bytes) -> Host:
     except ValueError:
         return Host("name", wire, plain)
     return ADDRESS
-
-
-def for_people(text: str) -> str:
-    """A name's text as its owner writes it, followed by its A-labels; the text alone when it has none, or they do not decode.
-
-    Never the Unicode form alone: two names can look alike in it. Where a label is written from right to left, each form is kept apart from what is
-    around it (UAX 9, isolates), or the labels of both would be drawn in an order in which they read as another name.
-    """
-    shown = in_unicode(text)
-    if not shown:
-        return text
-    if turns(shown):
-        return f"{ISOLATE}{shown}{END} ({ISOLATE}{text}{END})"
-    return f"{shown} ({text})"
-
-
-ISOLATE, END = "\u2066", "\u2069"
-"""LEFT-TO-RIGHT ISOLATE and POP DIRECTIONAL ISOLATE."""
-
-
-def in_unicode(text: str) -> str:
-    """A name's text with its A-labels decoded; empty when it has none, or they do not decode (RFC 5891 section 4.4)."""
-    if "xn--" not in text:
-        return ""
-    try:
-        return idna.decode(text)
-    except (idna.IDNAError, UnicodeError):
-        return ""
-
-
-def turns(text: str) -> bool:
-    """Whether any of it is written from right to left."""
-    return any(unicodedata.bidirectional(character) in {"R", "AL", "AN"} for character in text)

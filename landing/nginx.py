@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from landing import headers, host
+from blocklists import ulabels
+from landing import headers
 from landing.kinds import DESTINATIONS, ENDINGS, RANGES, Kind, language_of, small
 from landing.page import HTML, PROBLEM
 from landing.proofs import CONTENT_TYPE, PREFIX
@@ -19,7 +20,7 @@ from landing.proofs import CONTENT_TYPE, PREFIX
 TITLE = b'<!--# echo var="redhand_name" encoding="none" -->'
 """Where the visitor's name goes; the maps let no character through that would have to be escaped."""
 PEOPLE = b'<!--# echo var="redhand_people" encoding="none" -->'
-"""The same as its owner writes it (`landing.host.for_people`)."""
+"""The same as its owner writes it (`landing.ulabels.for_people`)."""
 
 LISTED = b'<!--# echo var="redhand_listed" encoding="none" -->'
 """The listed name that blocks it."""
@@ -93,7 +94,7 @@ def _quoted(text: str) -> str:
 
 def _hosts(choice: Choice) -> list[str]:
     unicode_names = [(form, text) for name, text in choice.unicode_names.items() for form in (name, f"*.{name}")]
-    turned = [(form, host.ISOLATE) for name, text in choice.unicode_names.items() if host.turns(text) for form in (name, f"*.{name}")]
+    turned = [(form, ulabels.ISOLATE) for name, text in choice.unicode_names.items() if ulabels.turns(text) for form in (name, f"*.{name}")]
     tails = [(form, name) for name in choice.unicode_names for form in (name, f"*.{name}")]
     label = "(?!..--)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
     return [
@@ -105,7 +106,7 @@ def _hosts(choice: Choice) -> list[str]:
         *_map("$redhand_name", "redhand_tail", [("default", ""), *tails], hostnames=True),
         *_map("$redhand_name", "redhand_unicode", [("default", ""), *unicode_names], hostnames=True),
         *_map("$redhand_name", "redhand_apart", [("default", ""), *turned], hostnames=True),
-        *_map("$redhand_apart", "redhand_together", [("", ""), ("default", host.END)]),
+        *_map("$redhand_apart", "redhand_together", [("", ""), ("default", ulabels.END)]),
         *_map(
             "$redhand_name $redhand_tail",
             "redhand_people",

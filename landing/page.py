@@ -17,7 +17,8 @@ from urllib.parse import quote_plus, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from landing import host, problem, verdict
+from blocklists import ulabels
+from landing import problem, verdict
 from landing.language import shown_number
 from landing.look import Look
 from landing.sentences import Sentences
@@ -48,7 +49,7 @@ class Page:
         if not self.slots:
             return self.parts[0]
         quote = html.escape if self.content_type == HTML else _in_json
-        return self.filled(quote(name).encode(), quote(host.for_people(name)).encode(), quote_plus(name).encode())
+        return self.filled(quote(name).encode(), quote(ulabels.for_people(name)).encode(), quote_plus(name).encode())
 
     def filled(self, title: bytes, people: bytes, query: bytes) -> bytes:
         """The page with these octets in its places: the name's text, the name for people, the name in a link's query."""
@@ -169,7 +170,7 @@ def _whole(text: str) -> Markup:
 
 
 def _strong(text: str) -> Markup:
-    return Markup("<strong><bdi>{}</bdi></strong>").format(host.for_people(text))
+    return Markup("<strong><bdi>{}</bdi></strong>").format(ulabels.for_people(text))
 
 
 def _category(language: str, order: Order) -> str:

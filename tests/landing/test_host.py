@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blocklists.names import parse
-from landing.host import ADDRESS, MAX_HOST, NONE, BadHost, for_people, of_request, read
+from blocklists.ulabels import for_people
+from landing.host import ADDRESS, MAX_HOST, NONE, BadHost, of_request, read
 
 NAMES = [
     (b"blocked.example", "blocked.example"),
@@ -118,24 +119,3 @@ def test_refused_or_the_texts_name_is_the_same(field: bytes) -> None:
         assert host.text in for_people(host.text)
     else:
         assert (host.wire, host.text) == (b"", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("blocked.example", "blocked.example"),
-        ("xn--caf-dma.example", "café.example (xn--caf-dma.example)"),
-        ("xn--.example", "xn--.example"),
-        ("xn--80ak6aa92e.example", "\u0430\u0440\u0440\u04cf\u0435.example (xn--80ak6aa92e.example)"),  # looks like apple.example
-        ("xn--ls8h.example", "xn--ls8h.example"),  # a picture, which no name may have
-        ("xn--a-ecp.example", "xn--a-ecp.example"),  # not what its owner would have written
-        ("a_b.xn--caf-dma.example", "a_b.xn--caf-dma.example"),
-        (
-            "xn--4dbrk0ce.example",
-            "\u2066\u05d9\u05e9\u05e8\u05d0\u05dc.example\u2069 (\u2066xn--4dbrk0ce.example\u2069)",
-        ),
-        ("xn--a\\046b.example", "xn--a\\046b.example"),
-    ],
-)
-def test_a_unicode_name_is_never_shown_alone(text: str, shown: str) -> None:
-    assert for_people(text) == shown
