@@ -1,7 +1,8 @@
-"""Labs that stay up: each held by a process of its own, which is the lab. `python -m porosity.lab.hold SCENARIO SEED DIRECTORY` is that process.
+"""Labs that stay up: each held by a process of its own, which is the lab. `python -m porosity.lab.hold SCENARIO SEED DIRECTORY LOCK` is that process.
 
-A lab's directory is held under a lock for as long as it is up. One whose process was killed is not: whoever looks next removes what it left, which is
-files alone, because its programs and namespaces went with it.
+A lab's directory is held under a lock from the moment it is made until the lab is down: who brings it up hands the lock on to the process that holds
+it. One whose process was killed is not: whoever looks next removes what it left, which is files alone, because its programs and namespaces went
+with it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 from porosity.lab.lab import FACTS
 from porosity.lab.places import LabError, environment, last_words
+from porosity.lab.scenario import find
 
 LOCK, LOG = "lock", "hold.log"
 UP_SECONDS, DOWN_SECONDS = 120.0, 60.0
@@ -50,22 +52,31 @@ def running() -> dict[str, dict[str, Any]]:
 
 
 def up(name: str, scenario: str, seed: int) -> dict[str, Any]:
-    """Brings a lab up that stays; its facts. Raises LabError when one of this name is up, or it does not come up."""
+    """Brings a lab up that stays; its facts. Raises LabError when one of this name is up, or it does not come up; BadScenario."""
+    find(scenario)
     if name in running():
         raise LabError(f"the lab {name} is up already; end it first: redhand lab down {name}")
     directory = root() / name
-    directory.mkdir(mode=0o700)
-    with (directory / LOG).open("wb") as log:
-        command = [sys.executable, "-P", "-m", "porosity.lab.hold", scenario, str(seed), str(directory)]
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        raise LabError(f"the lab {name} is just being brought up or ended; wait a moment, then see: redhand lab list") from None
+    with _lock(directory) as lock, (directory / LOG).open("wb") as log:
+        command = [sys.executable, "-P", "-m", "porosity.lab.hold", scenario, str(seed), str(directory), str(lock)]
         holder = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment()
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment(), pass_fds=[lock]
         )
-    ends = time.monotonic() + UP_SECONDS
-    while not (directory / FACTS).exists():
-        if holder.poll() is not None or time.monotonic() > ends:
-            holder.terminate()
-            raise LabError(f"the lab {name} did not come up; it said: {last_words(directory / LOG)}")
-        time.sleep(0.05)
+        ends = time.monotonic() + UP_SECONDS
+        while not (directory / FACTS).exists():
+            ended = holder.poll() is not None
+            if ended or time.monotonic() > ends:
+                said = last_words(directory / LOG)
+                if ended:
+                    shutil.rmtree(directory, ignore_errors=True)  # so that it can be tried again at once
+                else:
+                    holder.terminate()
+                raise LabError(f"the lab {name} did not come up; it said: {said}")
+            time.sleep(0.05)
     facts: dict[str, Any] = json.loads((directory / FACTS).read_text(encoding="utf-8"))
     return facts
 
@@ -89,34 +100,35 @@ def down(name: str) -> None:
 def _held(directory: Path) -> bool:
     with suppress(OSError), (directory / LOCK).open("rb") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look at once do not take one another for the lab
         except BlockingIOError:
             return True
-    # One that is just being made has no lock yet; after this long it was killed.
+    # One that is just being made may have no lock yet; after this long, who made it was killed.
     with suppress(OSError):
         return time.time() - directory.stat().st_mtime < 5 and not (directory / FACTS).exists()
     return False
 
 
 @contextmanager
-def _lock(directory: Path) -> Iterator[None]:
+def _lock(directory: Path) -> Iterator[int]:
+    """The lock's descriptor; whoever has it from us holds the lock on when we are done (flock(2))."""
     with (directory / LOCK).open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()
 
 
-def _hold(text: str, seed: int, directory: Path) -> None:
+def _hold(text: str, seed: int, directory: Path, lock: int) -> None:
     from porosity.lab.run import make  # noqa: PLC0415 - only the holder needs it
-    from porosity.lab.scenario import find  # noqa: PLC0415
 
     def ended(*_: object) -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, ended)
-    with _lock(directory), make(find(text), seed, directory):
+    os.set_inheritable(lock, False)  # the lab's programs do not hold it
+    with make(find(text), seed, directory):
         while True:
             signal.pause()
 
 
 if __name__ == "__main__":
-    _hold(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    _hold(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

@@ -14,6 +14,7 @@ import dns.message
 import dns.query
 import psutil
 import pytest
+import yaml
 
 from porosity import study as studies
 from porosity.lab import hold, run, score
@@ -26,10 +27,16 @@ from tests.tools import require, wait_for
 SEED = 3
 
 
-def _lab(*words: str, place: Path) -> subprocess.CompletedProcess[str]:
+def _start(*words: str, place: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(place)}
     command = [sys.executable, "-m", "redhand", "lab", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def _lab(*words: str, place: Path) -> subprocess.CompletedProcess[str]:
+    with _start(*words, place=place) as process:
+        said, complained = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +99,15 @@ def test_the_same_seed_asks_the_same(tmp_path: Path) -> None:
 
 def test_a_lab_stays_up_until_it_is_ended_and_a_killed_one_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    up = _lab("up", "small", "--json", place=tmp_path)
-    assert up.returncode == 0, up.stderr
-    facts = json.loads(up.stdout)
+    with _start("up", "small", "--json", place=tmp_path) as up:
+        directory = hold.root() / "small"
+        wait_for((directory / hold.LOG).exists, "a lab that is being brought up")
+        while up.poll() is None:  # however long that takes, whoever looks meanwhile leaves it alone
+            os.utime(directory, (0, 0))
+            hold.running()
+        said, complained = up.communicate()
+    assert up.returncode == 0, complained
+    facts = json.loads(said)
     address, _, port = facts["resolvers"]["tight"]["endpoints"][0].rpartition(":")
     asked = dns.message.make_query(next(iter(facts["orders"])), "A")
     assert dns.query.udp(asked, address, 5, int(port)).rcode() == 3
@@ -104,9 +117,22 @@ def test_a_lab_stays_up_until_it_is_ended_and_a_killed_one_leaves_nothing(tmp_pa
     assert children
     os.kill(facts["holder"], signal.SIGKILL)
     wait_for(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in children), "the end of the lab's programs")
-    assert hold.running() == {}
+    # They die with the holder's thread that started them, and its lock goes when its last thread has ended: an instant later.
+    wait_for(lambda: hold.running() == {}, "the end of the lab")
     assert not list(hold.root().iterdir())
     assert "no lab small is up" in _lab("down", "small", place=tmp_path).stderr
+
+
+def test_a_lab_that_did_not_come_up_can_be_tried_again_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    mad = tmp_path / "mad.yaml"
+    controls = {id: {"role": "control"} for id in ("one", "two")}
+    mad.write_text(yaml.safe_dump({"resolvers": {"ours": {"role": "tested", "transports": ["doq"]}, **controls}}))
+    for _ in range(2):
+        with pytest.raises(LabError, match=r"did not come up(.|\n)*DoQ"):
+            hold.up("mad", str(mad), SEED)
+    assert hold.running() == {}
+    assert not list(hold.root().iterdir())
 
 
 def test_red_hand_and_unbound_have_a_place_in_it(tmp_path: Path) -> None:
