@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -33,18 +34,20 @@ def root() -> Path:
     """Where labs that are up have their directories: only this user's."""
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     found = (base if base.is_dir() else Path(tempfile.gettempdir())) / f"redhand-labs-{os.geteuid()}"
-    found.mkdir(mode=0o700, exist_ok=True)
-    if found.stat().st_uid != os.geteuid():
-        raise LabError(f"{found} is somebody else's; set XDG_RUNTIME_DIR to a directory of your own")
+    with suppress(FileExistsError):
+        found.mkdir(mode=0o700)
+    facts = found.lstat()  # of a link, which anybody can make in /tmp, itself
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+        raise LabError(f"{found} is no directory that only you can use; remove it, or set XDG_RUNTIME_DIR to a directory of your own")
     return found
 
 
 def running() -> dict[str, dict[str, Any]]:
     """Labs that are up, by name, with their facts. What killed ones left is removed."""
     found = {}
-    for directory in sorted(each for each in root().iterdir() if each.is_dir()):
+    for directory in sorted(each for each in root().iterdir() if each.is_dir() and not each.is_symlink()):
         if not _held(directory):
-            shutil.rmtree(directory, ignore_errors=True)
+            _remove(directory)
             continue
         with suppress(OSError, ValueError):
             found[directory.name] = json.loads((directory / FACTS).read_text(encoding="utf-8"))
@@ -95,6 +98,14 @@ def down(name: str) -> None:
             raise LabError(f"the lab {name} did not end within {DOWN_SECONDS:.0f} s; end its process {facts['holder']} with kill -9")
         time.sleep(0.05)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _remove(directory: Path) -> None:
+    """Removes what a lab left, and nothing that is not a lab's."""
+    if any((directory / each).exists() for each in (LOCK, LOG, FACTS)):
+        shutil.rmtree(directory, ignore_errors=True)
+    with suppress(OSError):
+        directory.rmdir()
 
 
 def _held(directory: Path) -> bool:
