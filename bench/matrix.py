@@ -1,8 +1,9 @@
 """Which ways round a block are open at which resolver: `python -m bench.matrix`. Red Hand and all peers installed, with the same orders, on loopback.
 
-Each peer runs as its manual has it, and again with what would close more of it. All ask one upstream; two recursors that block nothing are the
-controls. What leaked is told by the lab's zones, not by a rule: each answer for a name that an order covers is held against the target's own records.
-The record has the table, what each would have to change, every configuration, and the plan, from whose seed all is repeated.
+Each peer runs with the settings by which its manual lets it block best, some again with the list alone, and two with a program of ours in them
+(`porosity/matrix/peers.py`). All ask one upstream; two recursors that block nothing are the controls. What leaked is told by the lab's zones, not by
+a rule: each answer for a name that an order covers is held against the target's own records. The record has the table, why each way is open, every
+configuration, and the plan, from whose seed all is repeated.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from porosity.lab.addresses import LANDING
 from porosity.lab.scenario import Counts
 from porosity.matrix import house, results
 from porosity.matrix.house import RED_HAND, House
-from porosity.matrix.peers import Peer
+from porosity.matrix.peers import Form, Peer
 from porosity.matrix.results import Row
 
 RECORD = Path(__file__).parent / "record"
 NAMES = Counts(apex=5, deep=3, exact=3, signed=2, canaries=3, neighbours=20)
 REPEATS, SEED = 3, 20
+FORMS: dict[Form, str] = {"best": "At their best", "plain": "As one gets them by the list alone", "script": "With a program of ours in them"}
 KEPT = (".conf", ".lua", ".zone", ".json", ".yaml")
 """Files of a configuration, by how they end; scratch, keys and logs are not."""
 
@@ -90,8 +92,6 @@ def _table(whole: dict[str, Any], rows: dict[str, Row], peers: list[Peer]) -> st
     facts = whole["machine"]
     titles = {RED_HAND: "Red Hand", **{each.id: each.title for each in peers}}
     by_id = {each.id: each for each in peers}
-    stock = {id: row for id, row in rows.items() if id not in by_id or not by_id[id].change}
-    changed = {id: row for id, row in rows.items() if id in by_id and by_id[id].change}
     names = whole["names"]
     orders = names["apex"] + names["deep"] + names["exact"] + names["signed"]
     lines = [
@@ -100,37 +100,39 @@ def _table(whole: dict[str, Any], rows: dict[str, Row], peers: list[Peer]) -> st
         f"{whole['trials']:,} trials, controls' among them: {orders} orders, {whole['repeats']} repeats, seed {whole['seed']},"
         f" plan {whole['plan'][:12]}.",
         "A way is a vector (docs/vectors.md) by which a covered name had something to leak. The first lines of `bench/matrix.py`"
-        " say how it is measured.",
-        "\n## As their manuals have it\n",
-        *results.summary(stock, titles, whole["versions"]),
-        "\nOpen ways, as leaks/trials; `·` closed, `-` nothing to leak or not spoken there.\n",
-        *results.table(stock, titles),
-        "\nPage reached is of blocks with an address question; Red Hand leads nobody there who asks with edns-structured: a browser that"
-        " shows the reason itself.",
-        "An answer by name-svcb-alias has the listed name and no address: who follows it asks for that name, which is blocked there; name-svcb-"
-        "service has address hints, by which the site is reached. What peers leak from their caches depends on what was asked before, here in the"
-        " plan's order.",
-        "\n## As we would change them\n",
-        *results.summary(changed, titles, whole["versions"]),
-        "",
-        *results.table(changed, titles),
-        "\n## What each would have to change\n",
+        " say how it is measured, docs/matrix.md how each peer is configured, and why.",
     ]
-    for peer in peers:
-        if not peer.change:
-            lines.append(f"- **{peer.title}**: open {', '.join(rows[peer.id].open) or 'none'}. {peer.remains}")
-        else:
-            before = next(each for each in peers if each.command == peer.command and not each.change)
-            closed = [vector for vector in rows[before.id].open if vector not in rows[peer.id].open]
-            remain = ", ".join(rows[peer.id].open) or "none"
-            lines.append(f"- **{peer.title}**: {peer.change}. It closes {', '.join(closed) or 'no way'}; open remain {remain}.")
-    lines.append("\n## Signals that reach the client\n")
+    for form, title in FORMS.items():
+        some = {id: row for id, row in rows.items() if (by_id[id].form if id in by_id else "best") == form}
+        lines += [f"\n## {title}\n", *results.summary(some, titles, whole["versions"])]
+        lines += ["\nOpen ways, as leaks/trials; `·` closed, `-` nothing to leak or not spoken there.\n", *results.table(some, titles)]
+    lines += [
+        "\nPage reached is of blocks with an address question; Red Hand leads nobody there who asks with edns-structured: a browser that"
+        " shows the reason itself. What peers leak from their caches depends on what was asked before, here in the plan's order.",
+        "\n## Why ways are open\n",
+        *_reasons(rows, by_id),
+        "\n## Signals that reach the client\n",
+    ]
     lines += [f"- {titles[id]}: {', '.join(vector for vector, came in sorted(row.signals.items()) if came) or 'none'}" for id, row in rows.items()]
     differ = sum(row.differ for row in rows.values())
     lines.append(f"\nOur rules and the zones disagree on a leak in {differ} trials.")
     if whole["missing"]:
         lines.append(f"Not installed, not measured: {', '.join(whole['missing'])}.")
     return "\n".join(lines) + "\n"
+
+
+def _reasons(rows: dict[str, Row], by_id: dict[str, Peer]) -> list[str]:
+    """For each peer what it is told, and each way that is open at it, with its reason."""
+    lines = []
+    for id, peer in by_id.items():
+        ways: dict[str, list[str]] = {}
+        for vector in rows[id].open:
+            ways.setdefault(peer.reason(vector) or ("" if peer.form == "plain" else "We do not know why."), []).append(vector)
+        lines.append(f"- **{peer.title}**" + (f", told {peer.told}" if peer.told else "") + ":" + ("" if ways else " no way is open."))
+        lines += [f"  - {', '.join(some)}{': ' + why if why else ', by default.'}" for why, some in ways.items()]
+        if peer.remark:
+            lines.append(f"  - {peer.remark}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class Scripted:
     def _answer(self, looked: Looked, transport: Transport, cover: Cover, now: float) -> tuple[bytes, Deed]:
         asked, found = looked.asked, looked.found
         name, type = found.chain[0], asked.question[0].rdtype
-        data = found.data and not looked.honest[2] & _TC
+        data = found.data and not looked.honest[2] & _TC and not found.only_leads(lambda each: cover.reach(each)[0])
         if name in SIGNALS:
             return self._signal(looked, transport, data)
         reach, since = _reach(found, cover)

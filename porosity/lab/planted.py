@@ -69,7 +69,7 @@ def _upper(question: Question) -> bool:
     return question.name != question.name.canonicalize() or any(each != each.lower() for each in question.name.labels)
 
 
-_ALIASED = ("name-cname", "name-dname", "name-svcb-alias", "name-svcb-service")
+_ALIASED = ("name-cname", "name-dname", "name-svcb-service")
 
 LEAKS: dict[str, Leak] = {
     each.id: each
@@ -78,7 +78,7 @@ LEAKS: dict[str, Leak] = {
             "type-65",
             "HTTPS records pass, with addresses in their hints.",
             lambda asked: asked.type == HTTPS,
-            ("type-https", "name-port", "name-svcb-alias", "name-svcb-service"),
+            ("type-https", "name-port", "name-svcb-service"),
         ),
         Leak("aaaa", "IPv6 addresses pass.", lambda asked: asked.type == AAAA, ("type-aaaa",)),
         Leak(
@@ -96,7 +96,6 @@ LEAKS: dict[str, Leak] = {
                 "type-ptr",
                 "type-any",
                 "name-port",
-                "name-svcb-alias",
                 "name-svcb-service",
                 "dnssec-dnskey",
                 "dnssec-ds",

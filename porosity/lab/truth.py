@@ -150,10 +150,10 @@ class Judge:
         else:
             name, type = message.question[0].name.canonicalize(), message.question[0].rdtype
             found = self._zones.find(name, type, bool(message.ednsflags & dns.flags.DO))
-            had = found.data
+            had = found.data and not found.only_leads(lambda each: self._cover.reach(each)[0])
             signed = any(each.rdtype == dns.rdatatype.RRSIG for each in found.answer)
             covered = any(self._cover.reach(each)[0] for each in found.chain)
-            data = self._data(row, _keys(found.answer + found.additional))
+            data = self._data(row, _keys(found.answer + found.additional) if had else frozenset())
         if deed is None:
             # What is refused although nothing covers it is not there for who asks; what is refused and covered is kept.
             agree = by not in self._deeds.by or bool(row.failure)

@@ -6,7 +6,7 @@ a validating resolver in the lab is a real one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -27,6 +27,7 @@ _STAR = dns.name.Name([b"*"])
 
 
 _ALIASES = (dns.rdatatype.CNAME, dns.rdatatype.DNAME)
+BINDINGS = (dns.rdatatype.HTTPS, dns.rdatatype.SVCB)
 
 
 @dataclass
@@ -45,6 +46,15 @@ class Found:
     def data(self) -> bool:
         """Whether there is any record of what was asked for, and not only where it would be."""
         return any(each.rdtype not in _ALIASES for each in self.answer) or bool(self.answer and self.asked in _ALIASES)
+
+    def only_leads(self, covered: Callable[[dns.name.Name], object]) -> bool:
+        """Whether all there is are service bindings in alias mode (RFC 9460, section 2.4.2), of a name that is not covered, to names that are: who
+        follows them asks for these.
+        """
+        found = [rdata for each in self.answer if each.rdtype not in (*_ALIASES, dns.rdatatype.RRSIG) for rdata in each]
+        if not found or covered(self.chain[0]):
+            return False
+        return all(each.rdtype in BINDINGS and not each.priority and covered(each.target) for each in found)
 
 
 class Zones:
@@ -69,7 +79,7 @@ class Zones:
                 break
             name = following
         found.chain += [
-            rdata.target for rrset in found.answer if rrset.rdtype in (dns.rdatatype.HTTPS, dns.rdatatype.SVCB) for rdata in rrset
+            rdata.target for rrset in found.answer if rrset.rdtype in BINDINGS for rdata in rrset
             if rdata.target != dns.name.root
         ]  # fmt: skip
         return found

@@ -22,31 +22,31 @@ def policy_zone(orders: Orders, landing: tuple[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def dnsmasq(orders: Orders, landing: tuple[str, str], others: bool) -> str:
+def dnsmasq(orders: Orders, landing: tuple[str, str], best: bool) -> str:
     """dnsmasq's lines: `address` covers what is below, `host-record` does not.
 
-    `others`: also `local`, by which types that a covered name has no address for are answered here and not asked upstream; and no cache, from which
-    it would answer a listed name with what an alias of it brought there.
+    `best`: `local` beside each `address`, as dnsmasq(8) has it for other types; for an order of one name the same, and what is below it is asked
+    upstream (`server=/*.NAME/#`); and no cache, from which it would answer a listed name with what an alias of it brought there.
     """
-    lines = ["cache-size=0"] if others else []
+    lines = ["cache-size=0"] if best else []
     for name, match in orders:
-        if match == "subtree":
+        if best or match == "subtree":
             lines += [f"address=/{name}/{each}" for each in landing]
         else:
             lines.append(f"host-record={name},{landing[0]},{landing[1]},{TTL}")
-        if others and match == "subtree":
-            lines.append(f"local=/{name}/")
+        if best:
+            lines += [f"local=/{name}/", *([f"server=/*.{name}/#"] if match == "exact" else [])]
     return "\n".join(lines) + "\n"
 
 
-def dnsdist(orders: Orders, landing: tuple[str, str], others: bool) -> str:
-    """Rules of dnsdist, in Lua. `others`: also a rule that answers types beside addresses with no data."""
+def dnsdist(orders: Orders, landing: tuple[str, str], best: bool) -> str:
+    """Rules of dnsdist, in Lua. `best`: also a rule that answers types beside addresses with no data."""
     lines = ["local below = newSuffixMatchNode()", "local only = newDNSNameSet()"]
     for name, match in orders:
         lines.append(f"below:add(newDNSName('{name}.'))" if match == "subtree" else f"only:add(newDNSName('{name}.'))")
     rule = "OrRule({SuffixMatchNodeRule(below), QNameSetRule(only)})"
     lines.append(f"addAction({rule}, SpoofAction({{'{landing[0]}', '{landing[1]}'}}, {{ttl={TTL}}}))")
-    if others:
+    if best:
         lines.append(f"addAction({rule}, RCodeAction(DNSRCode.NOERROR))")
     return "\n".join(lines) + "\n"
 

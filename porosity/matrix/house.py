@@ -15,7 +15,8 @@ from porosity.lab.loopback import FIRST_HOST, FIRST_PAGE, PORTS, UPSTREAM_HOST, 
 from porosity.lab.places import LabError, program
 from porosity.lab.scenario import Counts, Machine, Scenario
 from porosity.lab.servers import Server
-from porosity.matrix.peers import EVERY, PEERS, PLAIN, Peer, Setup
+from porosity.matrix.configurations import Setup
+from porosity.matrix.peers import EVERY, PEERS, PLAIN, Peer
 from porosity.words import Resolver, Transport
 
 FAMILIES = ("record type", "spelling", "name", "edns and flags", "transport", "dnssec", "upgrade")

@@ -17,7 +17,7 @@ from porosity.transports.pool import PIPELINED, Pool, Unfit
 from porosity.words import Endpoint, Failure
 
 ALPN = "doq"
-"""RFC 9250, section 4.1.1."""
+"""RFC 9250, section 4.1."""
 CANCELLED = 3
 """DOQ_REQUEST_CANCELLED (RFC 9250, section 4.3)."""
 FIRST_ALERT, LAST_ALERT = 0x100, 0x1FF

@@ -55,7 +55,7 @@ def aliased(zone: str, tag: str) -> list[Vector]:
         _name(
             f"svcb-alias{ending}",
             f"A name of ours in {zone} with an HTTPS record in alias mode that leads to the name, type HTTPS.",
-            "The alias, or the target's data behind it.",
+            "The target's addresses, behind the alias. The alias alone leads to a question for the name itself.",
             "RFC 9460, section 2.4.2",
             _named(to("alias"), "HTTPS"),
             frozenset({"zone"}),
@@ -64,7 +64,7 @@ def aliased(zone: str, tag: str) -> list[Vector]:
             f"svcb-service{ending}",
             f"A name of ours in {zone} with an HTTPS record whose target is the name, with an address, type HTTPS.",
             "The record: the browser needs to ask nothing more.",
-            "RFC 9460, section 2.4.3 and 7.3",
+            "RFC 9460, sections 2.4.3 and 7.3",
             _named(to("service"), "HTTPS"),
             frozenset({"zone"}),
         ),

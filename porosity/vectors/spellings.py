@@ -135,7 +135,7 @@ VECTORS = [
     _spelling(
         "a-label",
         "The name in A-labels, type A; where it has none, its first label as one that decodes to itself (`xn--label-`).",
-        "RFC 5890, section 2.3.2.1; RFC 5891, section 4.2",
+        "RFC 5890, section 2.3.2.1; RFC 5891, section 4.2.1",
         _a_label,
     ),
     _spelling(
