@@ -28,6 +28,8 @@ from porosity.words import Observation
 
 SEGMENT_ROWS = 50_000
 """Observations after which a segment is sealed into a part: 10 to 20 MB in memory while it is."""
+SEGMENT_OCTETS = 32 << 20
+"""Octets after which it is, however few observations they are: an answer may have 64 KiB."""
 
 LOCK = "lock"
 
@@ -84,7 +86,7 @@ class Journal:
         self._write(payload)
         self._rows += len(rows)
         self.done.add(each.trial for each in rows)
-        if self._rows >= self._most:
+        if self._rows >= self._most or self._end >= SEGMENT_OCTETS:
             with suppress(DiskError):  # these are on record; a disk that is full says so when the next are not
                 self.seal()
 
@@ -136,7 +138,7 @@ class Journal:
             rows = sum(observations.decode(each).num_rows for each in found.frames)
             if not rows:
                 path.unlink()
-            elif number != left[-1] or rows >= self._most:
+            elif number != left[-1] or rows >= self._most or found.end >= SEGMENT_OCTETS:
                 _seal(self._folder, number, self._plan.id, self.vantage)
             else:
                 self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)

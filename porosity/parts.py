@@ -18,8 +18,8 @@ from blocklists import durable
 from blocklists.errors import DiskError
 
 _PART = re.compile(r"part-([0-9]{6,})\.parquet", re.ASCII)
-_ROWS = 10_000
-"""Rows of a row group: with answers of a kilobyte, 10 MB that a reader holds at a time."""
+_ROWS, _OCTETS = 10_000, 16 << 20
+"""Of a row group, about and at most: what a reader holds at a time."""
 
 
 @contextmanager
@@ -50,11 +50,12 @@ def write(path: Path, table: pa.Table, about: Mapping[str, str]) -> None:
     """Writes a table in one go, with texts about it in the file's own metadata. Raises DiskError; then what is there is the old or the new."""
     temporary = path.with_name(f".{path.name}.new")
     said = {key.encode(): value.encode() for key, value in about.items()}
+    rows = max(1, min(_ROWS, table.num_rows * _OCTETS // max(1, table.nbytes)))
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                pq.write_table(table.replace_schema_metadata(said), file, compression="zstd", row_group_size=_ROWS)
+                pq.write_table(table.replace_schema_metadata(said), file, compression="zstd", row_group_size=rows)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(path)

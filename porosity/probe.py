@@ -41,9 +41,10 @@ TRIALS_UNDER_WAY = 5_000
 """At one resolver: asked, waiting for their turn, or watching it over minutes."""
 RECORD_SECONDS = 0.25
 """At most until what came is on the disk."""
-RECORD_ROWS = 2_000
-MOST_ROWS = 20_000
-"""Observations that wait for the disk, after which trials wait for it."""
+RECORD_ROWS, RECORD_OCTETS = 2_000, 8 << 20
+"""Observations, or octets of answers, that are written down at once."""
+MOST_ROWS, MOST_OCTETS = 20_000, 64 << 20
+"""What waits for the disk, after which trials wait for it."""
 _IN_A_ROW = 16
 """Trials begun before sockets are looked at."""
 
@@ -146,6 +147,8 @@ class _Run:
         self._texts = {endpoint: str(endpoint) for each in self._plan.resolvers for endpoint in each.endpoints}
         self._room = [Semaphore(TRIALS_UNDER_WAY) for _ in range(self._plan.measured)]
         self._rows: list[Observation] = []
+        self._octets = 0
+        """Of their answers."""
         self._enough = asyncio.Event()
         self._written = asyncio.Event()
         self._over = False
@@ -191,13 +194,14 @@ class _Run:
                     rows.append(self._observed(trial, len(rows), text, endpoint, asked))
             if not rows:
                 rows.append(self._observed(trial, 0, text, None, _nobody()))
-            while len(self._rows) > MOST_ROWS and self._broken is None:
+            while (len(self._rows) > MOST_ROWS or self._octets > MOST_OCTETS) and self._broken is None:
                 await self._written.wait()
             if self._broken is not None:
                 raise self._broken
             self._rows += rows
+            self._octets += sum(len(each.answer) for each in rows)
             self._tally.done += 1
-            if len(self._rows) >= RECORD_ROWS:
+            if len(self._rows) >= RECORD_ROWS or self._octets >= RECORD_OCTETS:
                 self._enough.set()
         finally:
             self._room[trial.resolver].release()
@@ -233,7 +237,7 @@ class _Run:
                         await self._enough.wait()
                 if not self._over:
                     self._enough.clear()
-                rows, self._rows = self._rows, []
+                rows, self._rows, self._octets = self._rows, [], 0
                 if rows:
                     await asyncio.to_thread(self._journal.append, rows)
                 self._written.set()

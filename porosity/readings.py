@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 
 import dns.exception
 import dns.inet
@@ -30,6 +31,12 @@ _HINTS = (4, 6)
 _EDE = 15
 """EDNS option code (RFC 8914, section 2)."""
 _TC = 0x02
+_KEPT = 4096
+"""Octets of an answer up to which its reading is kept: what a longer one says may fill megabytes."""
+_MOST_SAID = 1 << 19
+"""Characters of all records of an answer; who says more points to the same long name a thousand times, and means to be long in the reading."""
+_LONGEST = 512
+"""Characters of a record up to which it stands as it is; of a longer one stand its beginning and its hash. A few octets can point to a long name."""
 
 ADDRESSES = frozenset((_A, _AAAA))
 ANY = _ANY
@@ -132,9 +139,17 @@ def _failed(failure: str) -> Reading:
     return Reading(failure=failure)
 
 
-@lru_cache(maxsize=8192)
 def _read(octets: bytes) -> Reading:
     """An answer without its ID."""
+    return _kept(octets) if len(octets) <= _KEPT else _fresh(octets)
+
+
+@lru_cache(maxsize=8192)
+def _kept(octets: bytes) -> Reading:
+    return _fresh(octets)
+
+
+def _fresh(octets: bytes) -> Reading:
     try:
         return _whole(b"\0\0" + octets)
     except (dns.exception.DNSException, ValueError, IndexError):
@@ -152,7 +167,7 @@ def _whole(wire: bytes) -> Reading:
     records: set[tuple[int, str]] = set()
     aliases: set[str] = set()
     codes: list[int] = []
-    zone, signed, opt = "", False, False
+    zone, signed, opt, said = "", False, False, 0
     for section, count_at in enumerate((6, 8, 10)):
         for _ in range(int.from_bytes(wire[count_at : count_at + 2], "big")):
             owner, at = at, _after_name(wire, at)
@@ -172,7 +187,10 @@ def _whole(wire: bytes) -> Reading:
                 rdata = dns.rdata.from_wire(dns.rdataclass.RdataClass.make(klass), dns.rdatatype.RdataType.make(type), wire, start, end - start)
                 addresses |= _hints(type, rdata)
                 if section == 0:
-                    records.add((type, _text(type, rdata)))
+                    text = _text(type, rdata)
+                    if (said := said + len(text)) > _MOST_SAID:
+                        raise ValueError("more is said than 64 KiB hold")
+                    records.add((type, _short(text)))
                     if type in (_CNAME, _DNAME):
                         aliases.add(rdata.target.to_text().lower())  # type: ignore[attr-defined]
             elif type == _SOA and section == 1 and not zone:
@@ -215,6 +233,10 @@ def _hints(type: int, rdata: dns.rdata.Rdata) -> set[bytes]:
         param = rdata.params.get(key)  # type: ignore[attr-defined]
         found |= {dns.inet.inet_pton(dns.inet.af_for_address(each), each) for each in param.addresses} if param is not None else set()
     return found
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 8]}… {sha256(text.encode()).hexdigest()}"
 
 
 def _text(type: int, rdata: dns.rdata.Rdata) -> str:
