@@ -14,6 +14,7 @@ import yaml
 from authority import metadata, orders, packets
 from authority.ceremony import suffix_data
 from authority.packets import Packet
+from blocklists import ulabels
 from blocklists.directive import Directive
 
 _UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
@@ -84,6 +85,12 @@ def _order(packet: Packet) -> Iterator[str]:
         yield f"ORDER: {document['action']} {document['id']}"
     yield from _yaml(document)
     yield f"Digest: {orders.digest(packet.envelope)}"
+    names = [target.fqdn for target in found.targets or ()] if isinstance(found, Directive) else []
+    if in_unicode := [(name, shown) for name in names if (shown := ulabels.unmistakable(name))]:
+        yield "Names as their owners write them, for reading; what stands above is signed:"
+        for name, shown in in_unicode:  # on a line of its own: no direction of writing reaches beyond it
+            yield f"  {name}"
+            yield f"    {shown}"
     guarded = orders.guard(packet.envelope, packet.files)
     if guarded:
         yield "Guards, run on this machine with the packet's protected names and public-suffix data:"

@@ -5,6 +5,7 @@ Every way is a look into an index, and none is a pattern over all rows. Only rea
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ By = Literal["number", "order", "reference", "name", "parent", "under", "beginni
 LIMIT = 50
 LONGEST = 1024
 """Characters that are looked at."""
+_BOTH = re.compile(r"\S+ \(([a-z0-9._-]*xn--[a-z0-9._-]*)\)")
+"""A name as pages show it: in Unicode, and its A-labels in brackets."""
 NAMES_OF_ONE = 20
 """So many times as many rows are read as cases are wanted, because one case may have many names."""
 
@@ -53,8 +56,12 @@ def search(session: Session, actor: Actor, text: str, limit: int = LIMIT) -> lis
 
 
 def name_in(text: str) -> str:
-    """The name that somebody means who types it in any letters or case, or gives the address of a page under it; empty for what is none."""
-    host = text
+    """The name that somebody means who types it in any letters or case, gives the address of a page under it, or copies both forms from our pages.
+
+    Empty for what is none.
+    """
+    both = _BOTH.fullmatch(text)
+    host = text = both[1] if both else text
     if "/" in text:
         try:
             host = urlsplit(text if "://" in text else f"//{text}").hostname or ""

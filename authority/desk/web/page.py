@@ -24,6 +24,7 @@ from authority.desk.roles import Action, Actor
 from authority.desk.tables import Person
 from authority.desk.web import language as languages
 from authority.desk.web.who import Who, desk_of, language_of
+from blocklists import ulabels
 
 
 class Place(NamedTuple):
@@ -57,7 +58,7 @@ def page(
     """A whole page.
 
     In every template: who, csrf, language, languages, navigation, path, now, `_`, `told`, `when(…)`, `due(…)`, `span(…)` of seconds,
-    `named(login)`, `by(login)`.
+    `named(login)`, `by(login)`; the filters `site` and, where no markup may stand, `site_text`.
     """
     language = who.language if who else language_of(request)
     named = cache(partial(_named, desk_of(request)))
@@ -89,6 +90,15 @@ def when(language: str, seconds: int | None) -> Markup:
         return Markup("\N{EN DASH}")
     iso = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Markup('<time datetime="{}">{}</time>').format(iso, languages.moment(seconds, language))
+
+
+def site(name: str) -> Markup:
+    """A site's name as its owner writes it, and its A-labels beside it; its A-labels alone where a reader might take it for another's.
+
+    Each form is isolated from what is around it: a copy of the text has no marks of direction in it.
+    """
+    shown = ulabels.unmistakable(name)
+    return Markup('<bdi>{}</bdi> <bdi class="alabels">({})</bdi>').format(shown, name) if shown else Markup.escape(name)
 
 
 def due(language: str, now: int, seconds: int | None) -> Markup:
@@ -136,5 +146,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    found.filters["site"] = site
+    found.filters["site_text"] = ulabels.unmistakable_for_people
     found.filters["pretty"] = lambda value: json.dumps(value, ensure_ascii=False, indent=2)
     return found

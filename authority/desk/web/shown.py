@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from authority.desk.tables import Case, Event
 from authority.desk.web import labels, language
-from authority.desk.web.page import when
+from authority.desk.web.page import site, when
 from authority.desk.web.view import ALL
 
 MOST_LISTED = 20
@@ -69,6 +69,8 @@ def details_of(spoken: str, event: Event) -> list[tuple[str, Any]]:
 
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_NAMES = frozenset({"name", "names", "targets"})
+"""Details that are names of sites."""
 
 
 def _value(spoken: str, name: str, value: Any) -> Any:
@@ -76,7 +78,10 @@ def _value(spoken: str, name: str, value: Any) -> Any:
         return when(spoken, value)
     if isinstance(value, list):
         more = f" … (+{len(value) - MOST_LISTED})" if len(value) > MOST_LISTED else ""
-        return ", ".join(str(each) for each in value[:MOST_LISTED]) + more
+        shown = (site(str(each)) if name in _NAMES else str(each) for each in value[:MOST_LISTED])
+        return Markup(", ").join(shown) + more
+    if name in _NAMES:
+        return site(str(value))
     if name in ("kind", "found", "decision", "answer", "occasion", "source", "guard", "action", "own_order"):
         names = {"source": labels.SOURCES, "guard": labels.GUARDS, "action": labels.ORDERS}.get(name, labels.CHOICES)
         return language.translate(spoken, names.get(str(value), str(value)))
