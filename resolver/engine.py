@@ -14,7 +14,7 @@ from resolver.authored import any_reply
 from resolver.fairness import MOST_LOOKUPS, MOST_WAITING, Share, domain_of
 from resolver.groups import Front, Group, Lookup, footprint
 from resolver.packetcache import Clock
-from resolver.policy import Policy
+from resolver.policy import Listed, Policy
 from resolver.prefixes import client_of
 from resolver.records import Answer
 from resolver.replies import fresh_reply, stale_reply
@@ -124,8 +124,13 @@ class Engine:
         return taken
 
     def turn(self, second: int, now: int) -> None:
-        """The time: `second` of the monotonic clock, `now` in agreed unix seconds. To be called when the second turns and after a switch."""
+        """The time: `second` of the monotonic clock, `now` in agreed unix seconds. To be called when the second turns."""
         self.policy.tick(now)
+        self.clock.set(second, self.policy.generation)
+
+    def switch(self, index: Listed, serial: int, second: int, now: int) -> None:
+        """Puts another version in force; the times as for `turn`, which may be nearly a second old: an order may begin in this very second."""
+        self.policy.switch(index, serial, now)
         self.clock.set(second, self.policy.generation)
 
     def take_lookups(self) -> list[Lookup]:

@@ -35,11 +35,11 @@ class Policy:
         self.held: set[bytes] = set()
         self._led_from: dict[bytes, set[int]] = {}
         self._others: tuple[int, ...] = ()
-        self.now = now
-        self.switch(index, serial)
+        self.switch(index, serial, now)
 
-    def switch(self, index: Listed, serial: int) -> None:
-        """Puts another version in force: one pointer and one number. A hold ends when its name is no longer listed."""
+    def switch(self, index: Listed, serial: int, now: int) -> None:
+        """Puts another version in force as of `now`: one pointer and one number. A hold ends when its name is no longer listed."""
+        self.now = now
         self._index = index
         self.serial = serial
         self._boundary = self._next_boundary(self.now)

@@ -214,9 +214,8 @@ class Worker:
     def switch(self, version: Version) -> None:
         """Puts a verified version in force between two queries."""
         self.version = version
-        self.policy.switch(version.index, version.serial)
+        self.engine.switch(version.index, version.serial, int(time.monotonic()), self._unix())
         self._texts.switch(version)
-        self._clock.set(self._clock.second, self.policy.generation)
         log.info("version %d (%s) is in force", version.serial, version.identity[:16])
 
     def _grant(self, message: dict[str, Any], files: list[int]) -> None:

@@ -136,8 +136,7 @@ class Rig:
 
     def switch(self, bases: Iterable[Basis]) -> None:
         """Puts another list in force."""
-        self.policy.switch(index_of(bases), self.policy.serial + 1)
-        self.clock.set(self.clock.second, self.policy.generation)
+        self.engine.switch(index_of(bases), self.policy.serial + 1, self.second, self.unix)
 
     def ask(self, data: bytes, front: Front | None = None, address: object = None) -> bytes | None:
         """What a listener does with a client's octets. None when no reply is due yet; new lookups stand in `lookups`."""

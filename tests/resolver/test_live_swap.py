@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -200,6 +202,37 @@ def order(identifier: str, name: str, effective_at: float, expires_at: float) ->
     times = {key: datetime.fromtimestamp(value, UTC).isoformat() for key, value in when.items()}
     changed = {**directive, **times, "id": identifier, "targets": [{"fqdn": name, "match": "subtree"}], "owner_unidentifiable": True}
     return yaml.safe_dump({**changed, "owner_unidentifiable_why": "no host answers for it"}, allow_unicode=True)
+
+
+def test_an_order_that_begins_this_very_second_is_in_force_with_its_version(upstream: Scripted, tmp_path: Path) -> None:
+    """Also where the worker's seconds, which are the monotonic clock's, turn long after those that orders go by."""
+    late = 0.6  # with nobody asking, a worker looks at its clock each 0.2 s: it has done so before the second turns for the orders
+    lists = Lists(tmp_path / "lists", BlocklistSettings(sources=(FileSource(id="orders", path="orders", format="directives"),)))
+    (tmp_path / "lists" / "orders").mkdir(parents=True)
+    (tmp_path / "lists" / "orders" / "first.yaml").write_text(order("XX-0", "other.example", 1_767_000_000, 4_000_000_000))
+    lists.build()
+    program = (sys.executable, "-P", "-m", "tests.resolver.shifted_worker", str(late))
+    with resolver(tmp_path / "w", lists, upstream, program=program) as worker:
+
+        def said_within_its_second(number: int) -> list[list[str]]:
+            """What is said of an order's name as soon as the worker says that it has its version; nothing if the second was over by then."""
+            before, begins = lists.serial, int(time.time()) + 3
+            (tmp_path / "lists" / "orders" / f"{number}.yaml").write_text(order(f"XX-{number}", f"n{number}.example", begins, 4_000_000_000))
+            ahead = Lists(tmp_path / f"ahead{number}", lists.settings)  # where it is built and in force before it begins
+            shutil.copytree(lists.directory, ahead.directory)
+            ahead.build()
+            shutil.copytree(ahead.state_dir / "versions" / str(ahead.serial), lists.state_dir / "versions" / str(ahead.serial))
+            shutil.copy2(ahead.state_dir / "current", lists.state_dir / "coming")
+            assert ahead.serial > before
+            says_of(worker, f"n{number}.example")
+            wait_for(lambda: time.time() >= begins, "the second in which it begins")
+            (lists.state_dir / "coming").rename(lists.state_dir / "current")
+            wait_for(lambda: readers.live(lists.state_dir) == {"worker-0": lists.serial}, "the worker to take it up")
+            said = [data(worker.ask(f"n{number}.example")) for _ in range(3)]
+            return said if time.time() < begins + late else []
+
+        said = next(filter(None, map(said_within_its_second, range(1, 9))))
+        assert said == [[LANDING]] * 3
 
 
 def test_starts_and_ends_are_met_without_a_rebuild(upstream: Scripted, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_the_generation_changes_whenever_a_verdict_does(first: list[Basis], step
             assert policy.generation == generation + (boundary <= now)
         else:
             index = index_of(step)
-            policy.switch(index, policy.serial + 1)
+            policy.switch(index, policy.serial + 1, now)
             assert policy.generation == generation + 1
         assert [policy.judge(key(name)) for name in (*NAMES, "y.other.test")] == verdicts(index, now)
         if verdicts(index, now) != before:
@@ -87,9 +87,9 @@ def test_a_hold_ends_with_the_entry_it_is_of() -> None:
     for domain in ("one.test", "two.test"):
         policy.judge_chain(key(domain), [key("shared.example")])
     assert policy.held == {key("shared.example")}
-    policy.switch(listed, 2)
+    policy.switch(listed, 2, AS_OF)
     assert policy.held == {key("shared.example")}
-    policy.switch(index_of([basis("own", "list", "other.example")]), 3)
+    policy.switch(index_of([basis("own", "list", "other.example")]), 3, AS_OF)
     assert policy.held == set()
 
 
