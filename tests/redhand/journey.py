@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -201,15 +202,27 @@ def verdicts(port: int, name: str, ports: int = PORTS) -> set[tuple[str, str]]:
     return {said(octets) for octets in ask_everywhere(port, question(name), ports)}
 
 
-def blocked(port: int, name: str, reference: str, ports: int = PORTS) -> bool:
+@dataclass(frozen=True)
+class Heard:
+    """Whether all workers say what was expected of them, and what they said: a test that fails shows it."""
+
+    expected: bool
+    said: frozenset[tuple[str, str]]
+
+    def __bool__(self) -> bool:
+        return self.expected
+
+
+def blocked(port: int, name: str, reference: str, ports: int = PORTS) -> Heard:
     """Whether every worker blocks the name, and says by which order."""
     found_here = verdicts(port, name, ports)
-    return all(address == LANDING and reference in text for address, text in found_here)
+    return Heard(all(address == LANDING and reference in text for address, text in found_here), frozenset(found_here))
 
 
-def open_to_all(port: int, name: str, ports: int = PORTS) -> bool:
+def open_to_all(port: int, name: str, ports: int = PORTS) -> Heard:
     """Whether every worker gives the upstream's answer."""
-    return verdicts(port, name, ports) == {(ELSEWHERE, "")}
+    found_here = verdicts(port, name, ports)
+    return Heard(found_here == {(ELSEWHERE, "")}, frozenset(found_here))
 
 
 # What an operator sees

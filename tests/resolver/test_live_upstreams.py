@@ -143,8 +143,9 @@ class Faults:
 
     worker: Resolver
     upstreams: dict[str, list[Scripted]]
-    slow: dict[str, tuple[dns.message.Message, float]]
-    begun: float
+    slow: dict[str, tuple[dns.message.Message, float]] = field(default_factory=dict)
+    aged_from: float = 0.0
+    """When the worker had every answer that must be old when its test comes, by the clock that its caches go by."""
     prefetch: Future[list[float]] = field(init=False)
 
     def ask(self, zone: str, label: str = "www", kind: str = "A", **options: object) -> dns.message.Message:
@@ -210,9 +211,10 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
         running = iter(upstreams[zone])
         zones[f"{zone}.example"] = [dead_port() if script is None else next(running) for script in scripts]
     with resolver(directory / "worker", lists, dead_port(), zones=zones, strategy="ordered") as worker:
-        found = Faults(worker, upstreams, {}, time.monotonic())
+        found = Faults(worker, upstreams)
         for zone in ("prefetched", "stale", "stale-negative", "stale-by-servfail"):
-            found.ask(zone)  # what must be old when its test comes
+            found.ask(zone)
+        found.aged_from = time.monotonic()
         watcher = ThreadPoolExecutor(1)
         found.prefetch = watcher.submit(watch_prefetch, found)
         with ThreadPoolExecutor(len(SLOW)) as clients:
@@ -443,7 +445,7 @@ def test_our_own_header_and_opt_go_out(faults: Faults) -> None:
 def test_stale_answers_while_nobody_answers(faults: Faults, zone: str, said: list[str], code: int) -> None:
     faults.upstreams[zone][0].script = silent
     fresh = 2.0  # the TTL of 1 s, and the second in which it came
-    wait_for(lambda: time.monotonic() - faults.begun > fresh, "the answer to be old")
+    wait_for(lambda: time.monotonic() - faults.aged_from > fresh, "the answer to be old")
     answer, seconds = timed(faults.ask, zone)
     assert data(answer) == said
     assert rcode(answer) == ("NOERROR" if said else "NXDOMAIN")
