@@ -1,11 +1,13 @@
 """A study as a database: DuckDB in memory over the files of all its stages, as they stand when it is opened. It changes none of them.
 
-Tables: `names`, `vectors`, `resolvers`, `observations`, `classification` (of all sets of rules, told apart by `rules`), and each Parquet file among
-the estimates under its own name. What is not there yet is no table. Nothing is fetched from a network: extensions are neither sought nor installed.
+Tables: `names` (whose column `group` is `origin` here, since SQL reserves the word), `vectors`, `resolvers`, `observations`, `classification` (of all
+sets of rules, told apart by `rules`), and each Parquet file among the estimates under its own name. What is not there yet is no table. Nothing is
+fetched from a network: extensions are neither sought nor installed.
 """
 
 from __future__ import annotations
 
+import glob
 import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,7 +43,7 @@ def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = M
     )
     weakref.finalize(database, spill.leave, path, held)
     database.execute("SET enable_progress_bar = false")
-    _view(database, "names", _parquet([study.directory / NAMES]))
+    _view(database, "names", _parquet([study.directory / NAMES], 'RENAME ("group" AS origin)'))
     _describe(database, study)
     database.register("unsealed", pa.Table.from_batches(unsealed, observations.SCHEMA))
     _view(database, "observations", " UNION ALL BY NAME ".join(["SELECT * FROM unsealed", *([_parquet(sealed)] if sealed else [])]))
@@ -77,9 +79,9 @@ def _view(database: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
     database.execute(f'CREATE VIEW "{name.replace(chr(34), chr(34) * 2)}" AS {query}')
 
 
-def _parquet(files: Iterable[Path]) -> str:
-    listed = ", ".join(_text(str(each)) for each in files)
-    return f"SELECT * FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"  # noqa: S608
+def _parquet(files: Iterable[Path], but: str = "") -> str:
+    listed = ", ".join(_text(glob.escape(str(each))) for each in files)
+    return f"SELECT * {but} FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"  # noqa: S608
 
 
 def _text(text: str) -> str:

@@ -25,7 +25,7 @@ from porosity.statistics.bootstrap import DRAWS
 from porosity.study import Study
 
 FILE = "estimates.json"
-FORMAT = 1
+FORMAT = 2
 
 _TEXT, _COUNT, _SHARE, _TEXTS = pa.string(), pa.int64(), pa.float64(), pa.list_(pa.string())
 
@@ -36,7 +36,7 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
 
 TABLES: dict[str, pa.Schema] = {
     "estimates": _schema(
-        measure=_TEXT, scope=_TEXT, family=_TEXT, vector=_TEXT, list=_TEXT, resolver=_TEXT, vantage=_TEXT, window=pa.timestamp("s", "UTC"),
+        measure=_TEXT, scope=_TEXT, family=_TEXT, vector=_TEXT, list=_TEXT, resolver=_TEXT, vantage=_TEXT, since=pa.timestamp("s", "UTC"),
         hits=_COUNT, trials=_COUNT, names=_COUNT, domains=_COUNT, share=_SHARE, wilson_low=_SHARE, wilson_high=_SHARE, boot_low=_SHARE,
         boot_high=_SHARE, low=_SHARE, high=_SHARE,
     ),
@@ -60,7 +60,7 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "budget": _schema(
         scope=_TEXT, list=_TEXT, resolver=_TEXT, vector=_TEXT, leaks=_SHARE, alone=_SHARE, part=_SHARE, part_low=_SHARE, part_high=_SHARE,
-        step=_COUNT, left=_SHARE,
+        step=_COUNT, remains=_SHARE,
     ),
 }  # fmt: skip
 """Columns of each table; those of shares lie within 0 and 1, but for seconds and percentiles, which are seconds."""
@@ -74,8 +74,8 @@ METHODS = {
     "covered": "Questions for names that an order does not cover are its reach, and no leak. Watches over time have curves of their own.",
     "tests": "McNemar's exact test, a registrable domain a case, two-sided; p_holm is corrected by Holm among the vectors of a resolver and list.",
     "survival": "Kaplan and Meier; pointwise 95 % intervals on the scale of log(-log S). A wait is at most one pause of the watch too long.",
-    "budget": "part: a name that leaks by k vectors counts 1/k for each (Shapley); alone: kept by closing this and no other; step and left: closing "
-    "one after the other what buys most.",
+    "budget": "part: a name that leaks by k vectors counts 1/k for each (Shapley); alone: kept by closing this and no other; step and remains: "
+    "closing one after the other what buys most.",
     "reach": "The sum over paths of users' share times the probability that a name in force is reached; shares are given, with their sources.",
     **{each.id: each.says for each in MEASURES},
 }
@@ -123,7 +123,7 @@ def _table(made: Verdicts, name: str, rows: Iterable[dict[str, Any]]) -> pa.Tabl
 def _said(made: Verdicts, tables: dict[str, pa.Table]) -> dict[str, Any]:
     plan = made.study.plan
     states = made.base.sql("SELECT state::VARCHAR, count(*) FROM judged GROUP BY ALL ORDER BY 1").fetchall()
-    overall = [each for each in tables["estimates"].to_pylist() if not each["list"] and not each["vantage"] and each["window"] is None]
+    overall = [each for each in tables["estimates"].to_pylist() if not each["list"] and not each["vantage"] and each["since"] is None]
     return {
         "format": FORMAT,
         "plan": plan.id,

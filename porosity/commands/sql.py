@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1000
 """Rows shown to a person; a machine gets all."""
+MOST_WIDTH = 100_000
+"""Columns of letters that a table is measured in."""
 
 
 def command(
@@ -31,14 +33,18 @@ def command(
     from porosity import database, study  # noqa: PLC0415
 
     with database.connect(study.open(directory)) as asked:
-        if not query:
+        folded = not query
+        if folded:
             query = (
                 "SELECT table_name AS \"table\", string_agg(column_name || ' ' || data_type, ', ' ORDER BY column_index) AS columns "
                 "FROM duckdb_columns() WHERE NOT internal AND table_name <> 'unsealed' GROUP BY ALL ORDER BY 1"
             )
         try:
             asked.execute(query)
-            (_print_json if as_json else _print_table)(asked)
+            if as_json:
+                _print_json(asked)
+            else:
+                _print_table(asked, folded)
         except duckdb.Error as error:
             raise RedHandError(f"the query was refused: {error}") from None
 
@@ -50,16 +56,30 @@ def _print_json(result: duckdb.DuckDBPyConnection) -> None:
             print(json.dumps({column: _plain(value) for column, value in zip(columns, row, strict=True)}, default=str))
 
 
-def _print_table(result: duckdb.DuckDBPyConnection) -> None:
+def _print_table(result: duckdb.DuckDBPyConnection, folded: bool) -> None:
+    """A table where it has room; else a column a line, row after row, so that nothing is cut. `folded`: a table all the same, in folded cells."""
+    from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
+    from rich.measure import Measurement  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
-    table = Table(*_columns(result))
-    rows = result.fetchmany(MOST_ROWS + 1)
-    for row in rows[:MOST_ROWS]:
-        table.add_row(*("" if value is None else str(_plain(value)) for value in row))
-    out = Console()
-    out.print(table, markup=False)
+    columns, rows = _columns(result), result.fetchmany(MOST_ROWS + 1)
+    told = [[_told(value) for value in row] for row in rows[:MOST_ROWS]]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(Text(column))
+    for row in told:
+        table.add_row(*map(Text, row))
+    out = Console(highlight=False)
+    if folded or Measurement.get(out, out.options.update(max_width=MOST_WIDTH), table).maximum <= out.width:
+        out.print(table)
+    else:
+        names = max(map(len, columns))
+        for row in told:
+            for column, value in zip(columns, row, strict=True):
+                out.print(Text(f"{column:{names}}  {value}".rstrip()), soft_wrap=True)
+            out.print()
     if len(rows) > MOST_ROWS:
         out.print(f"only the first {MOST_ROWS} rows are shown; --json prints all, and COPY (…) TO 'file.csv' writes them")
 
@@ -71,3 +91,10 @@ def _columns(result: duckdb.DuckDBPyConnection) -> list[str]:
 def _plain(value: Any) -> Any:
     """Octets as hex digits, as `query` and `answer` are."""
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _told(value: Any) -> str:
+    """The same for a person: lists with commas, nothing for what is not known."""
+    if isinstance(value, list):
+        return ", ".join(map(_told, value))
+    return "" if value is None else str(_plain(value))

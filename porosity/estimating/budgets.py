@@ -28,7 +28,7 @@ def rows(verdicts: Verdicts, rates: Rates, reach: Reach) -> Iterator[dict[str, A
                 yield from _lines(verdicts, rates, rates.where(block), block.list, resolver, scope, vectors)
     for line in budget.lines(reach.weights(), 1.0):
         resolver_id, _, vector = line.way.partition(": ")
-        figures = {"leaks": line.leaks, "alone": line.alone, "part": line.part, "step": line.step, "left": line.left}
+        figures = {"leaks": line.leaks, "alone": line.alone, "part": line.part, "step": line.step, "remains": line.left}
         yield {"scope": "users", "list": "", "resolver": resolver_id, "vector": vector, **figures, "part_low": None, "part_high": None}
 
 
@@ -61,7 +61,7 @@ def _lines(verdicts: Verdicts, rates: Rates, where: str, listed: str, resolver: 
             "alone": line.alone,
             "part": line.part,
             "step": line.step,
-            "left": line.left,
+            "remains": line.left,
             "part_low": low,
             "part_high": high,
         }

@@ -201,6 +201,6 @@ class Rates:
             "list": block.list,
             "resolver": self._plan.resolvers[resolver].id,
             "vantage": block.vantage,
-            "window": block.window,
+            "since": block.window,
             **figures,
         }

@@ -107,7 +107,7 @@ def _named(made: Verdicts) -> None:
         SELECT number::INTEGER AS number, (min(number) OVER (PARTITION BY name))::INTEGER AS name, name AS text,
             (dense_rank() OVER (ORDER BY coalesce(nullif(domain, ''), name)) - 1)::INTEGER AS domain,
             (coalesce(list_position(?::VARCHAR[], list), 0) - 1)::SMALLINT AS list, directive,
-            CASE WHEN "group" IN ('canary', 'neighbour') THEN "group" WHEN in_force THEN 'ordered' WHEN number IN (SELECT unnest(?)) THEN 'covered'
+            CASE WHEN origin IN ('canary', 'neighbour') THEN origin WHEN in_force THEN 'ordered' WHEN number IN (SELECT unnest(?)) THEN 'covered'
             ELSE 'lifted' END::ENUM ('canary', 'neighbour', 'ordered', 'lifted', 'covered') AS population
         FROM names
         """,
@@ -117,7 +117,7 @@ def _named(made: Verdicts) -> None:
 
 def _covered(base: duckdb.DuckDBPyConnection) -> list[int]:
     """Numbers of names whose own order is not in force, while that of a name above them is: to block those is no mistake."""
-    lifted = base.sql("""SELECT number, name FROM names WHERE NOT in_force AND "group" IN ('listed', 'below')""").fetchall()
+    lifted = base.sql("SELECT number, name FROM names WHERE NOT in_force AND origin IN ('listed', 'below')").fetchall()
     if not lifted:
         return []
     above = {name for (name,) in base.sql("SELECT name FROM names WHERE in_force AND match = 'subtree'").fetchall()}

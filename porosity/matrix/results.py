@@ -79,7 +79,7 @@ def judge(study: Study, world: World, landing: tuple[str, str]) -> dict[str, Row
                 leaks.add(truth.trial)
     with database.connect(study) as sql:
         told = sql.execute(
-            'SELECT resolver, trial, vector, state, covered, landing, ede, c.name, "group"'
+            "SELECT resolver, trial, vector, state, covered, landing, ede, c.name, origin"
             " FROM classification c JOIN names USING (name) WHERE rules = ?",
             [VERSION],
         ).fetchall()

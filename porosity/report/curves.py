@@ -95,9 +95,9 @@ def _budget(found: Found) -> Figure | None:
     leaking.sort(key=lambda each: -start[each]["share"])
     panels = []
     for resolver in leaking[:MOST_RESOLVERS]:
-        bars = [{"step": "as it is", "left": start[resolver]["share"] * 100}]
+        bars = [{"step": "as it is", "remains": start[resolver]["share"] * 100}]
         bars += [
-            {"step": f"and {each['vector']}" if each["step"] > 1 else f"without {each['vector']}", "left": each["left"] * 100}
+            {"step": f"and {each['vector']}" if each["step"] > 1 else f"without {each['vector']}", "remains": each["remains"] * 100}
             for each in rows
             if each["resolver"] == resolver
         ][:MOST_STEPS]
@@ -121,7 +121,7 @@ def _steps(resolver: str, names: int, bars: list[dict[str, Any]], last: bool) ->
     order = [each["step"] for each in bars]
     y = alt.Y("step:N").sort(order).title(None).axis(ticks=False, domain=False, labelPadding=6, minExtent=150)
     x = (
-        alt.X("left:Q")
+        alt.X("remains:Q")
         .title("Ordered names still reached, %" if last else None)
         .scale(domain=[0, 100], nice=False)
         .axis(values=list(range(0, 101, 20)), labels=last, ticks=last, domain=False, grid=False)
@@ -129,5 +129,5 @@ def _steps(resolver: str, names: int, bars: list[dict[str, Any]], last: bool) ->
     base = alt.Chart(data(bars)).encode(y, x)
     return alt.layer(
         base.mark_bar(height={"band": 0.7}).encode(color=alt.condition(f"datum.step == '{order[0]}'", alt.value(SERIES[1]), alt.value(SERIES[0]))),
-        base.mark_text(align="left", dx=4, color=INK, fontSize=9).encode(text=alt.Text("left:Q", format=".0f")),
+        base.mark_text(align="left", dx=4, color=INK, fontSize=9).encode(text=alt.Text("remains:Q", format=".0f")),
     ).properties(width=300, height=alt.Step(15), title=alt.Title(f"{resolver} (n = {names:,})", anchor="start", fontSize=10, color=INK, offset=3))

@@ -43,7 +43,7 @@ class Found:
         return {
             (each["measure"], each["scope"], each["family"] if each["scope"] == "family" else "", each["vector"], each["resolver"]): each
             for each in self.tables["estimates"]
-            if not each["list"] and not each["vantage"] and each["window"] is None
+            if not each["list"] and not each["vantage"] and each["since"] is None
         }
 
     def rate(self, measure: str, resolver: str, scope: str = "vector", *, vector: str = "", family: str = "") -> Row | None:
@@ -51,8 +51,8 @@ class Found:
         return self.overall.get((measure, scope, family, vector, resolver))
 
     def apart(self, by: str) -> Iterator[Row]:
-        """The technical leak, apart by `list`, `vantage` or `window` alone."""
-        others = {"list", "vantage", "window"} - {by}
+        """The technical leak, apart by `list`, `vantage` or `since` (windows of time) alone."""
+        others = {"list", "vantage", "since"} - {by}
         for each in self.tables["estimates"]:
             if (each["measure"], each["scope"]) == ("leak", "technical") and each[by] and not any(each[other] for other in others):
                 yield each

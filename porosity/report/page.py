@@ -169,7 +169,7 @@ def _leaks(found: Found) -> Iterator[Markup]:
                 each["vector"],
                 "users" if each["scope"] == "users" else "names",
                 str(each["step"]),
-                *(percent(each[key]) for key in ("leaks", "alone", "part", "left")),
+                *(percent(each[key]) for key in ("leaks", "alone", "part", "remains")),
             ]
             for each in budget
         ]

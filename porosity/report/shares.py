@@ -73,11 +73,11 @@ def _vantages(found: Found) -> Figure | None:
 
 
 def _windows(found: Found) -> Figure | None:
-    rows = list(found.apart("window"))
+    rows = list(found.apart("since"))
     resolvers = [each for each in found.tested if any(row["resolver"] == each for row in rows)]
-    if len({row["window"] for row in rows}) < 2 or len(resolvers) > len(SERIES):
+    if len({row["since"] for row in rows}) < 2 or len(resolvers) > len(SERIES):
         return None
-    points = [{**_point("", row, row["resolver"]), "at": _moment(row["window"])} for row in rows]
+    points = [{**_point("", row, row["resolver"]), "at": _moment(row["since"])} for row in rows]
     days = all(each["at"].endswith("T00:00:00Z") for each in points)
     axis = alt.Axis(grid=False, format="%d %b" if days else "%d %b %H:%M", tickCount=5, labelOverlap="greedy", labelSeparation=12)
     at = alt.X("at:T").title("Window begins, UTC").scale(type="utc").axis(axis)

@@ -11,10 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from blocklists.errors import BadName, RedHandError, SourceError
-from porosity import study
+from porosity import database, estimates, study
 from porosity.cli import app
 from porosity.ethics import NotAllowed
 from porosity.plan import BadPlan
+from tests.porosity import judged
 
 ROOT = Path(__file__).parents[2]
 OWN_VECTORS = """
@@ -51,7 +52,7 @@ def test_a_plan_says_what_will_be_asked_of_whom(tmp_path: Path, asked: list[str]
     for said in (*asks, made.id, "'||x'"):
         assert said in shown
     assert "fewer than two controls" not in shown
-    told = json.loads(typed("sql", tmp_path / "study", "SELECT list, count(*) AS n FROM names WHERE \"group\" = 'listed' GROUP BY ALL", "--json"))
+    told = json.loads(typed("sql", tmp_path / "study", "SELECT list, count(*) AS n FROM names WHERE origin = 'listed' GROUP BY ALL", "--json"))
     assert told == {"list": "law", "n": 2}
 
 
@@ -102,12 +103,31 @@ def test_sql_shows_tables_rows_and_mistakes(tmp_path: Path, asked: list[str]) ->
         assert name in tables
     assert "one.test" in typed("sql", tmp_path / "study", "SELECT name FROM names")
     file = tmp_path / "out.csv"
-    typed("sql", tmp_path / "study", f"COPY (SELECT name FROM names WHERE \"group\" = 'listed' ORDER BY 1) TO '{file}'")
+    typed("sql", tmp_path / "study", f"COPY (SELECT name FROM names WHERE origin = 'listed' ORDER BY 1) TO '{file}'")
     assert file.read_text() == "name\none.test\nwww.two.test\n"
     with pytest.raises(RedHandError, match="the query was refused"):
         typed("sql", tmp_path / "study", "SELECT nothing")
     before = sorted(path.name for path in (tmp_path / "study").rglob("*"))
     assert before == ["names.parquet", "plan.json"]
+
+
+def test_no_column_of_a_study_wants_quotes_wherever_the_study_lies(tmp_path: Path) -> None:
+    made = judged.made(tmp_path / "what [a-z]*? ${is} 'so'", listed=4)
+    estimates.make(made)
+    with database.connect(made) as asked:
+        columns = asked.sql("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+        assert {"since", "remains", "origin"} <= {column for _, column in columns}
+        for table in {table for table, _ in columns}:
+            wanted = ", ".join(f"{table}.{column}, {column}" for of, column in columns if of == table)
+            asked.sql(f"SELECT {wanted} FROM {table}").fetchall()
+    assert "n0.blocked0.test" in typed("sql", made.directory, "SELECT name FROM classification ORDER BY trial")
+
+
+def test_rows_too_wide_for_a_table_are_shown_a_column_a_line(tmp_path: Path, asked: list[str]) -> None:
+    typed("plan", tmp_path / "study", *asked, "--vectors", "type-a")
+    shown = typed("sql", tmp_path / "study", f"SELECT [1, 2] AS some, '{'x' * 90}' AS wide, NULL AS nothing")
+    assert shown == f"some     1, 2\nwide     {'x' * 90}\nnothing\n\n"
+    assert "x, [bold]y" in typed("sql", tmp_path / "study", "SELECT ['x', '[bold]y'] AS some")
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_over_blocking_by_name_and_order(rows: Callable[[str], list[tuple[Any, .
 
 
 def test_budget_and_reach(made: Study, rows: Callable[[str], list[tuple[Any, ...]]]) -> None:
-    found = rows("SELECT vector, leaks, alone, part, step, \"left\" FROM budget WHERE scope = 'technical' ORDER BY step")
+    found = rows("SELECT vector, leaks, alone, part, step, remains FROM budget WHERE scope = 'technical' ORDER BY step")
     assert [row[0] for row in found] == ["type-https", "type-aaaa", "type-a"]
     assert found[0][1:3] == (0.5, 0.25)
     assert found[0][3] == pytest.approx((3 + 1 + 1 / 3) / 12)
@@ -231,7 +231,7 @@ def test_lists_vantages_and_windows_are_told_apart(tmp_path: Path) -> None:
     estimates.make(of, window=3600)
     with database.connect(of) as base:
         found = base.sql("""
-            SELECT list, vantage, epoch("window")::BIGINT, hits, trials, names FROM estimates
+            SELECT list, vantage, epoch(since)::BIGINT, hits, trials, names FROM estimates
             WHERE measure = 'leak' AND scope = 'vector' ORDER BY 1, 2, 3 NULLS FIRST
         """).fetchall()
         assert base.sql("SELECT list, more, fewer, equal FROM tests WHERE against = 'controls' ORDER BY 1").fetchall() == [

@@ -189,7 +189,7 @@ def test_what_a_study_has_beyond_a_plain_one_is_drawn_too(study: Study) -> None:
     tables = dict(found.tables)
     technical = next(each for each in tables["estimates"] if each["scope"] == "technical")
     begins = [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2)]
-    tables["estimates"] = [*tables["estimates"], *({**technical, "window": each} for each in begins)]
+    tables["estimates"] = [*tables["estimates"], *({**technical, "since": each} for each in begins)]
     tables["estimates"] += [{**technical, "list": each} for each in ("one", "other")] + [{**technical, "vantage": each} for each in ("here", "there")]
     step = {"resolver": "ours", "vector": "time-cached", "what": "enforced"}
     tables["survival"] = [
