@@ -33,11 +33,13 @@ def record(session: Session, actor: Actor, action: str, of: str, now: int, **det
 
 
 def record_all(session: Session, actor: Actor, action: str, done: Iterable[tuple[str, dict[str, Any]]], now: int) -> None:
-    """Appends a line for each thing that the same was done to, with its details."""
+    """Appends a line for each thing that the same was done to, with its details, and the way by which the actor came."""
     number, before = head(session)
+    way = {"way": actor.way} if actor.way else {}
     for of, details in done:
         number += 1
-        line = Audit(number=number, at=now, who=actor.name, action=action, object=of, details=strict.write(details, "the audit line").decode())
+        said = strict.write({**details, **way}, "the audit line").decode()
+        line = Audit(number=number, at=now, who=actor.name, action=action, object=of, details=said)
         line.hash = before = _hash(before, line)
         session.add(line)
     session.flush()

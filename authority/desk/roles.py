@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from authority.desk.errors import Forbidden
@@ -77,6 +77,8 @@ class Actor:
     """The person's row; None for what no person does."""
     operator: str | None = None
     """For the role operator: the id in the policy whose record it may see."""
+    way: str = field(default="", compare=False)
+    """How it acts, as the audit log says: `page`, `command`, `api token 7`; empty for what no person or program does."""
 
     def may(self, action: Action) -> bool:
         """Whether the action is open to it."""

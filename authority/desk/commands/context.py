@@ -6,7 +6,7 @@ takes two persons is confirmed at the desk or by the API, where each proves who 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -64,4 +64,4 @@ def actor(desk: Desk, login: str, command: str) -> Actor:
     with desk.store.writing() as session:
         person = accounts.active(session, login)
         audit.record(session, SETUP, "command", f"person:{login}", desk.now(), command=command)
-        return actor_of(person)
+        return replace(actor_of(person), way="command")

@@ -6,6 +6,7 @@ Only a digest is kept. A person's tokens end with the person.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -47,12 +48,13 @@ def find(session: Session, token: str, now: int) -> Found | None:
     row = session.scalar(select(ApiToken).where(ApiToken.digest == digest_of(token)))
     if row is None or row.ended_at is not None or now >= row.ends_at:
         return None
+    way = f"api token {row.id}"
     if row.flagger is not None:
-        return Found(Actor(f"flagger:{row.flagger}"), None, row.id)
+        return Found(Actor(f"flagger:{row.flagger}", way=way), None, row.id)
     person = session.get(Person, row.person_id)
     if person is None or person.ended_at is not None:
         return None
-    return Found(actor_of(person), person, row.id)
+    return Found(replace(actor_of(person), way=way), person, row.id)
 
 
 def make(session: Session, actor: Actor, label: str, days: int, now: int) -> Made:

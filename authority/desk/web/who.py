@@ -6,7 +6,7 @@ Under /api/ only tokens count, everywhere else only the cookie: so no form of an
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
@@ -120,7 +120,7 @@ def _person(request: Request) -> Who | None:
     if found.stale:
         with desk.store.writing() as session:
             sessions.touch(session, found.digest, now)
-    return Who(sessions.actor_of(found.person), found.person, found.csrf, language_of(request, found.person), found.digest)
+    return Who(replace(sessions.actor_of(found.person), way="page"), found.person, found.csrf, language_of(request, found.person), found.digest)
 
 
 def _program(request: Request) -> Who | None:
