@@ -142,7 +142,7 @@ def _query(row: Observation, start: int, networks: Networks | None) -> dict[str,
         "t": t0 + row.took / 1_000_000,
         "t0": t0,
         "tags": [],
-        "transaction_id": 0,
+        "transaction_id": row.ask + 1,
         "x_ask": row.ask,
         "x_tries": row.tries,
     } | _endpoint(row.endpoint)
@@ -158,7 +158,7 @@ def _query(row: Observation, start: int, networks: Networks | None) -> dict[str,
         found["failure"] = _RCODES.get(message.rcode(), "dns_server_misbehaving")
     elif not answers:
         found["failure"] = "dns_no_answer"
-    return found | {"answers": answers, "transaction_id": message.id, "x_rcode": dns.rcode.to_text(message.rcode()), "x_ede": errors}
+    return found | {"answers": answers, "rcode": int(message.rcode()), "x_ede": errors}
 
 
 def _endpoint(text: str) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _endpoint(text: str) -> dict[str, Any]:
         return {"resolver_address": text}
     host = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
     address = f"https://{endpoint.server_name or host}:{endpoint.port}{endpoint.path}" if endpoint.transport == "doh" else f"{host}:{endpoint.port}"
-    return {"engine": endpoint.transport, "resolver_address": address, "resolver_hostname": endpoint.address, "resolver_port": endpoint.port}
+    return {"engine": endpoint.transport, "resolver_address": address}
 
 
 def _answer(ttl: int, rdata: dns.rdata.Rdata, networks: Networks | None) -> dict[str, Any]:
@@ -187,10 +187,10 @@ def _answer(ttl: int, rdata: dns.rdata.Rdata, networks: Networks | None) -> dict
             "hostname": rdata.mname.to_text(omit_final_dot=True),  # type: ignore[attr-defined]
             "responsible_name": rdata.rname.to_text(omit_final_dot=True),  # type: ignore[attr-defined]
             "serial_number": rdata.serial,  # type: ignore[attr-defined]
-            "refresh_interval": rdata.refresh,  # type: ignore[attr-defined]
-            "retry_interval": rdata.retry,  # type: ignore[attr-defined]
-            "expiration_limit": rdata.expire,  # type: ignore[attr-defined]
-            "minimum_ttl": rdata.minimum,  # type: ignore[attr-defined]
+            "refresh_interval": str(rdata.refresh),  # type: ignore[attr-defined]
+            "retry_interval": str(rdata.retry),  # type: ignore[attr-defined]
+            "expiration_limit": str(rdata.expire),  # type: ignore[attr-defined]
+            "minimum_ttl": str(rdata.minimum),  # type: ignore[attr-defined]
         }
     else:
         found["x_rdata"] = text

@@ -58,8 +58,8 @@ _ANSWER = {
     "type": "object",
     "required": ["answer_type", "ttl"],
     "properties": {"answer_type": _TEXT, "ttl": {"type": "integer"}, "ipv4": {"type": "string", "format": "ipv4"}, "hostname": _TEXT},
-    "patternProperties": {"^(asn|serial_number|refresh_interval|retry_interval|minimum_ttl|expiration_limit)$": {"type": "integer"},
-                          "^(ipv6|as_org_name|responsible_name|x_.*)$": {}},
+    "patternProperties": {"^(asn|serial_number)$": {"type": "integer"}, "^x_": {},
+                          "^(ipv6|as_org_name|responsible_name|refresh_interval|retry_interval|minimum_ttl|expiration_limit)$": _TEXT},
     "additionalProperties": False,
 }  # fmt: skip
 _QUERY = {
@@ -73,10 +73,10 @@ _QUERY = {
                               "dns_server_misbehaving|dns_reply_with_wrong_query_id|generic_timeout_error|connection_(refused|reset)|eof_error|"
                               "host_unreachable|unknown_failure: .+)$"}]},
         "raw_response": {"type": ["string", "null"], "contentEncoding": "base64"},
-        "resolver_port": {"type": ["integer", "null"]},
-        "t": _NUMBER, "t0": _NUMBER, "tags": {"type": "array"}, "transaction_id": {"type": "integer"},
+        "resolver_hostname": {"const": None}, "resolver_port": {"const": None},
+        "t": _NUMBER, "t0": _NUMBER, "tags": {"type": "array"}, "transaction_id": {"type": "integer", "minimum": 1}, "rcode": {"type": "integer"},
     },
-    "patternProperties": {"^x_": {}, "^(hostname|query_type|resolver_address)$": _TEXT, "^resolver_hostname$": {"type": ["string", "null"]}},
+    "patternProperties": {"^x_": {}, "^(hostname|query_type|resolver_address)$": _TEXT},
     "additionalProperties": False,
 }  # fmt: skip
 _WHEN = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"}
@@ -109,7 +109,7 @@ def test_measurements_have_ooni_s_fields_and_ours_beside(made: Study, tmp_path: 
     assert (ours["test_keys"]["x_rule"], ours["test_keys"]["x_state"], ours["test_keys"]["x_ede"]) == ("R09", "blocked", True)
     (query,) = ours["test_keys"]["queries"]
     assert (query["failure"], query["hostname"], query["query_type"], query["engine"]) == ("dns_nxdomain_error", "blocked.example", "A", "udp")
-    assert query["x_ede"] == [{"code": 16, "text": ""}]
+    assert (query["rcode"], query["x_ede"]) == (3, [{"code": 16, "text": ""}])
     assert dns.message.from_wire(base64.b64decode(query["raw_response"])).rcode() == 3
     (query,) = of["blocked.example", "type-a", "one"]["test_keys"]["queries"]
     assert query["answers"] == [
