@@ -240,7 +240,7 @@ def read(data: bytes) -> Plan:
             raise ValueError("it was changed after it was made")
     except BadPlan:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadPlan(f"plan.json is not a plan as it was made ({error}); take the study's own, or plan anew in another directory") from None
     return plan
 

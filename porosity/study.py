@@ -16,12 +16,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, overload
 
+import dns.exception
 import dns.name
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blocklists.errors import StoreError
-from porosity import parts, plan
+from porosity import parts, plan, sound
 from porosity.plan import Plan
 from porosity.words import Name
 
@@ -68,16 +69,23 @@ class Names(Sequence[Name]):
 
     def _make(self, number: int) -> Name:
         text, *rest = (column[number].as_py() for column in self._columns)
-        return Name(dns.name.from_text(text), *rest)
+        return Name(_named(text), *rest)
 
     def __iter__(self) -> Iterator[Name]:
         for text, *rest in self.rows():
-            yield Name(dns.name.from_text(text), *rest)
+            yield Name(_named(text), *rest)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """The names as `plan.row` writes them, in order."""
         for batch in self.table.to_batches(max_chunksize=10_000):
             yield from zip(*(batch.column(field).to_pylist() for field in FIELDS), strict=True)
+
+
+def _named(text: str) -> dns.name.Name:
+    try:
+        return dns.name.from_text(text)
+    except dns.exception.DNSException as error:
+        raise StoreError(f"the study has the name {text!r}, which is none ({error}); take it from where it was planned") from None
 
 
 class Study:
@@ -95,6 +103,7 @@ class Study:
             found = Names(pq.read_table(path, schema=NAME_SCHEMA))
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(f"{path} cannot be read ({error}); take it from where the study was planned") from None
+        sound.names(path, found.table, self.plan)
         if plan.digest(found.rows()) != self.plan.names_sha256:
             raise StoreError(f"{path} has other names than the plan; take the file that was written with it")
         return found
@@ -109,7 +118,7 @@ class Study:
         return self.directory / "observations" / label(vantage)
 
     def classification(self, rules: str) -> Path:
-        """Where the verdicts of one version of rules stand, such as `red-hand-1`."""
+        """Where the verdicts of one version of rules stand, such as `red-hand-2`."""
         return self.directory / "classification" / label(rules)
 
     def classifications(self) -> list[str]:
@@ -145,6 +154,7 @@ def create(directory: Path, made: Plan, names: Sequence[Name]) -> Study:
         if there.plan.id != made.id:
             raise StoreError(f"{directory} holds another study ({there.plan.id[:12]}); name another directory")
         return there
+    sound.directory(directory)
     columns = list(zip(*map(plan.row, names), strict=True))
     table = pa.Table.from_arrays(
         [pa.array(column, field.type) for column, field in zip([range(len(names)), *columns], NAME_SCHEMA, strict=True)], schema=NAME_SCHEMA
@@ -156,10 +166,13 @@ def create(directory: Path, made: Plan, names: Sequence[Name]) -> Study:
 
 
 def open(directory: Path) -> Study:
-    """The study in this directory. Raises StoreError when there is none, BadPlan when its plan is none."""
+    """The study in this directory. Raises StoreError when there is none, or something in it leads out of it; BadPlan when its plan is none."""
     path = directory / PLAN
     try:
+        sound.directory(directory)
         data = path.read_bytes()
     except OSError as error:
         raise StoreError(f"{path} cannot be read ({error.strerror}); name a study's directory, or make one: redhand porosity plan") from None
-    return Study(directory, plan.read(data))
+    found = plan.read(data)
+    sound.plan(found)
+    return Study(directory, found)
