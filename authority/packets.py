@@ -5,7 +5,8 @@
     directive   an order in its envelope, with the policy and the data that its guards go by
     review      a reviewer's decision, likewise
 
-Nothing in a packet is believed because it stands there: what is signed is read again, strictly, on every machine, and `publish` judges it anew.
+Nothing in a packet is believed because it stands there: what is signed is read again, strictly, on every machine, and `publish` judges it anew. How
+many signatures a desk asks for beyond the policy's stands beside what is signed, so that a signer is told of them; the desk alone holds to them.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from authority import checks, metadata, orders
 from authority.errors import AuthorityError
 from authority.keys import Signer
 from authority.places import read as read_file
+from blocklists.directive import Directive
 from blocklists.errors import BadDocument
 from blocklists.names import clip, visible
 from blocklists.trust import envelope, lint, policy
 from blocklists.trust.envelope import Envelope
+from blocklists.trust.policy import Epoch
 
 MAX_OCTETS = 16 << 20
+MOST_WANTED = 1000
+"""Signatures; no policy names so many officers."""
 KINDS = ("root", "targets", "directive", "review")
 Kind = Literal["root", "targets", "directive", "review"]
 
@@ -64,6 +69,8 @@ class Packet:
     """policy.json, protected.json, suffixes.dat."""
     roots: tuple[Metadata[Root], ...] = ()
     """For root: the one before, if any. For targets: the one in force, then the one that will be when both differ."""
+    wanted: int = 0
+    """For a directive: how many the desk that drafted it asks to sign, when that is more than the policy asks; 0: it says nothing."""
 
     @property
     def tuf(self) -> Metadata[Any]:
@@ -84,7 +91,7 @@ class Packet:
 
     def encode(self) -> bytes:
         """The file."""
-        document = {
+        document: dict[str, Any] = {
             "type": "packet",
             "version": 1,
             "kind": self.kind,
@@ -92,6 +99,8 @@ class Packet:
             "files": {name: base64.b64encode(data).decode() for name, data in sorted(self.files.items())},
             "roots": [each.to_dict() for each in self.roots],
         }
+        if self.wanted:
+            document["wanted"] = self.wanted
         return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
 
 
@@ -101,8 +110,12 @@ def read(data: bytes, what: str, *, bare: bool = False) -> Packet:
         if len(data) > MAX_OCTETS:
             raise ValueError(f"it has {len(data)} octets, more than {MAX_OCTETS}")
         document = json.loads(data)
+        said = "wanted" in document
+        wanted = document.pop("wanted") if said else 0
         if set(document) != {"type", "version", "kind", "signed", "files", "roots"} or document["type"] != "packet" or document["version"] != 1:
             raise ValueError("it has other fields")
+        if said and (type(wanted) is not int or not 1 <= wanted <= MOST_WANTED):
+            raise ValueError(f"it wants {wanted!r} signatures")
         kind: Kind = document["kind"]
         if kind not in KINDS:
             raise ValueError(f"its kind is {kind!r}")
@@ -119,7 +132,7 @@ def read(data: bytes, what: str, *, bare: bool = False) -> Packet:
         if isinstance(error, BadDocument):
             raise
         raise AuthorityError(f"{what} is not a packet ({clip(str(error), 200)}); ask whoever passed it on for a sound copy") from None
-    packet = Packet(kind, signed, files, roots)
+    packet = Packet(kind, signed, files, roots, wanted)
     if not bare or kind in ("root", "targets"):
         check(packet, what)
     return packet
@@ -185,17 +198,46 @@ def _needs_of_metadata(packet: Packet) -> list[Need]:
 
 def _needs_of_order(packet: Packet) -> Iterator[Need]:
     order = orders.read(packet.envelope, "the order")
-    epoch = policy.load(packet.files["policy.json"]).epochs[-1]
+    epoch, lost = _rules(packet)
     offices, threshold = orders.who_signs(order, epoch)
+    offices -= lost
     good = {epoch.by_key[keyid] for keyid in envelope.signers(packet.envelope, epoch.keys)}
 
     def shown(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(f"{name} ({epoch.officers[name].person})" for name in sorted(names))
 
     whose = "those who may sign this order" if packet.kind == "directive" else "the reviewer"
-    yield Need(whose, threshold, shown(offices & good), shown(offices - good))
-    if also := orders.also_signs(order, epoch):
+    if isinstance(order, Directive) and threshold > 1:
+        offices, authority = _of_one(order, epoch, offices, good)
+        whose = f"officers of {authority}" + (" or the reviewer" if order.action == "withdraw" else "") if authority else whose
+    if packet.wanted > threshold:
+        whose += f" (the policy asks for {threshold}, its desk for {packet.wanted - threshold} more for guards that were overridden)"
+    yield Need(whose, max(threshold, packet.wanted), shown(offices & good), shown(offices - good))
+    if also := orders.also_signs(order, epoch) - lost:
         yield Need("the reviewer, because it is not disclosed", 1, shown(also & good), shown(also - good))
+
+
+def _rules(packet: Packet) -> tuple[Epoch, frozenset[str]]:
+    """What the signatures of an order are judged by, and the offices whose keys were compromised: for the log's next entry they count no more."""
+    found = policy.load(packet.files["policy.json"])
+    epoch = found.epochs[-1]
+    return epoch, frozenset(epoch.by_key[each.keyid] for each in found.compromised if each.keyid in epoch.by_key)
+
+
+def _of_one(order: Directive, epoch: Epoch, offices: frozenset[str], good: set[str]) -> tuple[frozenset[str], str]:
+    """Operators count officers of one authority, with the reviewer for a withdrawal: those of the one of whom most have signed, and its name.
+
+    All, and no name, while nobody has signed or one authority alone may order.
+    """
+    by_authority = {
+        each: frozenset(name for name in offices if epoch.officers[name].authority in (each, None))
+        for each in sorted({epoch.officers[name].authority or "" for name in offices} - {""})
+    }
+    if len(by_authority) < 2 or not offices & good:
+        return offices, ""
+    names = {each: epoch.authorities[each].name for each in by_authority}
+    best = max(by_authority, key=lambda each: (len(by_authority[each] & good), names[each] == order.issuer.authority))
+    return by_authority[best], names[best]
 
 
 def able(packet: Packet) -> set[str]:
@@ -203,10 +245,10 @@ def able(packet: Packet) -> set[str]:
     if packet.kind in ("root", "targets"):
         own = (packet.tuf,) if packet.kind == "root" else ()
         return {keyid for each in (*packet.roots, *own) for keyid in metadata.role(each.signed, packet.kind).keyids}
-    epoch = policy.load(packet.files["policy.json"]).epochs[-1]
+    epoch, lost = _rules(packet)
     order = orders.read(packet.envelope, "the order")
     offices, _ = orders.who_signs(order, epoch)
-    return {epoch.officers[name].key.keyid for name in offices | orders.also_signs(order, epoch)}
+    return {epoch.officers[name].key.keyid for name in (offices | orders.also_signs(order, epoch)) - lost}
 
 
 def sign_packet(packet: Packet, signer: Signer) -> Packet:
@@ -242,7 +284,7 @@ def merged(found: Iterable[Packet]) -> list[Packet]:
             envelope_of_all = known.envelope
             for keyid, signature in packet.signed.signatures:
                 envelope_of_all = envelope_of_all.with_signature(keyid, signature)
-            by_content[packet.same] = replace(known, signed=envelope_of_all)
+            by_content[packet.same] = replace(known, signed=envelope_of_all, wanted=max(known.wanted, packet.wanted))
         else:
             copied = metadata.parse(known.tuf.to_dict(), type(packet.signed.signed), "the packet")
             copied.signatures.update(packet.signed.signatures)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from authority import orders, packets, repository, shown
-from authority.desk import audit, composing, ordering, steps
+from authority.desk import audit, composing, guarding, ordering, steps
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.roles import Actor
@@ -67,7 +67,7 @@ def packet(desk: Desk, actor: Actor, digest: str, now: int) -> tuple[str, bytes]
             raise Conflict(f"case {case.number} is {case.state}: nobody was asked to sign yet")
         ordering.check_guards(order)
         audit.record(session, actor, "order.packet", f"order:{order.order_id}", now, digest=digest)
-    return name_of(order), replace(packet_of(order), files=files).encode()
+    return name_of(order), replace(packet_of(order), files=files, wanted=_wanted(order)).encode()
 
 
 def name_of(order: Order) -> str:
@@ -137,12 +137,17 @@ def standing(desk: Desk, order: Order) -> Standing:
         Need(whose, threshold, people(offices & frozenset(good)), people(offices - frozenset(good)))
         for whose, threshold, offices in _groups(order, rules)
     )
-    return Standing(needs, shown.text(replace(found, files=rules.present.files)))
+    return Standing(needs, shown.text(replace(found, files=rules.present.files, wanted=_wanted(order))))
 
 
 def packet_of(order: Order) -> Packet:
     """The packet as it is kept: with all signatures that were taken, and without files."""
     return packets.read(order.packet, "the order", bare=True)
+
+
+def _wanted(order: Order) -> int:
+    """How many signatures the packet says are wanted here; 0 where the policy alone says how many."""
+    return order.threshold if guarding.overridden(ordering.findings(order)) else 0
 
 
 def _rules(desk: Desk) -> _Rules:

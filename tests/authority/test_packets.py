@@ -6,6 +6,7 @@ import base64
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,49 @@ def test_letters_that_turn_the_writing_around_are_shown_as_what_they_are(cast: C
     assert r"Law \u202e1 \u200b2" in text
 
 
+def test_a_signer_is_told_how_many_the_desk_wants(cast: Cast, made: dict[str, Packet]) -> None:
+    """With two of three it said: 2 of 2, complete."""
+    wanting = cast.sign(replace(made["directive"], wanted=3), "north-1")
+    said = list(shown.signatures(packets.read(wanting.encode(), "the packet")))
+    whose = "those who may sign this order (the policy asks for 2, its desk for 1 more for guards that were overridden)"
+    assert said[0] == f"Signatures of {whose}: 2 of 3, 1 missing"
+    assert not packets.complete(wanting)
+    assert packets.complete(cast.sign(wanting, "north-2"))
+    (joined,) = packets.merged([cast.sign(made["directive"], "north-1"), wanting])
+    assert not packets.complete(joined)
+    # Fewer than the policy asks for, nobody can want.
+    assert next(shown.signatures(replace(made["directive"], wanted=1))) == "Signatures of those who may sign this order: 1 of 2, 1 missing"
+
+
+def test_officers_of_two_authorities_do_not_complete_an_order(cast: Cast, tmp_path: Path) -> None:
+    """Operators count those of one authority."""
+    here = tmp_path / "authority"
+    document = cast.document()
+    document["categories"]["terrorism"]["authorities"] = ["north", "south"]
+    publisher = found(cast, here, categories=document["categories"])
+    packet = cast.sign(drafts.draft_order(here, order("XX-1", "www.site.test")), "north-1", "south-1")
+    said = list(shown.signatures(packet))
+    assert said[0] == "Signatures of officers of North: 1 of 2, 1 missing"
+    assert not any("south-1" in line for line in said)
+    with pytest.raises(AuthorityError, match="2 officers of one authority must sign it, and 1 did"):
+        publisher.publish([packet], NOW)
+    packet = cast.sign(packet, "north-2")
+    assert packets.complete(packet)
+    publisher.publish([packet], NOW)
+
+
+def test_a_compromised_key_is_not_counted(cast: Cast, tmp_path: Path) -> None:
+    here = tmp_path / "authority"
+    publisher = found(cast, here)
+    revoked = drafts.revoke(here, "north-1", 0, NOW)
+    begun = cast.sign(drafts.draft_order(here, order("XX-1", "www.site.test")), "north-1", "north-2")
+    publisher.publish([cast.sign(revoked, "targets-1", "targets-2")], NOW)
+    packet = replace(drafts.draft_order(here, order("XX-1", "www.site.test")), signed=begun.signed)
+    assert list(shown.signatures(packet))[:2] == ["Signatures of those who may sign this order: 1 of 2, 1 missing", "  signed    north-2 (north-2)"]
+    with pytest.raises(AuthorityError, match="does not count for this directive"):
+        cast.sign(packet, "north-1")
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
@@ -127,6 +171,10 @@ def test_a_draft_says_what_is_wrong(cast: Cast, tmp_path: Path, fields: dict[str
         drafts.draft_order(
             here, {"id": "X", "follows": "sha256:" + "0" * 64, "decision": "perhaps", "reasons": {"en": "x"}, "issued_at": "2026-09-21T12:00:00Z"}
         )
+
+
+def wants(count: object) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document.update(wanted=count)
 
 
 def other_policy(document: dict[str, Any]) -> None:
@@ -177,6 +225,7 @@ def spaced(document: dict[str, Any]) -> None:
         ("root", other_key, "is not the one its id is computed from"),
         ("directive", spaced, "not in its canonical form"),
         ("directive", other_kind, "not TUF root metadata"),
+        *(("directive", wants(count), "signatures") for count in (0, -1, True, "3", 2.0, None, 10**30)),
     ],
 )
 def test_a_packet_that_does_not_hold_together_is_refused(

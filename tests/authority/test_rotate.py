@@ -211,6 +211,7 @@ def test_a_compromised_key_takes_down_what_it_was_needed_for(cast: Cast, tmp_pat
     for number in range(3):
         publisher.publish([signed(cast, here, order(f"XX-{number}", "one.test"), "north-1", "north-2")], NOW + number)
     packet = drafts.revoke(here, cast["north-2"].key.keyid[:16], 1, NOW)
+    late = signed(cast, here, order("XX-7", "one.test"), "north-1", "north-2")
     publisher.publish([cast.sign(packet, "targets-1", "targets-2")], NOW + 5)
     present = publisher.present
     assert present is not None
@@ -218,7 +219,7 @@ def test_a_compromised_key_takes_down_what_it_was_needed_for(cast: Cast, tmp_pat
     rules = [docket.take(index, data).rule for index, data in enumerate(Tree(here / "public" / "log").entries(0, 3))]
     assert rules == ["", "signature.compromised", "signature.compromised"]
     with pytest.raises(AuthorityError, match=r"signature\.compromised"):
-        publisher.publish([signed(cast, here, order("XX-7", "one.test"), "north-1", "north-2")], NOW + 6)
+        publisher.publish([late], NOW + 6)
     assert publisher.publish([signed(cast, here, order("XX-8", "one.test"), "north-1", "north-3")], NOW + 6).size == 4
     later = drafts.draft_policy(here, from_document(cast.document(), here), NOW)
     assert b'"compromised":[{' in later.files["policy.json"], "the line stays in whatever is drafted later"

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authority import packets
+from authority import keys, packets
 from authority.desk import ordering, signing
 from authority.desk.errors import BadField, Conflict, DeskError, Forbidden, NotFound
+from tests.authority.commands import redhand
 from tests.authority.desk.orders.house import HOUR, House
 
 
@@ -48,6 +49,29 @@ def test_one_officer_twice_is_one_signature(house: House) -> None:
         signing.take(house.desk, house["officer"], house.signed(order), house.now)
     with pytest.raises(Conflict, match="1 of officers of North"):
         house.publish(order)
+
+
+def test_an_officers_machine_says_how_many_the_desk_wants(house: House, tmp_path: Path) -> None:
+    """At two of the three signatures that an overridden guard takes, `sign` said: 2 of 2, complete; and the desk then did not publish it."""
+    house.document("popular", "known.test\n")
+    order = house.draft(house.case("known.test"))
+    order = ordering.override(house.desk, house["officer"], order.digest, "popularity", "known.test", "A court named it", house.now)
+    ordering.open_signing(house.desk, house["officer"], order.digest, "go", house.now)
+    file = tmp_path / "known.packet.json"
+    file.write_bytes(signing.packet(house.desk, house["officer"], order.digest, house.now)[1])
+    said = []
+    for name in ("north-1", "north-2", "north-3"):
+        keys.write_private(tmp_path / f"{name}.pem", house.cast[name], b"secret")
+        output = redhand("sign", file, "--key", tmp_path / f"{name}.pem", "--yes-typed", "known.test", passphrase="secret")
+        said.append(next(line.rpartition(": ")[2] for line in reversed(output.splitlines()) if "Signatures of" in line))
+        if name == "north-2":
+            assert "the policy asks for 2, its desk for 1 more for guards that were overridden" in output
+            signing.take(house.desk, house["officer"], file.read_bytes(), house.now)
+            with pytest.raises(Conflict, match="lacks signatures: 1 of"):
+                house.publish(order)
+    assert said == ["1 of 3, 2 missing", "2 of 3, 1 missing", "3 of 3, complete"]
+    signing.take(house.desk, house["officer"], file.read_bytes(), house.now)
+    house.publish(order)
 
 
 def test_other_offices_and_strangers_do_not_count(house: House) -> None:
