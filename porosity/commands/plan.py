@@ -114,6 +114,8 @@ def show(made: Planned) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from porosity.report.limits import reasons  # noqa: PLC0415
+
     plan, told = made.study.plan, facts(made.study, made.skipped)
     table = Table.grid(padding=(0, 2))
     canaries = "canary" if told["names"]["canary"] == 1 else "times a canary"
@@ -123,8 +125,8 @@ def show(made: Planned) -> None:
         table.add_row("list", escape(f"{each.id} ({each.source}, {each.names:,} names, sha256 {each.sha256[:12]})"))
     families = Counter(each.family for each in plan.vectors)
     table.add_row("vectors", f"{len(plan.vectors)}: " + ", ".join(f"{count} {family}" for family, count in families.items()))
-    for why in dict.fromkeys(plan.left_out.values()):
-        table.add_row("left out", escape(f"{why}: " + ", ".join(each for each, reason in plan.left_out.items() if reason == why)))
+    for why, vectors in reasons(plan.left_out):
+        table.add_row("left out", escape(f"{why}: {', '.join(vectors)}"))
     for resolver in plan.resolvers:
         table.add_row(resolver.role, escape(f"{resolver.id}: " + ", ".join(map(str, resolver.endpoints))))
     table.add_row("trials", f"{plan.trials:,} in {plan.repeats} repeats, in random order of seed {plan.seed}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from porosity.report.found import Found, percent
 
 MANY = 0.1
 """A share of trials that tells of trouble when they are not known or were down."""
+
+_ALIKE = "no tested resolver is given with "
 
 ALWAYS = (
     "What goes round DNS altogether (addresses typed in, hosts files, VPN, Tor) is not measured.",
@@ -41,11 +43,23 @@ def of(found: Found) -> Iterator[str]:
             + ", ".join(f"{each['resolver']}: {each['technical']['names']}" for each in small)
             + ")."
         )
-    reasons: dict[str, list[str]] = {}
-    for vector, why in said["left_out"].items():
-        reasons.setdefault(why, []).append(vector)
-    for why, vectors in reasons.items():
+    for why, vectors in reasons(said["left_out"]):
         yield f"Not measured, since {why}: {', '.join(vectors)}."
     if found.tables["reach"]:
         yield "Effective reach rests on shares of users that were given, not measured."
     yield from ALWAYS
+
+
+def reasons(left_out: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Why vectors are left out of a plan, and which: what a resolver is not given with, in one."""
+    found: dict[str, list[str]] = {}
+    lacking: dict[str, None] = {}
+    for vector, why in left_out.items():
+        parts = why.split("; ")
+        alike = all(part.startswith(_ALIKE) for part in parts)
+        if alike:
+            lacking |= dict.fromkeys(part.removeprefix(_ALIKE) for part in parts)
+        found.setdefault(_ALIKE if alike else why, []).append(vector)
+    *most, last = lacking or ("",)
+    named = " or ".join([", ".join(most), last] if most else [last])
+    return [(why + named if why == _ALIKE else why, vectors) for why, vectors in found.items()]

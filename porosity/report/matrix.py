@@ -8,13 +8,15 @@ from typing import Any
 import altair as alt
 
 from porosity.report.found import Found, Row
-from porosity.report.style import FAINT, INK, NONE, NOT_KNOWN, SCALE, SIGNAL, Figure, data
+from porosity.report.style import FAINT, INK, NONE, NOT_KNOWN, SCALE, SIGNAL, Figure, data, titled
 
 COLUMN, ROW = 46, 15
+LEVELS = ("none", "below 25", "25 to 50", "50 to 75", "75 and more", "all")
+"""What a cell's colour says. None and all are told apart from nearly so."""
 _WIDE = 8
 """Letters that a column has room for; longer names stand aslant."""
 _SHARES = (
-    "Cells: share of names in force that were reached, in per cent; pale blue: none of those measured. A dash: not known (insufficient, or not "
+    "Cells: share of names in force that were reached, in per cent. A dash: not known (insufficient, or not "
     "measured there); down: the way did not work. n: names measured at the resolver."
 )
 
@@ -35,7 +37,9 @@ def _families(found: Found) -> Figure | None:
         rates = {resolver: found.rate("leak", resolver, "family", family=family) for resolver in found.tested}
         if any(rates.values()):
             members = [each.id for each in plan.vectors if each.family == family]
-            cells += [{**_cell(found, resolver, row, *members), "row": family, "group": "", "signal": False} for resolver, row in rates.items()]
+            cells += [
+                {**_cell(found, resolver, row, *members), "row": titled(family), "group": "", "signal": False} for resolver, row in rates.items()
+            ]
     if not cells:
         return None
     return Figure(
@@ -57,7 +61,7 @@ def _vectors(found: Found) -> Figure | None:
         rates = {resolver: found.rate(measure, resolver, vector=each.id) for resolver in found.tested}
         if not any(rates.values()) and not any(_down(found, resolver, each.id) for resolver in found.tested):
             continue
-        group = each.family if each.kind == "data" else f"{each.family} (signal)"
+        group = titled(each.family) if each.kind == "data" else f"{titled(each.family)} (signal)"
         cells += [
             {**_cell(found, resolver, row, each.id), "row": each.id, "group": group, "signal": each.kind != "data"} for resolver, row in rates.items()
         ]
@@ -99,7 +103,14 @@ def _cell(found: Found, resolver: str, row: Row | None, *vectors: str) -> dict[s
     else:
         share, text = -1.0, "down" if any(_down(found, resolver, each) for each in vectors) else "\u2013"
     column = f"{resolver} (n = {_names(found, resolver):,})"
-    return {"resolver": resolver, "column": column, "share": share, "text": text, "paint": _paler(SIGNAL, share)}
+    return {"resolver": resolver, "column": column, "share": share, "level": level(share), "text": text, "paint": _paler(SIGNAL, share)}
+
+
+def level(share: float) -> str:
+    """In which step of colours a share, in per cent, lies."""
+    if share <= 0:
+        return LEVELS[0]
+    return LEVELS[-1] if share >= 100 else LEVELS[1 + int(share // 25)]
 
 
 def _paler(colour: str, share: float) -> str:
@@ -132,24 +143,22 @@ def _chart(cells: list[dict[str, Any]], grouped: bool) -> Any:
         .axis(orient="top", labelAngle=-40 if aslant else 0, labelAlign="left" if aslant else "center", ticks=False, domain=False, labelPadding=6)
     )
     y = alt.Y("row:N").sort(lines).title(None).axis(ticks=False, domain=False, labelPadding=5)
-    scale = (
-        alt.Color("share:Q")
-        .scale(domain=[0, 100], range=list(SCALE), interpolate="lab")
-        .legend(
-            title="Names reached, %", orient="bottom", direction="horizontal", gradientLength=180, gradientThickness=9, values=[0, 25, 50, 75, 100]
-        )
+    levels = (
+        alt.Color("level:N")
+        .scale(domain=list(LEVELS), range=[NONE, *SCALE])
+        .legend(title="Names reached, %", orient="bottom", columns=3, symbolType="square", symbolSize=110, symbolStrokeWidth=0, columnPadding=14)
     )
-    fill = alt.condition("datum.share < 0", alt.value(NOT_KNOWN), scale)
     base = alt.Chart().encode(x, y)
     chart: Any = alt.layer(
-        base.transform_filter("!datum.signal").mark_rect(stroke="white", strokeWidth=1.5).encode(fill),
-        base.transform_filter("datum.share == 0").mark_rect(stroke="white", strokeWidth=1.5, color=NONE),
+        base.transform_filter("datum.share < 0").mark_rect(stroke="white", strokeWidth=1.5, color=NOT_KNOWN),
+        base.transform_filter("datum.share >= 0 && !datum.signal").mark_rect(stroke="white", strokeWidth=1.5).encode(levels),
+        base.transform_filter("datum.share == 0 && datum.signal").mark_rect(stroke="white", strokeWidth=1.5, color=NONE),
         base.transform_filter("datum.share > 0 && datum.signal")
         .mark_rect(stroke="white", strokeWidth=1.5)
         .encode(fill=alt.Fill("paint:N").scale(None).legend(None)),
         base.mark_text(fontSize=8.5).encode(
             text="text:N",
-            color=alt.when("datum.share > 45").then(alt.value("white")).when("datum.share < 0").then(alt.value(FAINT)).otherwise(alt.value(INK)),
+            color=alt.when("datum.share > 50").then(alt.value("white")).when("datum.share < 0").then(alt.value(FAINT)).otherwise(alt.value(INK)),
         ),
         data=data(cells),
     ).properties(width=alt.Step(COLUMN), height=alt.Step(ROW))

@@ -13,7 +13,7 @@ from porosity.estimating.verdicts import PLAIN
 from porosity.report import limits
 from porosity.report.found import Found, Row, between, percent
 from porosity.report.markup import Markup, described, listed, picture, table, tag, text
-from porosity.report.style import Drawn, Figure
+from porosity.report.style import Drawn, Figure, titled
 
 MOST_ROWS = 500
 """Of a table in the page; the files beside have all."""
@@ -221,7 +221,7 @@ def _methods(found: Found) -> Markup:
                 "do not block: blocked, down, ok (the target was reached) or insufficient (not known, and not guessed)."
             ),
         ),
-        described((_titled(name), what) for name, what in said["methods"].items()),
+        described((titled(name.replace("_", " ")), what) for name, what in said["methods"].items()),
     ]
     rules = [[each["id"], each["state"], each["says"], f"{each['decided']:,}"] for each in about.get("list", ())]
     if rules:
@@ -259,13 +259,9 @@ def _provenance(found: Found) -> Markup:
         for vantage in study.vantages()
         for each in _lines(study.observations(vantage) / "runs.jsonl")
     ]
-    columns = ("vantage", "began", "took", "trials", "sent", "answered", "failures", "with")
+    columns = ("vantage", "began", "took", "on record then", "sent", "answered", "failures", "with")
     made = described(facts) + table("Resolvers", ("resolver", "role", "reached at"), resolvers)
     return Markup(made + (table("Runs of the probe", columns, runs) if runs else ""))
-
-
-def _titled(name: str) -> str:
-    return "EDE" if name == "ede" else name[:1].upper() + name[1:].replace("_", " ")
 
 
 def _fold(name: str, inside: Markup) -> Markup:

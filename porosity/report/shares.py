@@ -126,8 +126,8 @@ def _beside(found: Found) -> Figure | None:
     return Figure(
         "overblocked",
         "Over-blocking",
-        "Names that no order covers, close to ordered ones (parents, siblings, look-alikes), of which any question was blocked. In brackets: how "
-        "many of how many. 95 % intervals (Wilson).",
+        "Names that no order covers, close to ordered ones (parents, siblings, look-alikes), of which a question was blocked in at least half of "
+        "its repeats. In brackets: how many of how many. 95 % intervals (Wilson).",
         f"Dots with intervals, a resolver a row: {'; '.join(each['label'] for each in points)}.",
         _dots(points, "Unlisted names blocked, % (95 % interval)", ("blocked beside an order",), legend=False),
         "overblocked",

@@ -27,6 +27,8 @@ SIGNAL = "#6a51a3"
 SCALE = ("#fee3c2", "#fdbb84", "#ef6548", "#b30000", "#5e0000")
 """From few to all."""
 
+_ABBREVIATIONS = {each.lower(): each for each in ("DNSSEC", "EDE", "EDNS")}
+
 _IDS = re.compile(r"(?<=[\"#])(gradient_|clip)[0-9]+(?=[\")])")
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -95,6 +97,12 @@ def styled(chart: Any) -> Any:
 def data(rows: list[dict[str, Any]]) -> Any:
     """Rows as a chart's own data."""
     return alt.InlineData(values=rows)
+
+
+def titled(words: str) -> str:
+    """Words as a heading: a capital first, and abbreviations in theirs."""
+    first, *rest = words.split(" ")
+    return " ".join([_ABBREVIATIONS.get(first, first[:1].upper() + first[1:]), *rest])
 
 
 def _numbered(svg: str) -> str:

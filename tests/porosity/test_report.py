@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from porosity import estimates, parts
 from porosity.cli import app
-from porosity.report import curves, page, shares, style, write
+from porosity.report import curves, limits, matrix, page, shares, style, write
 from porosity.report.found import NothingEstimated, percent, read
 from porosity.report.write import Written
 from porosity.study import Study
@@ -118,6 +118,32 @@ def test_anybody_can_read_the_page_and_it_asks_nobody(written: Written, browser_
     assert [each for each in asked if not each.startswith(("file:", "data:"))] == []
 
 
+def test_the_page_is_read_by_night_and_printed_whole(written: Written, browser_page: Page) -> None:
+    try:
+        browser_page.emulate_media(color_scheme="dark")
+        browser_page.goto(written.page.as_uri())
+        assert browser_page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 26)"
+        assert browser_page.evaluate("getComputedStyle(document.querySelector('figure div')).backgroundColor") == "rgb(255, 255, 255)"
+        assert faults(browser_page) == []
+        assert not browser_page.get_by_text("Rules red-hand", exact=False).is_visible()
+        browser_page.emulate_media(media="print", color_scheme="light")
+        assert browser_page.get_by_text("Rules red-hand", exact=False).is_visible()
+        heights = browser_page.evaluate("[...document.images].map(each => each.getBoundingClientRect().height / 96 * 25.4)")
+        assert max(heights) <= 215.5, "in mm: a figure and its caption are one page of A4"
+    finally:
+        browser_page.emulate_media(media="screen", color_scheme="light")
+
+
+def test_a_cell_has_the_colour_that_the_legend_says(written: Written) -> None:
+    assert [matrix.level(share) for share in (0, 0.1, 25, 74.9, 99.9, 100)] == ["none", "below 25", "25 to 50", "50 to 75", "75 and more", "all"]
+    drawn = (written.page.parent / "figures" / "matrix.svg").read_text(encoding="utf-8")
+    legend = {label: fill for fill, label in re.findall(r'role-legend-symbol.*?fill="(#\w+)".*?<text[^>]*>([^<]+)', drawn)}
+    assert list(legend) == list(matrix.LEVELS)
+    cells = re.findall(r'level: ([^"]+)"[^>]*rect mark"[^>]*fill="(#\w+)"', drawn)
+    assert {"none", "50 to 75"} <= {level for level, _ in cells}
+    assert all(legend[level] == fill for level, fill in cells)
+
+
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_each_figure_is_a_file_fit_for_a_paper(written: Written, kind: str) -> None:
     assert {"reached", "told", "overblocked", "families", "matrix", "budget"} <= set(written.figures)
@@ -175,6 +201,14 @@ def test_the_command_tells_the_headline_and_where_the_page_is(written: Written, 
     assert str(written.page) in shown
     told = json.loads(CliRunner().invoke(app, ["report", str(study.directory), "--json"], catch_exceptions=False).stdout)
     assert told["headline"][0]["technical"]["share"] == 0.5
+
+
+def test_what_no_resolver_is_given_with_is_said_once() -> None:
+    lacks = "no tested resolver is given with "
+    told = limits.reasons(
+        {"dot": f"{lacks}dot", "doq6": f"{lacks}doq; {lacks}an IPv6 address", "alias": "the zone is not ours", "doq": f"{lacks}doq"}
+    )
+    assert told == [(f"{lacks}dot, doq or an IPv6 address", ["dot", "doq6", "doq"]), ("the zone is not ours", ["alias"])]
 
 
 @pytest.mark.parametrize(
