@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.machine import BenchError
-from bench.namespaces import Machine, end
 from bench.screen import Screen
+from porosity.lab.spaces import Machine, end
 
 FLAGS = (
     "--no-sandbox",  # it runs as root, on a machine of its own

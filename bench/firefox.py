@@ -18,9 +18,9 @@ import typer
 from bench import machine
 from bench.https import newest
 from bench.machine import BenchError
-from bench.namespaces import end
 from bench.screen import Screen
 from bench.visits import BLOCKED, Network
+from porosity.lab.spaces import end
 
 RUNS = 3
 PATIENCE = 6.0

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from bench.machine import BenchError, find_program
-from bench.namespaces import Machine, end
+from porosity.lab.spaces import Machine, end
 
 SIZE = "1000x800x24"
 

@@ -20,7 +20,7 @@ from typing import Any
 from bench.certificates import Authority
 from bench.chromium import Chromium
 from bench.machine import BenchError
-from bench.namespaces import Machine, cable, end
+from porosity.lab.spaces import Machine, cable, end
 
 BLOCKED = "blocked.example.com"
 """Blocked with all names under it, from the beginning."""
@@ -80,8 +80,8 @@ class Network:
         self.policy()
         resolv_conf = directory / "resolv.conf"
         resolv_conf.write_text(f"nameserver {RESOLVER}\noptions timeout:5\n")
-        self.operator = Machine()
-        self.visitor = Machine({"/etc/resolv.conf": resolv_conf, "/etc/chromium": directory / "chromium"})
+        self.operator = Machine("operator").ready()
+        self.visitor = Machine("visitor", {"/etc/resolv.conf": resolv_conf, "/etc/chromium": directory / "chromium"}).ready()
         self._red_hand: subprocess.Popen[Any] | None = None
         self._impostor: subprocess.Popen[Any] | None = None
         try:

@@ -1,4 +1,4 @@
-"""Machines made of Linux namespaces, on one switch: a network, ports, processes and mounted files of their own. Only root can make them.
+"""Machines made of Linux namespaces: a network, ports, processes, firewall and mounted files of their own. Only root can make them.
 
 A machine is held by one sleeping process, the first of its own; when that dies, the kernel ends all others there (pid_namespaces(7)), also those that
 programs forked, and it dies with us (PR_SET_PDEATHSIG). A network without processes is dissolved, cables and all. So nothing is named or seen in the
@@ -14,9 +14,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from porosity.lab import places
 from porosity.lab.addresses import NETWORKS
-from porosity.lab.places import END_SECONDS, LabError, Place, end, program
+from porosity.lab.places import END_SECONDS, LabError, Place, program
 
 PROGRAMS = ("unshare", "nsenter", "setpriv", "ip", "mount")
 """What making them needs; Debian: util-linux, iproute2, mount."""
@@ -24,9 +26,11 @@ BRIDGE = "br0"
 
 
 class Machine(Place):
-    """One machine. `files`: what stands in place of some of the host's files there, by path (bind mounts)."""
+    """One machine, which is there when `ready` returns. `files`: what stands in place of some of the host's files or directories there, by path (bind
+    mounts); `more`: commands of a shell that prepare it further. A context manager, which waits for it and ends it.
+    """
 
-    def __init__(self, name: str, files: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, name: str = "machine", files: Mapping[str, Path] | None = None, more: Sequence[str] = ()) -> None:
         super().__init__()
         if os.geteuid() != 0:
             raise LabError("only root can make a lab of namespaces; run this as root, or take a scenario for loopback")
@@ -37,7 +41,8 @@ class Machine(Place):
         self.pid = 0
         """Of the process that holds the namespaces, once it is ready."""
         mounts = [f"mount --bind {shlex.quote(str(ours))} {shlex.quote(theirs)}" for theirs, ours in (files or {}).items()]
-        prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, f"{program('ip')} link set lo up", "echo", "exec sleep infinity"])
+        up = f"{program('ip')} link set lo up"
+        prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, up, *more, "echo", "exec sleep infinity"])
         self._keeper = subprocess.Popen(  # noqa: S603 - our own words
             super().command("unshare", "--net", "--mount-proc", "--pid", "--fork", "--kill-child", "sh", "-c", prepare),
             stdin=subprocess.DEVNULL,
@@ -46,33 +51,36 @@ class Machine(Place):
             start_new_session=True,
         )
 
-    def ready(self) -> None:
-        """Returns when the machine is there. Raises LabError when none can be made."""
+    def __enter__(self) -> Machine:
+        return self.ready()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ready(self) -> Machine:
+        """The machine, once it is there. Raises LabError when none can be made."""
         if self._keeper.stdout is None or self._keeper.stdout.readline() != b"\n":
             raise LabError(f"no namespaces can be made here: {self._keeper.communicate()[1].decode(errors='replace').strip()}")
         (self.pid,) = _children(self._keeper.pid)
+        return self
 
     def command(self, *words: str) -> list[str]:
         """The command, as it is run there; it dies with the thread that starts it."""
         return super().command("nsenter", "-t", str(self.pid), "--net", "--mount", "--pid", program(words[0]), *words[1:])
 
-    def ip(self, lines: Sequence[str], family: str = "-4") -> None:
-        """Commands of ip(8) on its network, without the word `ip`, all at once."""
+    def ip(self, lines: Sequence[str], family: str = "") -> None:
+        """Commands of ip(8) on its network, without the word `ip`, all at once. `family`: `-4` or `-6`."""
         # By its network alone: process ids, of other machines too, are ours here.
-        Place().run("nsenter", "-t", str(self.pid), "--net", program("ip"), family, "-batch", "-", stdin="\n".join(lines) + "\n")
+        words = ("nsenter", "-t", str(self.pid), "--net", program("ip"), *((family,) if family else ()), "-batch", "-")
+        Place().run(*words, stdin="\n".join(lines) + "\n")
 
     def close(self) -> None:
         """Ends all that runs there, the last started first, and the machine."""
         for process in reversed(self._running):
-            # What stands between passes no signals on.
-            for child in _children(process.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(END_SECONDS)
-        super().close()
+            end(process)
+        self._running.clear()
         self._keeper.kill()
-        end(self._keeper)
+        places.end(self._keeper)
 
 
 class Switch:
@@ -115,6 +123,27 @@ class Switch:
         for machine in reversed(self.machines.values()):
             machine.close()
         self._switch.close()
+
+
+def cable(one: Machine, other: Machine, addresses: Sequence[str], others: Sequence[str]) -> None:
+    """A cable between two machines, `eth0` on both, with their addresses (`192.0.2.1/24`, `2001:db8::1/64`)."""
+    one.ip([f"link add eth0 type veth peer name eth0 netns {other.pid}"])
+    for machine, own in ((one, addresses), (other, others)):
+        # Without waiting for who else may have the address: nobody can.
+        machine.ip([*(f"address add {each} dev eth0" + (" nodad" if ":" in each else "") for each in own), "link set eth0 up"])
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Ends a program that a machine started: what stands between (nsenter) passes no signals on."""
+    for child in _children(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(END_SECONDS)
+    for child in _children(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    places.end(process)
 
 
 def _host(address: str) -> str:

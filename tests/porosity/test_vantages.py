@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dns.message
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bench.namespaces import PROGRAMS, Machine, cable
 from porosity import ethics, observations, study, vantages, vectors
+from porosity.lab.spaces import PROGRAMS, Machine, cable
 from porosity.study import Study
 from porosity.transports.ways import Patience
 from tests.porosity import studies
@@ -129,3 +132,47 @@ def test_the_same_plan_asks_each_vantage_s_own_resolver(tmp_path: Path) -> None:
         assert once_each(of, label)
         first = observations.scan(of, [label]).head(1).column("answer")[0].as_py()
         assert f"198.51.100.{number}" in dns.message.from_wire(first).to_text()
+
+
+class Scheduler:
+    """Stands for Dask's client and its scheduler: workers come and go as told, and end their portions when told."""
+
+    def __init__(self) -> None:
+        self.scheduler = self
+        self.workers: list[str] = []
+        self.under_way: dict[str, tuple[asyncio.Future[bytes], float]] = {}
+
+    async def identity(self, n_workers: int) -> dict[str, Any]:
+        return {"workers": {name: {"name": name} for name in self.workers}}
+
+    def submit(self, _ask: object, errand: vantages.Errand, numbers: list[int], workers: list[str], **_how: object) -> Any:
+        future: Any = asyncio.get_running_loop().create_future()
+        future.status = "pending"
+        self.under_way[workers[0]] = (future, errand.permits[HOST].rate or 0.0)
+        return future
+
+    async def cancel(self, futures: list[Any]) -> None:
+        for future in futures:
+            self.under_way = {name: each for name, each in self.under_way.items() if each[0] is not future}
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 30), st.lists(st.sets(st.sampled_from([f"v+{number}" for number in range(6)]), min_size=1), min_size=1, max_size=6))
+def test_all_workers_together_keep_to_what_was_promised(rate: int, comings: list[set[str]]) -> None:
+    """Invariant: however many come, go and come later, what they may ask a second adds up to no more than the rate; and somebody may ask."""
+
+    async def whole(directory: Path) -> None:
+        of, stand_in = made(directory, 5300), Scheduler()
+        errand = vantages.Errand(b"", b"", (), {HOST: ethics.Permit(rate, "list")}, Patience(), b"")
+        round = vantages._Round(of, stand_in, errand, 1.0, lambda vantages: None)
+        try:
+            for there in comings:
+                stand_in.workers = sorted(there)
+                await round._look()
+                assert 0 < sum(each for _, each in stand_in.under_way.values()) <= rate * 1.000001
+        finally:
+            for journal in round._journals.values():
+                journal.close()
+
+    with TemporaryDirectory() as scratch:
+        asyncio.run(whole(Path(scratch) / "study"))

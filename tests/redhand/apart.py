@@ -21,6 +21,8 @@ from typing import Any
 
 import psutil
 
+from porosity.lab.places import end
+from porosity.lab.spaces import PROGRAMS, Machine
 from tests.tools import DEADLINE, require, require_root, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,17 +54,15 @@ class Apart:
 
     def __init__(self) -> None:
         require_root()
-        for program in ("unshare", "nsenter", "ip", "mount"):
+        for program in PROGRAMS:
             require(program)
         self.directory = Path(tempfile.mkdtemp(prefix="redhand-rights-"))
         self.directory.chmod(0o755)
         self.state_dir = self.directory / "state"
         self.log = self.directory / "log"
         self.processes: list[subprocess.Popen[bytes]] = []
-        prepare = "; ".join(["set -e", "mount --make-rprivate /", "ip link set lo up", *_opened(), "echo; exec sleep infinity"])
-        self.keeper = subprocess.Popen(["unshare", "--mount", "--net", "sh", "-c", prepare], stdout=subprocess.PIPE)
-        assert self.keeper.stdout is not None
-        assert self.keeper.stdout.readline() == b"\n"
+        # Its programs are run among the processes of this machine, whose /proc stands beneath its own.
+        self.machine = Machine("apart", more=["umount /proc", *_opened()]).ready()
         self.settings(user="")
 
     def settings(self, **more: Any) -> None:
@@ -78,8 +78,8 @@ class Apart:
         (self.directory / "config.yaml").write_text(json.dumps(found))
 
     def inside(self, *command: str) -> list[str]:
-        """The command, to be run in there."""
-        return ["nsenter", "-t", str(self.keeper.pid), "--mount", "--net", *command]
+        """The command, to be run in there: among this machine's processes, so that a test can look at them and send them signals."""
+        return ["nsenter", "-t", str(self.machine.pid), "--mount", "--net", *command]
 
     def socket(self, kind: socket.SocketKind, port: int = 0, shared: bool = False) -> socket.socket:
         """A socket of the network in there, bound to 127.0.0.1 (and listening, if it is a TCP one): a descriptor keeps the network it was made in."""
@@ -133,17 +133,12 @@ class Apart:
 
     def close(self) -> None:
         """Ends all of it."""
-        for process in (*self.processes, self.keeper):
+        for process in self.processes:
             with suppress(ProcessLookupError):
                 process.terminate()
-        for process in (*self.processes, self.keeper):
-            try:
-                process.wait(8)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if self.keeper.stdout:
-            self.keeper.stdout.close()
+        for process in self.processes:
+            end(process)
+        self.machine.close()
         shutil.rmtree(self.directory)
 
 

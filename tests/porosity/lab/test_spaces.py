@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.namespaces import PROGRAMS, Machine, cable
+from porosity.lab.places import LabError
+from porosity.lab.spaces import PROGRAMS, Machine, cable, end
 from tests.tools import require, require_root, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,7 +26,7 @@ def _root() -> None:
 
 def test_two_machines_hear_each_other_and_nobody_else(tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.1\n")
-    with Machine() as one, Machine({"/etc/resolv.conf": tmp_path / "resolv.conf"}) as other:
+    with Machine() as one, Machine("other", {"/etc/resolv.conf": tmp_path / "resolv.conf"}) as other:
         cable(one, other, ["192.0.2.1/24", "2001:db8::1/64"], ["192.0.2.2/24", "2001:db8::2/64"])
         assert other.run("cat", "/etc/resolv.conf") == "nameserver 192.0.2.1\n"
         assert "eth0@" in other.run("ip", "link")
@@ -34,24 +35,35 @@ def test_two_machines_hear_each_other_and_nobody_else(tmp_path: Path) -> None:
         wait_for(lambda: ":80 " in one.run("cat", "/proc/net/tcp").replace("0050 ", ":80 "), "the server")
         assert other.run(sys.executable, "-c", ask) == "b'here'\n"
         server.wait(5)
-        with pytest.raises(Exception, match=r"unreachable|refused|timed out"):
-            Machine.run(Machine(), sys.executable, "-c", ask)
+        with Machine("apart") as apart, pytest.raises(LabError, match=r"unreachable|refused|timed out"):
+            apart.run(sys.executable, "-c", ask)
 
 
 def test_all_of_it_ends_with_who_made_it_even_when_that_is_killed() -> None:
+    """Also what programs forked, which no signal of the maker's death reaches."""
     program = textwrap.dedent("""
         import time
-        from bench.namespaces import Machine
-        made = Machine()
-        started = made.start("sleep", "600")
+        from porosity.lab.spaces import Machine
+        made = Machine().ready()
+        started = made.start("sh", "-c", "sleep 600 & exec sleep 600")
         print(made.pid, started.pid, flush=True)
         time.sleep(600)
     """)
     maker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert maker.stdout is not None
-    found = [psutil.Process(int(pid)) for pid in maker.stdout.readline().split()]
-    assert len(found) == 2
+    keeper, started = (psutil.Process(int(pid)) for pid in maker.stdout.readline().split())
+    wait_for(lambda: len(started.children(recursive=True)) == 2, "what was started, and what that forked")
+    found = [keeper, started, *started.children(recursive=True)]
     maker.kill()
     maker.wait()
     maker.stdout.close()
     wait_for(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in found), "nothing to be left")
+
+
+def test_a_program_is_ended_with_what_it_forked_and_the_machine_goes_on() -> None:
+    with Machine() as made:
+        started = made.start("sh", "-c", "trap 'exit 7' TERM; sleep 600 & wait")
+        wait_for(lambda: len(psutil.Process(started.pid).children(recursive=True)) == 2, "what was started")
+        end(started)
+        assert started.returncode == 7, "it was asked first"
+        assert made.run("echo", "here") == "here\n"
