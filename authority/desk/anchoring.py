@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from authority import anchors, handover, publisher
 from authority.anchors import Head
 from authority.desk import audit
 from authority.desk.desk import Desk
+from authority.desk.roles import Actor
 from authority.desk.tables import Anchor, Audit
 from blocklists.log.tree import Tree
 from blocklists.trust import strict
@@ -85,6 +87,30 @@ def verify(desk: Desk, session: Session) -> list[str]:
     """What is wrong with the audit log, by itself and by the public log; empty when nothing is. It goes through both whole."""
     _, broken = audit.verify(session)
     return [*([broken.why] if broken else []), *_contradictions(session, anchors.logged(Tree(desk.places.log)))]
+
+
+class State(NamedTuple):
+    """How far the audit log goes."""
+
+    number: int
+    """Of its last line."""
+    hash: str
+    anchored: Anchor | None
+    """The last head that was made for the public log."""
+
+
+def state(session: Session, actor: Actor) -> State:
+    """How far it goes, and how far the public log has it. Raises Forbidden."""
+    actor.require("audit.read")
+    return State(*audit.head(session), session.scalar(select(Anchor).order_by(Anchor.number.desc()).limit(1)))
+
+
+def checked(desk: Desk, session: Session, actor: Actor) -> tuple[int, list[str]]:
+    """Goes through the whole chain, and compares it with what the public log, if there is one, says of it: lines, faults. Raises Forbidden."""
+    actor.require("audit.read")
+    count, broken = audit.verify(session)
+    public = anchors.logged(Tree(desk.places.log)) if desk.places.log.is_dir() else []
+    return count, [*([broken.why] if broken else []), *_contradictions(session, public)]
 
 
 def _contradictions(session: Session, public: list[tuple[int, Head]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from authority.desk import alerts, outbox, referrals, speaking, steps, texts
@@ -23,6 +23,8 @@ Standing = Literal["owner", "host", "visitor", "other"]
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
 Decision = Literal["upheld", "lifted", "amended"]
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
+LIMIT = 50
+"""Appeals on a page."""
 
 
 class Answered(NamedTuple):
@@ -35,6 +37,39 @@ class Answered(NamedTuple):
     decided_at: int | None
     decision: str | None
     answer: str
+
+
+class Waiting(NamedTuple):
+    """One page of what nobody has decided."""
+
+    rows: list[tuple[Appeal, Case]]
+    due_at: dict[str, int]
+    """By reference."""
+    after: str
+    """Where the next page begins; empty: this is the last."""
+
+
+def waiting(session: Session, actor: Actor, after: str = "", limit: int = LIMIT) -> Waiting:
+    """Undecided ones, the oldest first, from after the place that the page before gave. Raises Forbidden, BadField."""
+    actor.require("case.list")
+    query = select(Appeal, Case).join(Case, Case.id == Appeal.case_id).where(Appeal.decided_at.is_(None))
+    if after:
+        filed, _, number = after.partition(".")
+        if not all(each.isascii() and each.isdigit() and len(each) < 19 for each in (filed, number)):
+            raise BadField("after", f"{after[:40]!r} is no place in this list; begin at its first page")
+        query = query.where(tuple_(Appeal.filed_at, Appeal.id) > (int(filed), int(number)))
+    found = [(each, case) for each, case in session.execute(query.order_by(Appeal.filed_at, Appeal.id).limit(limit + 1))]
+    rows = found[:limit]
+    # Which of them run is asked here, not of SQLite: it would look through every clock of the desk that runs.
+    clocks = select(Clock.subject, Clock.due_at, Clock.ended_at).where(Clock.case_id.in_([case.id for _, case in rows]))
+    due_at = {row.subject: row.due_at for row in session.execute(clocks) if row.ended_at is None}
+    last = rows[-1][0] if len(found) > limit else None
+    return Waiting(rows, due_at, f"{last.filed_at}.{last.id}" if last else "")
+
+
+def of_case(session: Session, case: Case, limit: int = 100) -> list[Appeal]:
+    """A case's appeals, the newest first."""
+    return list(session.scalars(select(Appeal).where(Appeal.case_id == case.id).order_by(Appeal.id.desc()).limit(limit)))
 
 
 def status(session: Session, reference: str) -> Answered:

@@ -74,6 +74,17 @@ def lines(session: Session, after: int = 0) -> Iterator[Audit]:
         session.expunge_all()
 
 
+def page(session: Session, actor: Actor, of: str = "", before: int | None = None, limit: int = 100) -> list[Audit]:
+    """Lines, the newest first; `of`: only what was done to one thing, such as case:2026-000123; `before`: a line's number. Raises Forbidden."""
+    actor.require("audit.read")
+    wanted = select(Audit).order_by(Audit.number.desc()).limit(limit)
+    if of:
+        wanted = wanted.where(Audit.object == of)
+    if before is not None:
+        wanted = wanted.where(Audit.number < before)
+    return list(session.scalars(wanted))
+
+
 def _hash(before: str, line: Audit) -> str:
     said = {
         "at": line.at,

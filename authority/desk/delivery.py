@@ -46,6 +46,12 @@ def settle(desk: Desk, message_id: int, result: Sent, now: int) -> None:
             alerts.undelivered(session, desk, case, message, now)
 
 
+def of_case(session: Session, case: Case, limit: int = 100) -> list[Message]:
+    """Mail about a case, sent or not, the newest first."""
+    about = select(Message).where(Message.case_id == case.id, Message.channel == "mail")
+    return list(session.scalars(about.order_by(Message.id.desc()).limit(limit)))
+
+
 def by_hand(session: Session, case: Case) -> list[Message]:
     """Files that wait until a person has posted them, the oldest first."""
     waiting = (Message.case_id == case.id, Message.sent_at.is_(None), Message.failed_at.is_(None), Message.again_at == BY_HAND)

@@ -20,7 +20,7 @@ from authority.desk import alerts, appeals, audit, outbox, steps, texts
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.roles import LOG, Actor
-from authority.desk.tables import Case, ErrorReport, Event
+from authority.desk.tables import Case, Clock, ErrorReport, Event
 from authority.desk.words import clean
 from authority.places import Places
 from authority.reports import Incoming
@@ -194,6 +194,21 @@ def waiting(session: Session, actor: Actor, limit: int = SHOWN) -> list[Waiting]
         .limit(limit)
     )
     return [Waiting(*row) for row in rows]
+
+
+def placed(session: Session, found: Iterable[Waiting]) -> dict[int, tuple[Case, int | None]]:
+    """The cases of what waits, by their rows, and until when each is to be answered."""
+    numbers = [each.case_id for each in found if each.case_id is not None]
+    clocks = select(Clock.case_id, Clock.due_at, Clock.name, Clock.ended_at).where(Clock.case_id.in_(numbers))
+    due_at = {row.case_id: row.due_at for row in session.execute(clocks) if row.name == "report" and row.ended_at is None}
+    return {each.id: (each, due_at.get(each.id)) for each in session.scalars(select(Case).where(Case.id.in_(numbers)))}
+
+
+def without_case(session: Session, actor: Actor, order_id: str, limit: int = SHOWN) -> list[ErrorReport]:
+    """What waits about an order that no case here made, the newest first. Raises Forbidden."""
+    actor.require("case.list")
+    waits = ErrorReport.decided_at.is_(None), ErrorReport.case_id.is_(None), ErrorReport.order_id == order_id
+    return list(session.scalars(select(ErrorReport).where(*waits).order_by(ErrorReport.id.desc()).limit(limit)))
 
 
 def count(session: Session) -> int:

@@ -76,6 +76,13 @@ def find(session: Session, import_id: int) -> Import:
     return row
 
 
+def recent(session: Session, actor: Actor, before: int | None = None, limit: int = 50) -> list[Import]:
+    """The newest ones; `before`: the id of the last one seen. Raises Forbidden."""
+    actor.require("case.list")
+    wanted = select(Import).order_by(Import.id.desc()).limit(limit)
+    return list(session.scalars(wanted if before is None else wanted.where(Import.id < before)))
+
+
 def faults(session: Session, import_id: int, after: int = 0, limit: int = 200) -> list[ImportFault]:
     """Lines that were not taken, by their place in the file; `after`: the id of the last one seen."""
     chosen = select(ImportFault).where(ImportFault.import_id == import_id, ImportFault.id > after)

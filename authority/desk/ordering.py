@@ -246,6 +246,15 @@ def _make(
     return made
 
 
+def state_of(order: Order, case: Case) -> str:
+    """Where an order stands: draft, waiting, published or dropped."""
+    if order.log_index is not None:
+        return "published"
+    if order.ended_at is not None:
+        return "dropped"
+    return "draft" if order.what == "block" and case.state == "drafted" else "waiting"
+
+
 def bare(packet: Packet) -> bytes:
     """The packet without its files, as the database keeps it: what it is judged by is what is published when it is given out."""
     return replace(packet, files={}).encode()

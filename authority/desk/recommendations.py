@@ -38,6 +38,11 @@ def find(session: Session, recommendation_id: int) -> Recommendation:
     return row
 
 
+def of_case(session: Session, case: Case, limit: int = 100) -> list[Recommendation]:
+    """A case's, the newest first."""
+    return list(session.scalars(select(Recommendation).where(Recommendation.case_id == case.id).order_by(Recommendation.id.desc()).limit(limit)))
+
+
 def answer(
     session: Session, desk: Desk, actor: Actor, recommendation_id: int, answer: str, why: str, now: int, *, version: int | None = None
 ) -> Recommendation:

@@ -133,6 +133,14 @@ def status(session: Session, reference: str) -> Status:
     return Status(found[0], found[1], _WORDS[found[2]], max(found[1], found[3]))
 
 
+def of_case(session: Session, case: Case, limit: int = 100, before: int | None = None) -> list[Referral]:
+    """A case's, the newest first; `before`: the row of the last one seen."""
+    wanted = select(Referral).where(Referral.case_id == case.id)
+    if before is not None:
+        wanted = wanted.where(Referral.id < before)
+    return list(session.scalars(wanted.order_by(Referral.id.desc()).limit(limit)))
+
+
 def names_in(text: str) -> list[str]:
     """The names in a text: bare ones, and those of addresses of pages; each once. What is neither is left out."""
     found: dict[str, None] = {}

@@ -20,7 +20,7 @@ from authority.desk.errors import BadField
 from authority.desk.tables import Event, Import
 from authority.desk.web import acts
 from authority.desk.web.api import cases as shaping
-from authority.desk.web.api import shapes
+from authority.desk.web.api.shapes import cases as shapes
 from authority.desk.web.forms import FORMS
 from authority.places import read
 

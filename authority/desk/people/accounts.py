@@ -57,6 +57,12 @@ def active(session: Session, login: str) -> Person:
     return person
 
 
+def require_reader(actor: Actor) -> None:
+    """Raises Forbidden unless accounts are open to the actor."""
+    if not (actor.may("person.manage") or actor.may("audit.read")):
+        raise Forbidden(f"{actor.name} may not see accounts")
+
+
 def everybody(session: Session, after: str = "", limit: int = 100) -> list[Person]:
     """People by login, from after one."""
     return list(session.scalars(select(Person).where(Person.login > after).order_by(Person.login).limit(limit)))

@@ -149,7 +149,7 @@ def _shown(
         seen = view.look(session, desk, who.actor, found, now, whole)
     return page(
         request, who, "case.html", status, view=seen, case=found, failed=failed or Failed(), labels=labels,
-        state_of=view.state_of, done=DONE.get(done) or labels.STEPS.get(done, ""), **shown.helpers(who.language, found),
+        state_of=ordering.state_of, done=DONE.get(done) or labels.STEPS.get(done, ""), **shown.helpers(who.language, found),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from authority.desk.enforcement import chart, export, fleet, penalty
+from authority.desk.enforcement import chart, export, fleet, owing, penalty
 from authority.desk.enforcement.fleet import Standing, Week
 from authority.desk.enforcement.rows import DAY, begins
 from authority.desk.errors import BadField
@@ -75,26 +75,16 @@ def penalty_page(
 ) -> Response:  # fmt: skip
     """What the operator would owe for what was due in one month, with its working."""
     now = desk.now()
-    month = month or f"{datetime.fromtimestamp(now, UTC):%Y-%m}"
-    begin, end = _month(month)
+    month, begin, end = owing.month_of(month, now)
     with desk.store.reading() as session:
-        standing = fleet.operator(session, who.actor, operator, now, 1)
-        facts = fleet.late_facts(session, who.actor, operator, begin, end, now, standing.left_at)
-        found = fleet.late_rows(session, who.actor, operator, begin, end, now, MOST_WORKED)
-        procedure = desk.procedure(session)
+        found = owing.owed(session, desk, who.actor, operator, begin, end, now)
         session.expunge_all()
-    worked = [(each, penalty.working(export.facts(each, standing.left_at), procedure.penalty, now)) for each in found]
-    total = sum(penalty.working(each, procedure.penalty, now).amount for each in facts)
     return page(
-        request, who, "compliance_penalty.html", **WORDS, standing=standing, worked=worked, more=len(facts) - len(worked),
-        month=month, before=_shifted(begin, -1), later=_shifted(begin, 1) if end <= now else "", rule=procedure.penalty,
-        total=total, money=lambda amount: penalty.money(amount, procedure.currency),
-        said=lambda line: said(line, who.language, procedure.currency),
+        request, who, "compliance_penalty.html", **WORDS, standing=found.standing, worked=found.worked, more=found.more,
+        month=month, before=_shifted(begin, -1), later=_shifted(begin, 1) if end <= now else "", rule=found.rule,
+        total=found.total, money=lambda amount: penalty.money(amount, found.currency),
+        said=lambda line: said(line, who.language, found.currency),
     )  # fmt: skip
-
-
-MOST_WORKED = 200
-"""Orders whose working one page shows; the export has all."""
 
 
 @router.get("/compliance/orders/{index}")
@@ -152,15 +142,6 @@ def _last(weeks: int) -> int:
     if weeks not in CHOICES:
         raise BadField("weeks", f"take one of {', '.join(map(str, CHOICES))}")
     return weeks
-
-
-def _month(month: str) -> tuple[int, int]:
-    year, number = int(month[:4]), int(month[5:])
-    if not 1971 <= year <= 2200:
-        raise BadField("month", "take a month from 1971-01 to 2200-12")
-    begin = datetime(year, number, 1, tzinfo=UTC)
-    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-    return int(begin.timestamp()), int(end.timestamp())
 
 
 def _shifted(begin: int, by: int) -> str:

@@ -6,11 +6,10 @@ import re
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import select
 
 from authority.desk import imports
 from authority.desk.errors import BadField
-from authority.desk.tables import Import, ImportFault
+from authority.desk.tables import ImportFault
 from authority.desk.web import upload
 from authority.desk.web.case import Failed
 from authority.desk.web.page import page
@@ -61,7 +60,7 @@ def one(request: Request, who: SignedIn, desk: TheDesk, id: int, after: int = 0,
 def _list(request: Request, who: SignedIn, desk: TheDesk, status: int = 200, failed: Failed | None = None) -> HTMLResponse:
     who.actor.require("case.open")
     with desk.store.reading() as session:
-        rows = list(session.scalars(select(Import).order_by(Import.id.desc()).limit(LIMIT)))
+        rows = imports.recent(session, who.actor, limit=LIMIT)
     return page(request, who, "imports.html", status, rows=rows, failed=failed or Failed(), columns=imports.COLUMNS, most=MOST >> 20)
 
 

@@ -17,7 +17,7 @@ from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict, NotFound
 from authority.desk.states import State
 from authority.desk.tables import Case, Order
-from authority.desk.web import acts, labels, upload, view
+from authority.desk.web import acts, labels, upload
 from authority.desk.web.case import Failed, Filled
 from authority.desk.web.page import page
 from authority.desk.web.who import Posted, SignedIn, TheDesk, Who
@@ -125,7 +125,7 @@ def _shown(request: Request, who: Who, desk: Desk, digest: str, status: int = 20
         standing, trouble = signing.standing(desk, found), ""
     except AuthorityError as error:
         standing, trouble = None, str(error)
-    at = view.state_of(found, case)
+    at = ordering.state_of(found, case)
     if at == "waiting" and standing is not None and standing.complete:
         at = "complete"
     findings = ordering.findings(found)

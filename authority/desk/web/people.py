@@ -13,7 +13,7 @@ from authority.desk.people.sessions import roles_of
 from authority.desk.roles import CONFIRMS, ROLES
 from authority.desk.web import page as pages
 from authority.desk.web.proposals import made
-from authority.desk.web.who import Posted, SignedIn, TheDesk, Who
+from authority.desk.web.who import Posted, SignedIn, TheDesk
 
 router = APIRouter(prefix="/people")
 Text = Annotated[str, Form(max_length=1000)]
@@ -24,7 +24,7 @@ OF_PERSON = ("grant", "end_grant", "reset", "office", "subject", "end_person")
 @router.get("")
 def everybody(request: Request, who: SignedIn, desk: TheDesk, after: str = "") -> Response:
     """The list."""
-    _require(who)
+    accounts.require_reader(who.actor)
     with desk.store.reading() as session:
         people = accounts.everybody(session, after, PAGE + 1)
         flaggers = tokens.of_flaggers(session, desk.now()) if not after else []
@@ -73,7 +73,7 @@ def end_flagger(who: Posted, desk: TheDesk, number: int) -> Response:
 @router.get("/{login}")
 def person(request: Request, who: SignedIn, desk: TheDesk, login: str) -> Response:
     """One person."""
-    _require(who)
+    accounts.require_reader(who.actor)
     with desk.store.reading() as session:
         found = accounts.find(session, login)
         held = roles_of(found)
@@ -111,9 +111,3 @@ def propose(
     with desk.store.writing() as session:
         done = proposals.make(session, desk, who.actor, kind, body, why, desk.now())
     return made(request, who, done)
-
-
-def _require(who: Who) -> None:
-    """Raises Forbidden unless accounts are open to them."""
-    if not (who.actor.may("person.manage") or who.actor.may("audit.read")):
-        raise Forbidden(f"{who.actor.name} may not see accounts")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authority.desk.desk import Desk, Kind
 from authority.desk.errors import NotFound
-from authority.desk.people import proposals
+from authority.desk.people import changes, proposals
 from authority.desk.people.kinds import KINDS
 from authority.desk.people.proposals import GOOD_SECONDS, Done
 from authority.desk.tables import Person, Proposal
@@ -24,9 +21,6 @@ router = APIRouter(prefix="/proposals")
 Text = Annotated[str, Form(max_length=4000)]
 HIDDEN = frozenset({"half", "body", "follows"})
 """Of a proposal's body, what is no fact for who decides: digests, and documents, which are shown as a difference."""
-MOST_LINES = 2000
-MOST_PAIRS = 1_000_000
-"""Lines before by lines after, of which the shortest difference is looked for: half a second at the worst."""
 
 
 @router.get("")
@@ -49,11 +43,11 @@ def one(request: Request, who: SignedIn, desk: TheDesk, number: int) -> Response
         able = proposals.may_decide(session, found, who.actor)
         needed = sorted(proposals.confirmers(session, found))
         names = _names(session, [found])
-        lines = _difference(desk, session, found)
+        lines = changes.of(desk, session, found)
     facts = [(name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in found.body.items() if name not in HIDDEN]
     return pages.page(
-        request, who, "proposal.html", proposal=found, able=able, needed=needed, names=names, lines=lines[:MOST_LINES],
-        facts=[fact for fact in facts if fact[1] != ""], cut=len(lines) > MOST_LINES, own=who.actor.person == found.made_by, titles=_titles(),
+        request, who, "proposal.html", proposal=found, able=able, needed=needed, names=names, lines=lines[: changes.MOST_LINES],
+        facts=[fact for fact in facts if fact[1] != ""], cut=len(lines) > changes.MOST_LINES, own=who.actor.person == found.made_by, titles=_titles(),
         old=desk.now() > found.made_at + GOOD_SECONDS,
     )  # fmt: skip
 
@@ -95,27 +89,3 @@ def _names(session: Session, found: list[Proposal]) -> dict[int, str]:
         number: f"{name} ({login})"
         for number, name, login in session.execute(select(Person.id, Person.name, Person.login).where(Person.id.in_(wanted)))
     }
-
-
-def _difference(desk: Desk, session: Session, proposal: Proposal) -> list[str]:
-    """For a document: what would change, line by line; one line more than MOST_LINES when there are more."""
-    if proposal.kind != "document" or proposal.decided_at is not None:
-        return []
-    before, after = desk.document(session, cast(Kind, proposal.body["kind"])).splitlines(), proposal.body["body"].splitlines()
-    return [line for _, line in zip(range(MOST_LINES + 1), changed(before, after), strict=False)]
-
-
-def changed(before: list[str], after: list[str]) -> Iterator[str]:
-    """The lines that went, with a minus, and that came, with a plus. The shortest such list where it is soon found: to find it takes a time that
-    grows with the square of the lines, and who proposes a long list has chosen them."""
-    same = 0
-    while same < min(len(before), len(after)) and before[same] == after[same]:
-        same += 1
-    rest = 0
-    while rest < min(len(before), len(after)) - same and before[-1 - rest] == after[-1 - rest]:
-        rest += 1
-    if (len(before) - same - rest) * (len(after) - same - rest) <= MOST_PAIRS:
-        yield from difflib.unified_diff(before, after, "in force", "proposed", lineterm="", n=2)
-        return
-    yield from (f"-{line}" for line in before[same : len(before) - rest])
-    yield from (f"+{line}" for line in after[same : len(after) - rest])

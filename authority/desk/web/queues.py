@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from authority.desk import audit, error_reports, queues, search
+from authority.desk import error_reports, queues, reading, search
 from authority.desk.roles import Actor
 from authority.desk.tables import Appeal, Person
 from authority.desk.web import labels
@@ -40,15 +40,10 @@ def cases(request: Request, who: SignedIn, desk: TheDesk, queue: str = "", after
 @router.get("/search")
 def find(request: Request, who: SignedIn, desk: TheDesk, q: Annotated[str, Query(max_length=search.LONGEST)] = "") -> HTMLResponse:
     """Cases that a text points to. What is searched for is logged: it says whom somebody is interested in."""
-    who.actor.require("case.list")
     text = q.strip()
+    hits = reading.searched(desk, who.actor, text)
     with desk.store.reading() as session:
-        hits = search.search(session, who.actor, text)
         people = names_of(session, (hit.case.officer_id for hit in hits))
-    if text:
-        with desk.store.writing() as session:
-            said = text if text.isprintable() else ascii(text)
-            audit.record(session, who.actor, "case.search", "desk", desk.now(), text=said, found=len(hits))
     return page(request, who, "search.html", text=text, hits=hits, people=people, labels=labels, most=search.LIMIT)
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import select
 
 from authority.desk import error_reports
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, Conflict
-from authority.desk.tables import Case, Clock, ErrorReport
 from authority.desk.web import labels
 from authority.desk.web.case import Failed, Filled
 from authority.desk.web.page import page
@@ -43,18 +41,12 @@ def answer(request: Request, who: Posted, desk: TheDesk, given: Filled) -> Respo
 def _page(request: Request, who: Who, desk: Desk, status: int = 200, failed: Failed | None = None) -> HTMLResponse:
     with desk.store.reading() as session:
         found = error_reports.waiting(session, who.actor)
-        numbers = [each.case_id for each in found if each.case_id is not None]
-        cases = {each.id: each for each in session.scalars(select(Case).where(Case.id.in_(numbers)))}
-        clocks = select(Clock.case_id, Clock.due_at, Clock.name, Clock.ended_at).where(Clock.case_id.in_(numbers))
-        due_at = {row.case_id: row.due_at for row in session.execute(clocks) if row.name == "report" and row.ended_at is None}
+        places = error_reports.placed(session, found)
         bare = [each.order_id for each in found if each.case_id is None]
-        waits = ErrorReport.decided_at.is_(None), ErrorReport.case_id.is_(None)
-        said = {
-            order: session.scalars(select(ErrorReport).where(*waits, ErrorReport.order_id == order).order_by(ErrorReport.id.desc()).limit(10)).all()
-            for order in bare
-        }
+        said = {order: error_reports.without_case(session, who.actor, order, 10) for order in bare}
         whole = error_reports.count(session)
     return page(
-        request, who, "reports.html", status, found=found, cases=cases, due_at=due_at, said=said, whole=whole, labels=labels,
+        request, who, "reports.html", status, found=found, cases={number: case for number, (case, _) in places.items()},
+        due_at={number: due for number, (_, due) in places.items()}, said=said, whole=whole, labels=labels,
         decisions=error_reports.DECISIONS, failed=failed or Failed(), may_answer=who.actor.may("case.decide"),
     )  # fmt: skip

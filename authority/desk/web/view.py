@@ -9,7 +9,7 @@ from typing import cast
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from authority.desk import clocks, delivery, error_reports, facts, ordering, states
+from authority.desk import appeals, clocks, delivery, error_reports, facts, ordering, recommendations, referrals, states
 from authority.desk.clocks import Shown, Took
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
@@ -72,10 +72,8 @@ class View:
 def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole: bool = False) -> View:
     """Everything on the page; `whole`: the whole timeline too."""
     steps = states.open_to(cast(State, case.state), actor)
-    waiting = list(session.scalars(select(Appeal).where(Appeal.case_id == case.id).order_by(Appeal.id.desc()).limit(EVENTS)))
-    recommended = list(
-        session.scalars(select(Recommendation).where(Recommendation.case_id == case.id).order_by(Recommendation.id.desc()).limit(EVENTS))
-    )
+    waiting = appeals.of_case(session, case, EVENTS)
+    recommended = recommendations.of_case(session, case, EVENTS)
     open_appeals = [(each.reference, f"{each.reference} ({each.standing})") for each in waiting if each.decided_at is None]
     unanswered = [(str(each.id), each.why[:80]) for each in recommended if each.answered_at is None]
     unposted = [(str(each.id), f"{each.subject[:80]} ({each.recipient})") for each in delivery.by_hand(session, case)]
@@ -89,7 +87,6 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
     timed = clocks.shown(session, case, now)
     events = select(Event).where(Event.case_id == case.id).order_by(Event.number.desc())
     orders = ordering.orders_of(session, case)
-    messages = select(Message).where(Message.case_id == case.id, Message.channel == "mail").order_by(Message.id.desc()).limit(EVENTS)
     officer = session.get(Person, case.officer_id) if case.officer_id is not None else None
     return View(
         case=case,
@@ -112,25 +109,16 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
         events=list(session.scalars(events if whole else events.limit(EVENTS))),
         all_events=session.scalar(select(func.count()).select_from(Event).where(Event.case_id == case.id)) or 0,
         orders=orders,
-        referrals=list(session.scalars(select(Referral).where(Referral.case_id == case.id).order_by(Referral.id.desc()).limit(REFERRALS))),
+        referrals=referrals.of_case(session, case, REFERRALS),
         all_referrals=session.scalar(select(func.count()).select_from(Referral).where(Referral.case_id == case.id)) or 0,
         appeals=waiting,
         reports=reported,
         all_reports=session.scalar(select(func.count()).select_from(ErrorReport).where(ErrorReport.case_id == case.id)) or 0,
         recommendations=recommended,
-        messages=list(session.scalars(messages)),
+        messages=delivery.of_case(session, case, EVENTS),
         evidence=session.scalar(select(func.count()).select_from(Evidence).where(Evidence.case_id == case.id)) or 0,
         took=clocks.took(session, case, now),
     )
-
-
-def state_of(order: Order, case: Case) -> str:
-    """Where an order stands: draft, waiting, published or dropped."""
-    if order.log_index is not None:
-        return "published"
-    if order.ended_at is not None:
-        return "dropped"
-    return "draft" if order.what == "block" and case.state == "drafted" else "waiting"
 
 
 def _makes_sense(step: str, case: Case, about: Mapping[str, list[tuple[str, str]]]) -> bool:

@@ -13,7 +13,7 @@ from fastapi.security import HTTPBearer
 
 from authority.desk.errors import BadField
 from authority.desk.web.api import cases, compliance, evidence, orders, proposals, referrals
-from authority.desk.web.api.shapes import Problem
+from authority.desk.web.api.shapes.common import Problem
 
 _BEARER = HTTPBearer(auto_error=False, description="A person's token, made on the page of the account; or a trusted flagger's.")
 MEANINGS = {

@@ -14,7 +14,8 @@ from authority.desk.roles import Actor
 from authority.desk.states import State
 from authority.desk.tables import Case, Event
 from authority.desk.web import acts
-from authority.desk.web.api import shapes
+from authority.desk.web.api.shapes import cases as shapes
+from authority.desk.web.api.shapes.common import After, Number
 from authority.desk.web.forms import FORMS
 from authority.desk.web.who import SignedIn, TheDesk, Who
 
@@ -34,7 +35,7 @@ def cases(
     who: SignedIn,
     desk: TheDesk,
     queue: Annotated[str, Query(description=f"One of {', '.join(queues.QUEUES)}.")] = "new",
-    after: shapes.After = "",
+    after: After = "",
     limit: Annotated[int, Query(ge=1, le=200)] = queues.LIMIT,
 ) -> shapes.Rows:
     """A page of a queue."""
@@ -54,14 +55,14 @@ def find(who: SignedIn, desk: TheDesk, q: Annotated[str, Query(min_length=1, max
 
 
 @router.get("/cases/{number}")
-def case(who: SignedIn, desk: TheDesk, number: shapes.Number) -> shapes.Case:
+def case(who: SignedIn, desk: TheDesk, number: Number) -> shapes.Case:
     """A case. That it was read is logged before the answer."""
     return shown(desk, who.actor, reading.opened(desk, who.actor, number))
 
 
 @router.get("/cases/{number}/events")
 def events(
-    who: SignedIn, desk: TheDesk, number: shapes.Number, after: Annotated[int, Query(ge=0, lt=1 << 31)] = 0
+    who: SignedIn, desk: TheDesk, number: Number, after: Annotated[int, Query(ge=0, lt=1 << 31)] = 0
 ) -> list[shapes.Event]:  # fmt: skip
     """Its timeline, from after the event of a number, at most 200 at a time."""
     found = reading.opened(desk, who.actor, number)
@@ -79,7 +80,7 @@ def _said() -> str:
 
 
 @router.post("/cases/{number}/steps/{step}", description=_said())
-def take(who: SignedIn, desk: TheDesk, number: shapes.Number, step: str, given: shapes.Step) -> shapes.Case:
+def take(who: SignedIn, desk: TheDesk, number: Number, step: str, given: shapes.Step) -> shapes.Case:
     """Take a step of a case."""
     who.actor.require("case.read")  # flaggers may refer, and reach no case by its number
     if odd := sorted(given.details.keys() & {"why", "version"}):
@@ -91,7 +92,7 @@ def take(who: SignedIn, desk: TheDesk, number: shapes.Number, step: str, given: 
 
 
 @router.patch("/cases/{number}/facts")
-def write(who: SignedIn, desk: TheDesk, number: shapes.Number, given: shapes.Facts) -> shapes.Case:
+def write(who: SignedIn, desk: TheDesk, number: Number, given: shapes.Facts) -> shapes.Case:
     """Say what its next order says."""
     with desk.store.writing() as session:
         facts.set_facts(session, desk, who.actor, number, given.facts, given.why, desk.now(), given.version)

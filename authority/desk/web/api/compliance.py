@@ -10,7 +10,8 @@ from fastapi.responses import StreamingResponse
 
 from authority.desk.enforcement import export, fleet
 from authority.desk.enforcement.fleet import Shown, Standing
-from authority.desk.web.api import shapes
+from authority.desk.web.api.shapes import compliance as shapes
+from authority.desk.web.api.shapes.common import After
 from authority.desk.web.who import SignedIn, TheDesk
 
 router = APIRouter(prefix="/compliance", tags=["compliance"])
@@ -41,7 +42,7 @@ def listed(
     desk: TheDesk,
     operator: Operator,
     show: Annotated[str, Query(description=f"One of {', '.join(fleet.SHOWS)}.")] = "all",
-    after: shapes.After = "",
+    after: After = "",
     limit: Annotated[int, Query(ge=1, le=fleet.MOST)] = 50,
 ) -> shapes.Obligations:
     """What one operator had to do, the latest due first."""

@@ -10,7 +10,8 @@ from authority.desk.desk import Desk
 from authority.desk.errors import BadField
 from authority.desk.tables import Case, Order
 from authority.desk.web import upload
-from authority.desk.web.api import shapes
+from authority.desk.web.api.shapes import orders as shapes
+from authority.desk.web.api.shapes.common import Act, Because, Digest, Number
 from authority.desk.web.who import SignedIn, TheDesk
 
 router = APIRouter(tags=["orders"])
@@ -18,7 +19,7 @@ _OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "
 
 
 @router.get("/cases/{number}/orders")
-def of_case(who: SignedIn, desk: TheDesk, number: shapes.Number) -> list[shapes.Order]:
+def of_case(who: SignedIn, desk: TheDesk, number: Number) -> list[shapes.Order]:
     """All orders of a case, the newest first."""
     case = reading.opened(desk, who.actor, number)
     with desk.store.reading() as session:
@@ -26,14 +27,14 @@ def of_case(who: SignedIn, desk: TheDesk, number: shapes.Number) -> list[shapes.
 
 
 @router.post("/cases/{number}/orders", status_code=201)
-def draft(who: SignedIn, desk: TheDesk, number: shapes.Number, given: shapes.Draft) -> shapes.Order:
+def draft(who: SignedIn, desk: TheDesk, number: Number, given: shapes.Draft) -> shapes.Order:
     """Draft an order. The guards look at it, and their results stand in it."""
     made = ordering.draft(desk, who.actor, number, given.what, given.why, desk.now(), reasons=given.reasons, version=given.version)
     return _shape(made, number)
 
 
 @router.get("/orders/{digest}")
-def order(who: SignedIn, desk: TheDesk, digest: shapes.Digest) -> shapes.Signed:
+def order(who: SignedIn, desk: TheDesk, digest: Digest) -> shapes.Signed:
     """An order, with who signed it and who is missing. That its case was read is logged."""
     who.actor.require("case.read")
     found, number = _found(desk, digest)
@@ -42,7 +43,7 @@ def order(who: SignedIn, desk: TheDesk, digest: shapes.Digest) -> shapes.Signed:
 
 
 @router.post("/orders/{digest}/override", status_code=201)
-def override(who: SignedIn, desk: TheDesk, digest: shapes.Digest, given: shapes.Override) -> shapes.Order:
+def override(who: SignedIn, desk: TheDesk, digest: Digest, given: shapes.Override) -> shapes.Order:
     """Override what one guard says of one name: another draft, which one officer more must sign, takes this one's place."""
     _, number = _found(desk, digest)
     made = ordering.override(desk, who.actor, digest, given.guard, given.name, given.why, desk.now(), given.version)
@@ -50,21 +51,21 @@ def override(who: SignedIn, desk: TheDesk, digest: shapes.Digest, given: shapes.
 
 
 @router.post("/orders/{digest}/signing")
-def open_signing(who: SignedIn, desk: TheDesk, digest: shapes.Digest, given: shapes.Act) -> shapes.Order:
+def open_signing(who: SignedIn, desk: TheDesk, digest: Digest, given: Act) -> shapes.Order:
     """Ask officers to sign a block."""
     made = ordering.open_signing(desk, who.actor, digest, given.why, desk.now(), given.version)
     return _shape(made, _found(desk, digest)[1])
 
 
 @router.post("/orders/{digest}/abandon")
-def abandon(who: SignedIn, desk: TheDesk, digest: shapes.Digest, given: shapes.Act) -> shapes.Order:
+def abandon(who: SignedIn, desk: TheDesk, digest: Digest, given: Act) -> shapes.Order:
     """Drop a draft."""
     ordering.abandon(desk, who.actor, digest, given.why, desk.now(), given.version)
     return _shape(*_found(desk, digest))
 
 
 @router.get("/orders/{digest}/packet", response_class=Response, responses={200: {"content": _OCTETS}})
-def packet(who: SignedIn, desk: TheDesk, digest: shapes.Digest) -> Response:
+def packet(who: SignedIn, desk: TheDesk, digest: Digest) -> Response:
     """The packet, to be signed elsewhere: redhand authority sign."""
     name, octets = signing.packet(desk, who.actor, digest, desk.now())
     return Response(octets, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'})
@@ -84,7 +85,7 @@ def bring(request: Request, who: SignedIn, desk: TheDesk) -> shapes.Signed:
 
 
 @router.post("/orders/{digest}/publish")
-def publish(who: SignedIn, desk: TheDesk, digest: shapes.Digest, given: shapes.Because) -> shapes.Signed:
+def publish(who: SignedIn, desk: TheDesk, digest: Digest, given: Because) -> shapes.Signed:
     """Publish an order that is fully signed. Doing it again changes nothing."""
     publishing.publish(desk, who.actor, digest, given.why, desk.now())
     return _signed(desk, *_found(desk, digest))

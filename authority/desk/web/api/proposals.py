@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query
 from authority.desk.people import proposals
 from authority.desk.people.kinds import KINDS
 from authority.desk.tables import Proposal
-from authority.desk.web.api import shapes
+from authority.desk.web.api.shapes import proposals as shapes
+from authority.desk.web.api.shapes.common import Id
 from authority.desk.web.who import SignedIn, TheDesk
 
 router = APIRouter(tags=["proposals"])
@@ -31,7 +32,7 @@ def waiting(
 
 
 @router.get("/proposals/{id}")
-def one(who: SignedIn, desk: TheDesk, id: shapes.Id) -> shapes.Proposal:
+def one(who: SignedIn, desk: TheDesk, id: Id) -> shapes.Proposal:
     """One proposal."""
     with desk.store.reading() as session:
         return _shape(proposals.opened(session, who.actor, id))
@@ -46,7 +47,7 @@ def make(who: SignedIn, desk: TheDesk, given: shapes.Propose) -> shapes.Done:
 
 
 @router.post("/proposals/{id}/decision")
-def decide(who: SignedIn, desk: TheDesk, id: shapes.Id, given: shapes.Decide) -> shapes.Done:
+def decide(who: SignedIn, desk: TheDesk, id: Id, given: shapes.Decide) -> shapes.Done:
     """Confirm a proposal, which does it, or refuse it."""
     with desk.store.writing() as session:
         done = proposals.decide(session, desk, who.actor, id, given.confirm, given.reason, desk.now())

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from authority.desk import imports, referrals
 from authority.desk.errors import BadField
 from authority.desk.web import upload
-from authority.desk.web.api import shapes
+from authority.desk.web.api.shapes import referrals as shapes
+from authority.desk.web.api.shapes.common import Id
 from authority.desk.web.who import SignedIn, TheDesk
 
 router = APIRouter(tags=["referrals"])
@@ -66,7 +67,7 @@ def import_file(
 
 
 @router.get("/imports/{id}")
-def imported(who: SignedIn, desk: TheDesk, id: shapes.Id) -> shapes.Import:
+def imported(who: SignedIn, desk: TheDesk, id: Id) -> shapes.Import:
     """How far an import is."""
     who.actor.require("case.list")
     with desk.store.reading() as session:
@@ -74,7 +75,7 @@ def imported(who: SignedIn, desk: TheDesk, id: shapes.Id) -> shapes.Import:
 
 
 @router.get("/imports/{id}/faults")
-def faults(who: SignedIn, desk: TheDesk, id: shapes.Id, after: Annotated[int, Query(ge=0, lt=1 << 31)] = 0) -> list[shapes.Fault]:
+def faults(who: SignedIn, desk: TheDesk, id: Id, after: Annotated[int, Query(ge=0, lt=1 << 31)] = 0) -> list[shapes.Fault]:
     """Lines that were not taken, and why; `after`: the id of the last one seen."""
     who.actor.require("case.list")
     with desk.store.reading() as session:

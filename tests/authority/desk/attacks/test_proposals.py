@@ -10,7 +10,7 @@ import pytest
 from authority.desk import texts, wording
 from authority.desk.errors import BadField
 from authority.desk.people import tokens
-from authority.desk.web.proposals import changed
+from authority.desk.people.changes import changed
 from tests.authority.desk.attacks.besieged import Besieged
 
 WHY = "because it is so"
