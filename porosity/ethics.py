@@ -36,6 +36,8 @@ LAB = tuple(
 """Addresses of documentation (RFC 5737, RFC 3849, RFC 9637) and of benchmarks (RFC 2544): nobody on the internet has them, and labs may."""
 WIDEST = {4: 16, 6: 32}
 """Shortest prefixes of a line, by IP version: what one provider has."""
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""Behind which all IPv4 addresses stand (RFC 6052): of it, as much as of those."""
 
 _CONTACT = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+|https://[^\s<>()]+")
 
@@ -66,8 +68,8 @@ class Allowed:
 class Permit:
     """What is allowed of one server."""
 
-    rate: int | None
-    """Questions a second, all transports together; None: as fast as it answers."""
+    rate: float | None
+    """Questions a second, all transports together; None: as fast as it answers. Whole, but for the share of one of several vantages."""
     by: str
     """By what: `loopback`, `lab`, or `list`."""
     server: str = ""
@@ -91,8 +93,11 @@ def read(path: Path) -> Allowed:
             rate = int(words[1]) if len(words) == 2 else None
             if len(words) > 2 or (rate is not None and not 1 <= rate <= MOST_RATE):
                 raise ValueError("an address or network, and behind it at most a whole number of questions a second")
-            if network.prefixlen < WIDEST[network.version]:
-                raise ValueError(f"nobody can agree for so many; at widest /{WIDEST[network.version]}")
+            widest = WIDEST[network.version]
+            if network.version == 6 and network.overlaps(TRANSLATED):
+                widest = TRANSLATED.prefixlen + WIDEST[4]
+            if network.prefixlen < widest:
+                raise ValueError(f"nobody can agree for so many; at widest /{widest}")
         except ValueError as error:
             raise NotAllowed(f"{path}, line {number}: {line.strip()!r} allows nothing ({error}); write `192.0.2.53` or `192.0.2.0/24 20`") from None
         found.append((network, rate))
@@ -152,9 +157,12 @@ def server(address: str) -> str:
 
 def _address(resolver: str, text: str) -> Address:
     try:
-        return ipaddress.ip_address(text)
+        found = ipaddress.ip_address(text)
     except ValueError:
         raise NotAllowed(f"{resolver} is given with {text!r}, which is no IP address; give the address itself: nothing is looked up here") from None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        raise NotAllowed(f"{resolver} is given with {text!r}, which is {found.ipv4_mapped}; write it so: a server has one address here, and one rate")
+    return found
 
 
 def _permit(who: str, address: Address, allowed: Allowed | None, path: Path | None, contact: str, rate: int | None) -> Permit:
@@ -184,6 +192,6 @@ def _of_server(address: str, servers: Mapping[str, str], found: Mapping[str, Per
     return replace(found[address], rate=_least(*(found[each].rate for each in others)), server=servers[address])
 
 
-def _least(*rates: int | None) -> int | None:
+def _least(*rates: float | None) -> float | None:
     given = [rate for rate in rates if rate]
     return min(given) if given else None

@@ -24,7 +24,7 @@ from time import time, time_ns
 from typing import Any, Protocol
 
 from blocklists.errors import RedHandError
-from porosity import asking, order
+from porosity import asking, order, turns
 from porosity.ethics import Permit
 from porosity.journal import Journal
 from porosity.plan import Trial
@@ -77,12 +77,12 @@ async def run(
     """Asks all that is not on record for this vantage.
 
     `vectors`: among them the plan's. `permits`: as `ethics.keep` gives them. `ca`: as `Ways`. `seen` is told of the run a few times a second.
-    Raises BadPlan for vectors that are not those planned, Busy when another process writes for the vantage, ConfigurationError for `ca`, StoreError
+    Raises BadPlan for vectors that are not those planned, Busy when another process writes for the vantage or asks the same server, ConfigurationError for `ca`, StoreError
     and DiskError. When it is cancelled, what came until then is on record.
     """
     patience = patience or Patience()
     found = study.plan.find(vectors)
-    with Journal(study, vantage) as journal:
+    with turns.held(permits), Journal(study, vantage) as journal:
         tally = Tally(study.plan.trials, len(journal.done))
         ways = Ways(permits, patience, ca, str(study.plan.ethics.get("contact", "")))
         began, ended = time(), "stopped"

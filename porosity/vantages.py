@@ -4,8 +4,8 @@ A worker's name is its vantage's label (`dask worker --name office`); what follo
 Portions of the plan go out to workers, one at a time each, and what comes back is put on record before the next. A worker that dies takes its portion
 with it and no more: another of its vantage is given it, or the same when it is back, or the next run. A trial is on record whole or not at all.
 
-What was promised to a server holds for all vantages together: each worker gets its share of the rate. Workers run what a scheduler sends them, so a
-scheduler belongs in a network of its own, or behind TLS (Dask's own settings).
+What was promised to a server holds for all vantages together: each worker gets its share of the rate. Whoever reaches a scheduler runs programs at its
+workers, and `dask scheduler` listens on every address unless it is told one: it belongs in a network of its own, or behind TLS (Dask's own settings).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow as pa
 
 from blocklists.errors import RedHandError
-from porosity import observations, order, probe, study, vectors
+from porosity import observations, order, probe, study, turns, vectors
 from porosity.ethics import Permit
 from porosity.journal import Journal
 from porosity.study import NAMES, PLAN, Study
@@ -35,6 +35,7 @@ BATCHES = 10
 """Of a portion: at most 2,000 trials, so that what a dead worker takes with it is a few seconds' work."""
 LOOK_SECONDS = 0.5
 """Between two looks at which workers there are."""
+_ROUNDING = 1e-9
 
 
 class NoVantage(RedHandError):
@@ -93,9 +94,11 @@ async def run(
     try:
         client = await distributed.Client(scheduler, asynchronous=True, set_as_default=False, timeout=wait)
     except OSError as error:
-        raise NoVantage(f"no scheduler answers at {scheduler} ({error}); start one: dask scheduler") from None
+        raise NoVantage(
+            f"no scheduler answers at {scheduler} ({error}); start one that only your workers reach: dask scheduler --host ADDRESS"
+        ) from None
     try:
-        with client.as_current():
+        with turns.held(permits), client.as_current():
             return await _Round(opened, client, errand, wait, seen).whole()
     finally:
         await client.close()
@@ -109,6 +112,8 @@ class _Round:
         self._vantages: dict[str, Vantage] = {}
         self._out: dict[str, tuple[Any, list[int], str]] = {}
         """By worker: its portion under way, and the vantage."""
+        self._given: dict[str, float] = {}
+        """By worker with a portion: its part of what servers may be asked a second, all of which make at most one whole."""
 
     async def whole(self) -> dict[str, Vantage]:
         """Gives portions out until none is left."""
@@ -148,6 +153,7 @@ class _Round:
         workers = {address: study.label(str(each["name"]).partition("+")[0]) for address, each in found["workers"].items()}
         for address in set(self._out) - set(workers):
             future, numbers, vantage = self._out.pop(address)
+            del self._given[address]
             await self._cancel(future)
             self._vantages[vantage].lost += 1
             self._left[vantage].append(numbers)
@@ -155,12 +161,21 @@ class _Round:
             self._begin(vantage)
         for vantage, known in self._vantages.items():
             known.workers = {address for address, whose in workers.items() if whose == vantage}
+        part = 1 / len(workers) if workers else 1.0
         for address, vantage in workers.items():
-            if address not in self._out and self._left[vantage]:
+            # Who comes while others have larger parts waits until one of them is through with its portion.
+            if address not in self._out and self._left[vantage] and (self._free() >= part - _ROUNDING or not self._limited()):
                 numbers = self._left[vantage].pop()
-                shared = replace(self._errand, permits=shares(self._errand.permits, len(workers)))
+                self._given[address] = part
+                shared = replace(self._errand, permits=shares(self._errand.permits, part))
                 future = self._client.submit(ask, shared, numbers, workers=[address], allow_other_workers=False, pure=False, retries=0)
                 self._out[address] = (future, numbers, vantage)
+
+    def _free(self) -> float:
+        return 1 - sum(self._given.values())
+
+    def _limited(self) -> bool:
+        return any(each.rate is not None for each in self._errand.permits.values())
 
     def _begin(self, vantage: str) -> None:
         journal = self._journals[vantage] = Journal(self._study, vantage)
@@ -173,6 +188,7 @@ class _Round:
         """Puts on record what came."""
         for address in [each for each, (future, _, _) in self._out.items() if future.status != "pending"]:
             future, numbers, vantage = self._out.pop(address)
+            del self._given[address]
             if future.status in ("cancelled", "lost"):
                 self._vantages[vantage].lost += 1
                 self._left[vantage].append(numbers)
@@ -183,9 +199,9 @@ class _Round:
             self._vantages[vantage].done = len(journal.done)
 
 
-def shares(permits: Mapping[str, Permit], workers: int) -> dict[str, Permit]:
-    """What each of so many workers may ask, so that all together keep to the rate: at least one question a second each."""
-    return {address: each if each.rate is None else replace(each, rate=max(1, each.rate // workers)) for address, each in permits.items()}
+def shares(permits: Mapping[str, Permit], part: float) -> dict[str, Permit]:
+    """What a worker may ask who has this part (0 to 1) of the whole: of a question a second, if need be."""
+    return {address: each if each.rate is None else replace(each, rate=each.rate * part) for address, each in permits.items()}
 
 
 def ask(errand: Errand, numbers: Sequence[int]) -> bytes:

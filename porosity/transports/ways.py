@@ -121,17 +121,21 @@ class Ways:
 class _Server:
     """One machine, and whose turn it is."""
 
-    def __init__(self, rate: int | None) -> None:
-        self._window = asyncio.Semaphore(UNDER_WAY)
-        self._bucket = Bucket(rate) if rate else None
+    def __init__(self, rate: float | None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._window = asyncio.Semaphore(UNDER_WAY)
+        self._bucket = Bucket(rate, self._loop.time()) if rate else None
+        self._turn = asyncio.Lock()
+        """One asks the bucket at a time: if this program is stopped for a while, one question is late, and not all that waited go at once."""
 
     async def place(self) -> _Place:
         """Returns when the next message may go, and counts it as under way until it is freed, or no longer fresh."""
         await self._window.acquire()
         try:
-            if self._bucket is not None and (seconds := self._bucket.reserve(self._loop.time())):
-                await asyncio.sleep(seconds)
+            if self._bucket is not None:
+                async with self._turn:
+                    while seconds := self._bucket.take(self._loop.time()):
+                        await asyncio.sleep(seconds)
         except BaseException:
             self._window.release()
             raise

@@ -31,7 +31,7 @@ def test_loopback_and_the_lab_are_asked_freely_and_as_fast_as_they_answer() -> N
 
 # Nobody is asked at these addresses: nothing is sent in this file.
 @pytest.mark.parametrize(
-    "address", ["10.0.0.1", "192.168.1.1", "100.64.0.1", "169.254.1.1", "[fe80::1]:53", "[::ffff:127.0.0.1]:53", "9.255.255.254", "0.0.0.0"]
+    "address", ["10.0.0.1", "192.168.1.1", "100.64.0.1", "169.254.1.1", "[fe80::1]:53", "[64:ff9b::a01:203]:53", "9.255.255.254", "0.0.0.0"]
 )
 def test_everybody_else_needs_a_list_a_contact_and_a_rate(tmp_path: Path, address: str) -> None:
     bare = address.removeprefix("[").partition("]")[0]
@@ -64,6 +64,8 @@ def test_the_narrowest_line_says_how_fast_and_an_option_only_slower(tmp_path: Pa
         "10.0.0.0/8",
         "::/0",
         "2000::/3",
+        "64:ff9b::/32",
+        "64:ff9b::/104",
         "dns.example",
         "10.0.0.1 fast",
         "10.0.0.1 0",
@@ -99,6 +101,14 @@ def test_a_plan_says_what_was_promised_and_a_run_keeps_it(tmp_path: Path) -> Non
     assert keep(promised, resolvers, slower, None)["10.1.2.3"].rate == 3, "what was taken back counts at once"
     with pytest.raises(NotAllowed):
         keep(promised, resolvers, None, None)
+
+
+@pytest.mark.parametrize("address", ["[::ffff:10.1.2.3]:53", "[::ffff:a01:203]:53", "tls://[::ffff:127.0.0.1]:853"])
+def test_an_ipv4_address_is_not_asked_in_the_form_of_another(tmp_path: Path, address: str) -> None:
+    """Else a line for all of ::/32 is one for everybody, and a server listed twice has two rates."""
+    listed = allow(tmp_path, "10.1.2.3\n::/32\n")
+    with pytest.raises(NotAllowed, match=r"which is 1\d+\.\d+\.\d+\.\d; write it so"):
+        permits(at(address), listed, "me@university.example", None)
 
 
 def test_one_server_has_one_rate_however_its_address_is_written() -> None:
