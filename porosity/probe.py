@@ -77,8 +77,8 @@ async def run(
     """Asks all that is not on record for this vantage.
 
     `vectors`: among them the plan's. `permits`: as `ethics.keep` gives them. `ca`: as `Ways`. `seen` is told of the run a few times a second.
-    Raises BadPlan for vectors that are not those planned, Busy when another process writes for the vantage or asks the same server, ConfigurationError for `ca`, StoreError
-    and DiskError. When it is cancelled, what came until then is on record.
+    Raises BadPlan for vectors that are not those planned, Busy when another process writes for the vantage or asks the same server,
+    ConfigurationError for `ca`, StoreError and DiskError. When it is cancelled, what came until then is on record.
     """
     patience = patience or Patience()
     found = study.plan.find(vectors)

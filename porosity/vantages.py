@@ -4,8 +4,9 @@ A worker's name is its vantage's label (`dask worker --name office`); what follo
 Portions of the plan go out to workers, one at a time each, and what comes back is put on record before the next. A worker that dies takes its portion
 with it and no more: another of its vantage is given it, or the same when it is back, or the next run. A trial is on record whole or not at all.
 
-What was promised to a server holds for all vantages together: each worker gets its share of the rate. Whoever reaches a scheduler runs programs at its
-workers, and `dask scheduler` listens on every address unless it is told one: it belongs in a network of its own, or behind TLS (Dask's own settings).
+What was promised to a server holds for all vantages together: each worker gets its share of the rate. Whoever reaches a scheduler runs programs at
+its workers, and `dask scheduler` listens on every address unless it is told one: it belongs in a network of its own, or behind TLS (Dask's own
+settings).
 """
 
 from __future__ import annotations
