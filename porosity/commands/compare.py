@@ -19,7 +19,8 @@ def command(
 ) -> None:
     """Compare what two studies estimated: which vectors leak more in B than in A, which less, and how sure that is.
 
-    Resolvers are matched by their ids. Only vectors that send the same in both are compared; what else differs is said.
+    Resolvers are matched by their ids. Only vectors that send the same in both are compared; what else differs is said. Names that both asked are
+    compared each with itself (McNemar's test).
     """
     from dataclasses import asdict  # noqa: PLC0415
 
@@ -54,6 +55,8 @@ def _show(made: Comparison) -> None:
         rates = (percent(each.first["share"]), percent(each.second["share"]))
         table.add_row(escape(each.resolver), escape(each.what), *rates, points, p, each.says, style=style)
     out.print(table)
+    if any(each.paired for each in made.changes):
+        out.print("each name is compared with itself, as far as both asked it; p by McNemar's test, corrected by Holm")
     same = len(made.changes) - len(shown)
     if same:
         out.print(f"{same} vectors leak alike in both")

@@ -1,23 +1,28 @@
 """Two studies beside one another: what leaks more in the second, and what less. Only what both measured alike is compared, and the rest is told.
 
-The interval of a difference is R. G. Newcombe's (Statistics in Medicine 17, 1998, pages 873 to 890, method 10), from the two intervals that the
-estimates quote. It takes the studies as independent, which is too careful when they have the same names. p is that of the same width as a standard
-error, corrected by Holm among the vectors of a resolver.
+Where both asked the same names, each name is its own control (`pairing`): p is McNemar's, over registrable domains, and the interval that of paired
+shares. Otherwise the studies are taken as independent: the interval is R. G. Newcombe's (`statistics.differences`), from the two that the estimates
+quote, and p is that of the same width as a standard error. Either is corrected by Holm among the vectors of a resolver.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
 from blocklists.errors import RedHandError
+from porosity.report import pairing
 from porosity.report.found import Found, Row
-from porosity.statistics import holm
+from porosity.report.pairing import Pair
+from porosity.statistics import differences, holm
+from porosity.statistics.differences import Ends
 
 SURE = 0.05
 WHOLE = {"technical": "own ways", "any": "any way"}
+
+_Rate = tuple[str, Row | None, Row | None, Pair | None]
+"""What it is of; in the first; in the second; and both of the same names, where there are such."""
 
 
 class NotAlike(RedHandError):
@@ -40,6 +45,8 @@ class Change:
     high: float
     p: float
     p_holm: float
+    paired: bool
+    """Whether of the same names: `first` and `second` are then of those alone."""
 
     @property
     def says(self) -> str:
@@ -58,36 +65,56 @@ class Comparison:
 
 
 def compare(first: Found, second: Found) -> Comparison:
-    """Compares leaks, resolver by resolver. Raises NotAlike when no resolver, or no vector, is in both."""
-    pairs = _resolvers(first, second)
+    """Compares leaks, resolver by resolver. Raises NotAlike when no resolver, or no vector, is in both; StoreError."""
+    resolvers = _resolvers(first, second)
     vectors, notes = _vectors(first, second)
     changes: list[Change] = []
-    for one, other in pairs:
-        for scope, what in WHOLE.items():
-            changes += _changes([(what, first.rate("leak", one, scope), second.rate("leak", other, scope))], one)
-        changes += _changes([(each, first.rate("leak", one, vector=each), second.rate("leak", other, vector=each)) for each in vectors], one)
+    same = _names(first) & _names(second)
+    pairs = pairing.opened(first, second) if same else None
+    try:
+        for both in resolvers:
+            for scope, what in WHOLE.items():
+                one, other = first.rate("leak", both[0], scope), second.rate("leak", both[1], scope)
+                changes += _changes([(what, one, other, pairs.scope(both, scope) if pairs else None)], both[0])
+            some: list[_Rate] = []
+            for each in vectors:
+                one, other = first.rate("leak", both[0], vector=each), second.rate("leak", both[1], vector=each)
+                some.append((each, one, other, pairs.vector(both, each) if pairs and one and other else None))
+            changes += _changes(some, both[0])
+    finally:
+        if pairs is not None:
+            pairs.close()
     if not changes:
         raise NotAlike("nothing was measured in both; compare studies that share vectors, and whose estimates are not empty")
-    return Comparison(changes, [*notes, *_notes(first, second, pairs)])
+    if same and pairs is None:
+        notes.append("the verdicts of one are not there any more: names that both asked are compared as if they were others, which is less sure")
+    return Comparison(changes, [*notes, *_notes(first, second, resolvers, len(same))])
 
 
 def difference(one: Row, other: Row) -> tuple[float, float, float]:
-    """Other less one, and its interval, of rates with `share`, `low` and `high`."""
-    gap = other["share"] - one["share"]
-    low = gap - math.hypot(other["share"] - other["low"], one["high"] - one["share"])
-    high = gap + math.hypot(other["high"] - other["share"], one["share"] - one["low"])
-    return gap, max(-1.0, low), min(1.0, high)
+    """Other less one, and its interval, of rates with `share`, `low` and `high`, of other cases."""
+    first, second = (Ends(each["share"], each["low"], each["high"]) for each in (one, other))
+    return differences.interval(first, second)
 
 
-def _changes(rates: list[tuple[str, Row | None, Row | None]], resolver: str) -> Iterator[Change]:
-    both = [(what, one, other, *difference(one, other)) for what, one, other in rates if one and other]
-    normal = NormalDist()
-    tests = []
-    for *_, gap, low, high in both:
-        width = gap - low if gap > 0 else high - gap
-        tests.append(1.0 if not gap else 2 * normal.cdf(-abs(gap) / (width / normal.inv_cdf(0.975))) if width else 0.0)
-    for (what, one, other, gap, low, high), p, p_holm in zip(both, tests, holm.adjust(tests), strict=True):
-        yield Change(resolver, what, one, other, gap, low, high, p, float(p_holm))
+def _changes(rates: list[_Rate], resolver: str) -> Iterator[Change]:
+    both = [_alone(one, other) if pair is None else pair for _, one, other, pair in rates if one and other]
+    named = [(what, pair is not None) for what, one, other, pair in rates if one and other]
+    for (what, paired), each, p_holm in zip(named, both, holm.adjust([each.p for each in both]), strict=True):
+        yield Change(resolver, what, each.first, each.second, each.difference, each.low, each.high, each.p, float(p_holm), paired)
+
+
+def _alone(one: Row, other: Row) -> Pair:
+    """Two rates of other names."""
+    gap, low, high = difference(one, other)
+    normal, width = NormalDist(), gap - low if gap > 0 else high - gap
+    p = 1.0 if not gap else 2 * normal.cdf(-abs(gap) / (width / normal.inv_cdf(0.975))) if width else 0.0
+    return Pair(one, other, gap, low, high, p)
+
+
+def _names(found: Found) -> set[str]:
+    """Those that are measured for leaks."""
+    return {name for name, group, *_ in found.study.names.rows() if group in ("listed", "below")}
 
 
 def _resolvers(first: Found, second: Found) -> list[tuple[str, str]]:
@@ -115,15 +142,18 @@ def _vectors(first: Found, second: Found) -> tuple[list[str], list[str]]:
     return alike, notes
 
 
-def _notes(first: Found, second: Found, pairs: list[tuple[str, str]]) -> Iterator[str]:
+def _notes(first: Found, second: Found, resolvers: list[tuple[str, str]], same: int) -> Iterator[str]:
     one, other = first.study.plan, second.study.plan
     if first.said["rules"] != second.said["rules"]:
         yield f"judged by different rules ({first.said['rules']}; {second.said['rules']}): estimate both by the same"
-    if one.names_sha256 != other.names_sha256:
+    counts = [len(_names(each)) for each in (first, second)]
+    if not same:
         yield "the names are not the same: a difference may be theirs"
+    elif same < max(counts):
+        yield f"{same:,} names are in both ({counts[0]:,}; {counts[1]:,}), and only those are compared"
     if one.repeats != other.repeats:
         yield f"{one.repeats} repeats and {other.repeats}"
     if first.said["vantages"] != second.said["vantages"]:
         yield f"other vantages: {', '.join(first.said['vantages'])}; {', '.join(second.said['vantages'])}"
-    if pairs[0][0] != pairs[0][1]:
-        yield f"{pairs[0][0]} is compared with {pairs[0][1]}, since each study tested but one"
+    if resolvers[0][0] != resolvers[0][1]:
+        yield f"{resolvers[0][0]} is compared with {resolvers[0][1]}, since each study tested but one"

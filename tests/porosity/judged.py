@@ -35,9 +35,9 @@ def tight(of: Study, trial: Trial) -> str:
     return "blocked" if tested and of.names[trial.name].group == "listed" else "ok"
 
 
-def made(directory: Path, state: State = leaky, listed: int = 20, seed: int = 7) -> Study:
+def made(directory: Path, state: State = leaky, listed: int = 20, seed: int = 7, called: str = "blocked") -> Study:
     """A study of so many listed names and three neighbours, judged so."""
-    given = [names.make(f"n{number}.blocked{number}.test", match="subtree", list="orders", directive=HOSTILE) for number in range(listed)]
+    given = [names.make(f"n{number}.{called}{number}.test", match="subtree", list="orders", directive=HOSTILE) for number in range(listed)]
     given += [names.make(f"beside{number}.test", "neighbour", list="orders", directive=HOSTILE) for number in range(3)]
     given += [names.make("ok.example", "canary")]
     lists = [plan.Listing("orders", "orders.txt", "ab" * 32, listed)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from typer.testing import CliRunner
 
 from porosity import estimates
 from porosity.cli import app
+from porosity.plan import Trial
 from porosity.report import compare
-from porosity.report.found import Row, read
-from porosity.statistics import wilson
+from porosity.report.found import Found, Row, read
+from porosity.statistics import differences, wilson
+from porosity.statistics.differences import Ends
+from porosity.study import Study
 from tests.porosity import judged
 
 
@@ -73,10 +77,46 @@ def test_the_command_shows_what_changed(both: tuple[Path, Path]) -> None:
     assert "50.0 %" in shown
     assert "leaks less" in shown
     assert "2 vectors leak alike in both" in shown
+    assert "each name is compared with itself" in shown
+
+
+def test_a_name_is_its_own_control_where_both_asked_it(tmp_path: Path) -> None:
+    def few(of: Study, trial: Trial) -> str:
+        return judged.leaky(of, trial) if trial.name < 16 else judged.tight(of, trial)
+
+    for name, state, called in (("before", few, "blocked"), ("after", judged.tight, "blocked"), ("others", judged.tight, "kept")):
+        estimates.make(judged.made(tmp_path / name, state, listed=60, called=called))
+    before, after, others = (read(judged.study.open(tmp_path / name)) for name in ("before", "after", "others"))
+    same, apart = ({each.what: each for each in compare.compare(before, other).changes} for other in (after, others))
+    leaking = round(same["type-https"].first["share"] * 60)
+    assert leaking >= 6
+    assert (same["type-https"].paired, apart["type-https"].paired) == (True, False)
+    assert same["type-https"].p == pytest.approx(2 * 0.5**leaking), "McNemar's, of names that all went one way"
+    assert same["type-https"].difference == pytest.approx(apart["type-https"].difference)
+    assert same["type-a"].p == 1
+    gone = compare.compare(before, _without_verdicts(after))
+    assert not any(each.paired for each in gone.changes)
+    assert "verdicts of one are not there" in gone.notes[0]
+
+
+def _without_verdicts(found: Found) -> Found:
+    shutil.rmtree(found.study.classification(found.said["rules"]))
+    return found
+
+
+# R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650; M. W. Fagerland, S. Lydersen and P. Laake, Statistics in Medicine 33 (2014).
+@pytest.mark.parametrize(("cases", "wanted"), [((36, 12, 2, 0), (0.2000, 0.0569, 0.3404)), ((1, 1, 7, 12), (-0.2857, -0.507, -0.026))])
+def test_the_interval_of_a_paired_difference_is_the_published_one(cases: tuple[int, int, int, int], wanted: tuple[float, float, float]) -> None:
+    both, one, other, none = cases
+    first, second = [1] * (both + one) + [0] * (other + none), [1] * both + [0] * one + [1] * other + [0] * none
+    ends = [Ends(**{key: rate[key] for key in ("share", "low", "high")}) for rate in (_rate(sum(each), len(each)) for each in (second, first))]
+    assert differences.interval(*ends, differences.correlation(first, second)) == pytest.approx(wanted, abs=5e-4)
 
 
 def test_other_names_are_told(both: tuple[Path, Path], tmp_path: Path) -> None:
-    other = judged.made(tmp_path / "other", listed=5)
-    estimates.make(other)
+    fewer, others = judged.made(tmp_path / "fewer", listed=5), judged.made(tmp_path / "others", listed=5, called="kept")
+    for each in (fewer, others):
+        estimates.make(each)
     first = read(judged.study.open(both[0]))
-    assert any("the names are not the same" in each for each in compare.compare(first, read(other)).notes)
+    assert "5 names are in both (60; 5), and only those are compared" in compare.compare(first, read(fewer)).notes
+    assert any("the names are not the same" in each for each in compare.compare(first, read(others)).notes)
