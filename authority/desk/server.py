@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from fastapi import FastAPI
 
 from authority.desk.desk import Desk
 from authority.desk.settings import DeskSettings
+from authority.desk.web import page
 from authority.desk.web.app import create_app
 from blocklists import logs, web
 from blocklists.guarded import MAX_HEAD, GuardedProtocol, raise_descriptor_limit
@@ -88,8 +90,11 @@ def main() -> None:
         with socket.socket(fileno=os.dup(descriptor)) as listening:
             # Of what a client does not take, for so long, the kernel lets go; what it accepts inherits this.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
+    app = prepared(desk)
+    page.compiled()
+    gc.freeze()  # what is loaded stays: looking at all of it again takes a tenth of a second, in which nobody is answered
     web.serve(
-        prepared(desk),
+        app,
         job["sockets"],
         http=Protocol,
         lifespan="on",

@@ -45,7 +45,7 @@ def documents(desk: Desk, actor: Actor, begin: int, end: int, now: int, operator
         for record in records:
             left = fulfilment.left_at(record.away)
             for each in _all(desk, record.operator, begin, end, now):
-                owed = penalty.working(facts(each, left), procedure.penalty, now).amount
+                owed = penalty.amount(facts(each, left), procedure.penalty, now)
                 yield document(each, left, now) | {"penalty": owed, "currency": procedure.currency}
 
     return made()

@@ -116,16 +116,13 @@ def fleet(session: Session, actor: Actor, now: int, last: int) -> list[Standing]
     own = scope(actor)
     records = session.scalars(select(OperatorRecord).where(*([OperatorRecord.operator == own] if own else []))).all()
     summed = _sums(session, [each.operator for each in records], week_of(now) - last + 1)
-    overdue: dict[str, tuple[int, int]] = {}
-    for record in records:
-        mine = (Enforcement.operator == record.operator, Enforcement.outcome == "open", Enforcement.due_at < now)
-        everything, received = session.execute(select(func.count(), func.count(Enforcement.received_at)).where(*mine)).one()
-        overdue[record.operator] = (everything - received, received)
+    overdue = _overdue(session, [each.operator for each in records], now)
+    behind = {size: _behind(session, size) for size in {each.newest_size for each in records}}  # most have the same
     found = [
         Standing(
             each,
-            _behind(session, each),
-            *overdue[each.operator],
+            behind[each.newest_size],
+            *overdue.get(each.operator, (0, 0)),
             summed.get((each.operator, "block"), Sums()),
             summed.get((each.operator, "lift"), Sums()),
         )
@@ -253,9 +250,18 @@ def _key(after: str) -> tuple[int, int, str]:
     return int(due), int(index), kind
 
 
-def _behind(session: Session, record: OperatorRecord) -> int:
-    mine = (Obligation.log_index >= record.newest_size, Obligation.action.not_in(fulfilment.SELF_ENDING))
+def _behind(session: Session, size: int) -> int:
+    """Obligations that a receipt for a log of that size does not have."""
+    mine = (Obligation.log_index >= size, Obligation.action.not_in(fulfilment.SELF_ENDING))
     return session.scalar(select(func.count()).select_from(Obligation).where(*mine)) or 0
+
+
+def _overdue(session: Session, names: Sequence[str], now: int) -> dict[str, tuple[int, int]]:
+    """By operator, of what is overdue: how many are in no receipt, and how many are in one and not in force. Who has none is not there."""
+    late = (Enforcement.operator.in_(names), Enforcement.outcome == "open", Enforcement.due_at < now)
+    received = func.count(Enforcement.received_at)
+    query = select(Enforcement.operator, func.count() - received, received).where(*late).group_by(Enforcement.operator)
+    return {operator: (silent, withheld) for operator, silent, withheld in session.execute(query)}
 
 
 class _Counted(NamedTuple):

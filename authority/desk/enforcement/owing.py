@@ -50,5 +50,5 @@ def owed(session: Session, desk: Desk, actor: Actor, operator: str, begin: int, 
     found = fleet.late_rows(session, actor, operator, begin, end, now, MOST_WORKED)
     procedure = desk.procedure(session)
     worked = [(each, penalty.working(export.facts(each, standing.left_at), procedure.penalty, now)) for each in found]
-    total = sum(penalty.working(each, procedure.penalty, now).amount for each in facts)
+    total = sum(penalty.amount(each, procedure.penalty, now) for each in facts)
     return Owed(standing, worked, len(facts) - len(worked), total, procedure.penalty, procedure.currency)

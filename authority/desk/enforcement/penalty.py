@@ -80,6 +80,17 @@ def working(facts: Facts, rule: Penalty, now: int) -> Working:
     return Working(tuple(lines), amount)
 
 
+def amount(facts: Facts, rule: Penalty, now: int) -> int:
+    """What `working` comes to, without its lines: for sums over thousands."""
+    late = late_seconds(facts.due_at, facts.taken_at, facts.end_at, now)
+    if not late or facts.action in SELF_ENDING or (facts.taken_at is None and facts.exceptions and set(facts.exceptions) <= set(rule.excuses)):
+        return 0
+    found = -(-max(0, late - round(rule.free_hours * HOUR)) // HOUR) * rule.per_hour
+    if facts.kind == "lift" and rule.restore_factor != 1:
+        found = math.floor(found * Fraction(str(rule.restore_factor)) + Fraction(1, 2))
+    return min(found, rule.most) if rule.most else found
+
+
 def _until(facts: Facts, now: int) -> Line:
     if facts.taken_at is not None and (facts.end_at is None or facts.taken_at <= facts.end_at):
         return Line("Done: we took the receipt that says so {taken_at}.", {"taken_at": facts.taken_at})

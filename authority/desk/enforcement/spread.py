@@ -27,11 +27,11 @@ def upper(number: int) -> int:
 
 def added(histograms: Iterable[Mapping[str, int]]) -> dict[int, int]:
     """One of many, as JSON keeps them (keys are texts)."""
-    found: dict[int, int] = {}
+    found: dict[str, int] = {}
     for each in histograms:
         for name, count in each.items():
-            found[int(name)] = found.get(int(name), 0) + count
-    return found
+            found[name] = found.get(name, 0) + count
+    return {int(name): count for name, count in found.items()}
 
 
 def quantile(histogram: Mapping[int, int], share: float) -> int | None:

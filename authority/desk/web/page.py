@@ -135,6 +135,12 @@ def _static(name: str, ending: str) -> tuple[str, bytes]:
     return f"/{name}-{hashlib.sha256(octets).hexdigest()[:12]}.{ending}", octets
 
 
+def compiled() -> None:
+    """Compiles every template, so that the first who opens a page does not wait for it."""
+    for name in environment().list_templates():
+        environment().get_template(name)
+
+
 @cache
 def environment() -> Environment:
     """The templates. An undefined value is a fault, never an empty place."""

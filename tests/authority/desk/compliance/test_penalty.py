@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authority.desk.enforcement.penalty import Facts, money, working
+from authority.desk.enforcement.penalty import Facts, amount, money, working
 from authority.desk.procedure import Penalty
 from authority.desk.web.compliance import said
 
@@ -16,7 +16,7 @@ RULE = Penalty(free_hours=2, per_hour=10_000, most=100_000, restore_factor=1.5)
 
 
 @pytest.mark.parametrize(
-    ("facts", "amount", "words"),
+    ("facts", "comes_to", "words"),
     [
         (Facts("block", "block", DUE, DUE, None, ()), 0, "It was not late: nothing."),
         (Facts("block", "block", DUE, DUE + HOUR, None, ()), 0, "Hours begun: 0 at 100.00 EUR each: 0.00 EUR."),
@@ -30,12 +30,12 @@ RULE = Penalty(free_hours=2, per_hour=10_000, most=100_000, restore_factor=1.5)
         (Facts("lift", "expire", DUE, None, None, ()), 0, "It ended by its own terms, for which no receipt is owed: nothing."),
     ],
 )
-def test_the_working_says_how_the_amount_came_about(facts: Facts, amount: int, words: str) -> None:
+def test_the_working_says_how_the_amount_came_about(facts: Facts, comes_to: int, words: str) -> None:
     found = working(facts, RULE, DUE + 10 * HOUR)
     lines = [said(line, "en", "EUR").replace("\N{NO-BREAK SPACE}", " ") for line in found.lines]
-    assert found.amount == amount
+    assert found.amount == comes_to
     assert words in lines
-    assert not amount or lines[-1].endswith(f"{money(amount, 'EUR')}.")
+    assert not comes_to or lines[-1].endswith(f"{money(comes_to, 'EUR')}.")
 
 
 TIMES = st.one_of(st.none(), st.integers(DUE - 90_000, DUE + 900_000))
@@ -51,12 +51,24 @@ RULES = st.builds(
 @given(rule=RULES, taken=TIMES, ends=TIMES, now=st.integers(DUE - 90_000, DUE + 900_000), kind=st.sampled_from(["block", "lift"]))
 def test_later_never_costs_less_and_nothing_costs_more_than_the_most(rule: Penalty, taken: int | None, ends: int | None, now: int, kind: str) -> None:
     facts = Facts(kind, "block" if kind == "block" else "withdraw", DUE, taken, ends, ())
-    amount = working(facts, rule, now).amount
-    assert amount >= 0
-    assert not rule.most or amount <= rule.most
-    assert amount <= working(facts, rule, now + 5000).amount
+    found = working(facts, rule, now).amount
+    assert found >= 0
+    assert not rule.most or found <= rule.most
+    assert found <= working(facts, rule, now + 5000).amount
     if taken is not None:
-        assert amount <= working(facts._replace(taken_at=taken + 5000), rule, now).amount
+        assert found <= working(facts._replace(taken_at=taken + 5000), rule, now).amount
+
+
+@given(
+    rule=RULES, taken=TIMES, ends=TIMES, now=st.integers(DUE - 90_000, DUE + 900_000),
+    action=st.sampled_from(["block", "withdraw", "expire", "lapse"]),
+    said=st.sets(st.sampled_from(["held", "refused", "suspended", "skipped", "unnamed"])),
+)  # fmt: skip
+def test_the_amount_alone_is_what_the_working_comes_to(
+    rule: Penalty, taken: int | None, ends: int | None, now: int, action: str, said: set[str]
+) -> None:
+    facts = Facts("block" if action == "block" else "lift", action, DUE, taken, ends, said)
+    assert amount(facts, rule, now) == working(facts, rule, now).amount
 
 
 def test_money_has_its_currencys_own_digits() -> None:
