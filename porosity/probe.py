@@ -63,6 +63,14 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     """Asks that nothing came of, by words.Failure."""
 
+    def count(self, tries: int, failure: str) -> None:
+        """Takes one more ask in."""
+        self.sent += tries
+        if failure:
+            self.failures[failure] += 1
+        else:
+            self.answered += 1
+
 
 async def run(
     study: Study,
@@ -92,7 +100,7 @@ async def run(
         finally:
             await ways.close()
             journal.seal()
-            _note(study, vantage, permits, patience, tally, began, ended)
+            note(study, vantage, permits, patience, tally, began, ended)
     return tally
 
 
@@ -208,11 +216,7 @@ class _Run:
 
     def _observed(self, trial: Trial, number: int, name: str, endpoint: Endpoint | None, asked: Asked) -> Observation:
         last = asked.last
-        self._tally.sent += asked.tries
-        if last.failure:
-            self._tally.failures[last.failure] += 1
-        else:
-            self._tally.answered += 1
+        self._tally.count(asked.tries, last.failure)
         return Observation(
             trial.number,
             number,
@@ -252,7 +256,7 @@ def _nobody() -> Asked:
     return Asked(time_ns() // 1000, 0, nothing_sent("not sent"))
 
 
-def _note(study: Study, vantage: str, permits: Mapping[str, Permit], patience: Patience, tally: Tally, began: float, ended: str) -> None:
+def note(study: Study, vantage: str, permits: Mapping[str, Permit], patience: Patience, tally: Tally, began: float, ended: str) -> None:
     """Adds a line about a run beside its observations. It is told for people, who may lose it: no stage rests on it."""
     said: dict[str, Any] = {
         "plan": study.plan.id,

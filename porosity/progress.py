@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from porosity.probe import Tally
@@ -17,12 +19,14 @@ LINE_SECONDS = 10.0
 
 
 class Shown:
-    """What a run did, on the screen while it goes on. Give `see` to the run."""
+    """What a run did, on the screen while it goes on. Give `see` to the run, or `see_many` to one of many vantages."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began = self._said = monotonic()
-        self._first = -1
+        self._first: dict[str, int] = {}
+        """What was on record before this run."""
+        self._tasks: dict[str, TaskID] = {}
         self._bar: Progress | None = None
         if console.is_terminal:
             columns = (
@@ -34,7 +38,6 @@ class Shown:
                 TextColumn("{task.fields[came]}"),
             )
             self._bar = Progress(*columns, console=console, auto_refresh=False, speed_estimate_period=20)
-            self._task = self._bar.add_task("trials", total=None, came="")
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -47,23 +50,32 @@ class Shown:
 
     def see(self, tally: Tally) -> None:
         """Takes what the run did so far."""
-        if self._first < 0:
-            self._first = tally.done
+        self.see_many({"": tally})
+
+    def see_many(self, tallies: Mapping[str, Tally]) -> None:
+        """The same of each vantage, by its label."""
+        for label, tally in tallies.items():
+            self._first.setdefault(label, tally.done)
+            if self._bar is not None:
+                if label not in self._tasks:
+                    self._tasks[label] = self._bar.add_task(escape(label) or "trials", total=None, came="")
+                self._bar.update(self._tasks[label], total=tally.total, completed=tally.done, came=_came(tally))
         if self._bar is not None:
-            self._bar.update(self._task, total=tally.total, completed=tally.done, came=_came(tally))
             self._bar.refresh()
         elif monotonic() - self._said >= LINE_SECONDS:
             self._said = monotonic()
-            self._console.print(self.line(tally), highlight=False, soft_wrap=True)
+            for label, tally in tallies.items():
+                self._console.print(self.line(tally, label), highlight=False, markup=False, soft_wrap=True)
 
-    def line(self, tally: Tally) -> str:
-        """How far it is, in one line."""
+    def line(self, tally: Tally, label: str = "") -> str:
+        """How far it is, in one line. `label`: of which vantage, if there are several."""
         seconds = monotonic() - self._began
-        rate = (tally.done - max(self._first, 0)) / seconds if seconds else 0.0
+        rate = (tally.done - self._first.get(label, 0)) / seconds if seconds else 0.0
         left = f", {clock((tally.total - tally.done) / rate)} left" if rate and tally.done < tally.total else ""
         share = tally.done / max(tally.total, 1)
         asked = tally.sent / max(seconds, 1e-9)
-        return f"{tally.done:,} of {tally.total:,} trials ({share:.1%}), {asked:,.0f} questions/s{left}; {_came(tally)}"
+        whose = f"{label}: " if label else ""
+        return f"{whose}{tally.done:,} of {tally.total:,} trials ({share:.1%}), {asked:,.0f} questions/s{left}; {_came(tally)}"
 
 
 class _Rate(TextColumn):

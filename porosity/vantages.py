@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from blocklists.errors import RedHandError
 from porosity import observations, order, probe, study, turns, vectors
 from porosity.ethics import Permit
 from porosity.journal import Journal
+from porosity.probe import Tally
 from porosity.study import NAMES, PLAN, Study
 from porosity.transports.ways import Patience
 
@@ -56,12 +58,12 @@ class Errand:
     ca: bytes
 
 
-@dataclass
-class Vantage:
+@dataclass(slots=True)
+class Vantage(Tally):
     """How far a vantage is."""
 
-    total: int
-    done: int
+    began: float = 0.0
+    """Unix seconds at which its first worker was seen."""
     workers: set[str] = field(default_factory=set)
     """Addresses of its workers now."""
     lost: int = 0
@@ -140,9 +142,12 @@ class _Round:
         finally:
             for future, _, _ in self._out.values():
                 await self._cancel(future)
-            for journal in self._journals.values():
+            for vantage, journal in self._journals.items():
                 journal.seal()
                 journal.close()
+                known = self._vantages[vantage]
+                ended = "done" if known.done == known.total else "stopped"
+                probe.note(self._study, vantage, self._errand.permits, self._errand.patience, known, known.began, ended)
 
     async def _cancel(self, future: Any) -> None:
         with suppress(Exception):  # the scheduler may be gone, and the portion with it
@@ -183,7 +188,7 @@ class _Round:
         plan = self._study.plan
         portions = list(_portions(self._study, journal))
         self._left[vantage] = portions[::-1]
-        self._vantages[vantage] = Vantage(plan.trials, len(journal.done))
+        self._vantages[vantage] = Vantage(plan.trials, len(journal.done), began=time())
 
     async def _take(self) -> None:
         """Puts on record what came."""
@@ -197,7 +202,10 @@ class _Round:
             rows = list(observations.rows(observations.decode(await future)))
             journal = self._journals[vantage]
             await asyncio.to_thread(journal.append, rows)
-            self._vantages[vantage].done = len(journal.done)
+            known = self._vantages[vantage]
+            known.done = len(journal.done)
+            for row in rows:
+                known.count(row.tries, row.failure)
 
 
 def shares(permits: Mapping[str, Permit], part: float) -> dict[str, Permit]:

@@ -112,7 +112,8 @@ def command(
         if dry_run:
             _rehearse(opened, vantage, known, permits, as_json)
         elif scheduler:
-            _from_many(opened, scheduler, [Path(text) for text in vectors or () if text.endswith(".py")], permits, seconds, tries, ca, as_json)
+            files = [Path(text) for text in vectors or () if text.endswith(".py")]
+            _from_many(opened, scheduler, files, permits, seconds, tries, ca, Console(stderr=True), as_json)
         else:
             _run(opened, vantage, known, permits, seconds, tries, ca, Console(stderr=True), as_json)
 
@@ -164,23 +165,30 @@ def _run(
 
 
 def _from_many(
-    study: Study, scheduler: str, files: Sequence[Path], permits: Mapping[str, Permit], seconds: float, tries: int, ca: Path | None, as_json: bool
+    study: Study,
+    scheduler: str,
+    files: Sequence[Path],
+    permits: Mapping[str, Permit],
+    seconds: float,
+    tries: int,
+    ca: Path | None,
+    console: Console,
+    as_json: bool,
 ) -> None:
     import asyncio  # noqa: PLC0415
 
     from porosity import vantages  # noqa: PLC0415
+    from porosity.progress import Shown  # noqa: PLC0415
     from porosity.transports.ways import Patience  # noqa: PLC0415
 
-    done = asyncio.run(vantages.run(study, scheduler, permits, Patience(seconds, tries), files=files, ca=ca))
+    with Shown(console) as shown:
+        done = asyncio.run(vantages.run(study, scheduler, permits, Patience(seconds, tries), files=files, ca=ca, seen=shown.see_many))
     if as_json:
         found = {label: {"trials": each.done, "of": each.total, "lost": each.lost} for label, each in sorted(done.items())}
         print(json.dumps({"study": str(study.directory), "plan": study.plan.id, "vantages": found}))
     else:
         for label, each in sorted(done.items()):
-            print(
-                f"{label}: {each.done:,} of {each.total:,} trials on record"
-                + (f"; {each.lost} portions were taken along by workers" if each.lost else "")
-            )
+            print(shown.line(each, label) + (f"; {each.lost} portions were taken along by workers that went" if each.lost else ""))
         print(f"next: redhand porosity classify {study.directory}")
     if any(each.done < each.total for each in done.values()):
         raise typer.Exit(1)

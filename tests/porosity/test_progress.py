@@ -52,3 +52,17 @@ def test_on_a_terminal_a_bar() -> None:
 
 def test_time_left_of_long_studies() -> None:
     assert [clock(seconds) for seconds in (0.4, 59.6, 3661, 200_000)] == ["0:00:00", "0:01:00", "1:01:01", "55:33:20"]
+
+
+def test_each_vantage_has_a_line_or_a_bar_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = Time(monkeypatch)
+    for terminal, wanted in ((False, "home: 500 of 1,000 trials (50.0%), 50 questions/s"), (True, "home")):
+        time.now, out = 100.0, io.StringIO()
+        with Shown(Console(file=out, width=200, force_terminal=terminal)) as shown:
+            shown.see_many({"office": tally(0)})
+            time.now = 110.0
+            shown.see_many({"office": tally(300), "home": tally(500)})
+        said = out.getvalue()
+        assert wanted in said
+        assert said.index("office") < said.rindex("home")
+        assert "300" in said

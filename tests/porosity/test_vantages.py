@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porosity import ethics, observations, study, vantages, vectors
+from porosity import ethics, observations, probe, study, vantages, vectors
 from porosity.lab.spaces import PROGRAMS, Machine, cable
 from porosity.study import Study
 from porosity.transports.ways import Patience
@@ -104,6 +104,9 @@ def test_a_dead_worker_takes_nothing_with_it(workers: Workers, scheduler: str, t
         workers.start("home+2")
         again = measure(of, scheduler)
     assert again["home"].done == of.plan.trials
+    runs = [json.loads(line) for line in (of.observations("home") / probe.RUNS).read_text("utf-8").splitlines()]
+    assert [(each["vantage"], each["ended"], each["trials"]) for each in runs][1:] == [("home", "done", of.plan.trials)]
+    assert sum(each["answered"] for each in runs) == of.plan.trials, "an answer for each trial on record, whoever brought it"
     assert once_each(of, "home")
     assert once_each(of, "office")
 
