@@ -22,9 +22,10 @@ import typer
 from bench import machine
 from porosity.lab import run, scenario
 from porosity.lab.score import Score, wilson
+from porosity.rules import ours
 
 SEEDS = (1, 2, 3)
-OURS = "red-hand-1"
+OURS = ours.VERSION
 RECORD = Path(__file__).parent / "record"
 
 

@@ -36,7 +36,7 @@ MOST_SECONDS, MOST_ESTIMATE_SECONDS, MOST_MEGABYTES = 20.0, 10.0, 500.0
 LEAKING = ("type-https", "type-mx", "spelling-case")
 LEAKS = 0.15
 """Share of domains that leak by these."""
-RULES = "red-hand-1"
+RULES = "red-hand-2"
 RECORD = Path(__file__).parent / "record"
 _PART = 100_000
 

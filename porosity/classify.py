@@ -116,7 +116,7 @@ def run(
         writers = [_Writer(study, each, room / each.version) for each in chosen]
         learned = {}
         for vantage in vantages:
-            learned[vantage] = learning.learn(study, vantage)
+            learned[vantage] = learning.learn(study, vantage, known, orders)
             for scene, canaries in _scenes(study, vantage, known, learned[vantage], orders):
                 for writer in writers:
                     writer.add(vantage, scene, canaries)
@@ -265,7 +265,9 @@ def _about(known: Known, learned: dict[str, Learned], given: dict[str, Any]) -> 
         "learned": {
             vantage: {
                 "unrelated": {resolver: sorted(map(shown, found)) for resolver, found in sorted(each.unrelated.items())},
+                "doubtful": {resolver: sorted(map(shown, found)) for resolver, found in sorted(each.doubtful.items())},
                 "liars": sorted(each.liars),
+                "faults": each.faults.told(),
             }
             for vantage, each in sorted(learned.items())
         },

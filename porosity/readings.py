@@ -30,7 +30,8 @@ _HINTS = (4, 6)
 """SvcParamKeys `ipv4hint` and `ipv6hint` (RFC 9460, section 7.3)."""
 _EDE = 15
 """EDNS option code (RFC 8914, section 2)."""
-_TC = 0x02
+_TC, _AD = 0x02, 0x20
+"""Of the third octet, and of the fourth."""
 _KEPT = 4096
 """Octets of an answer up to which its reading is kept: what a longer one says may fill megabytes."""
 _MOST_SAID = 1 << 19
@@ -61,6 +62,8 @@ class Reading:
     """Owner of the first SOA record in the authority section, lower case; empty: there is none."""
     signed: bool = False
     """Whether the answer or authority section has a signature."""
+    verified: bool = False
+    """Whether it says that who answered found all signatures good (the AD bit: RFC 4035, section 3.2.3)."""
     opt: bool = False
     ede: tuple[int, ...] = ()
     """INFO-CODEs of its Extended DNS Errors, sorted."""
@@ -198,8 +201,9 @@ def _whole(wire: bytes) -> Reading:
             signed = signed or (type == _RRSIG and section < 2)
             at = end
     return Reading(
-        "", rcode, bool(wire[2] & _TC), frozenset(addresses), frozenset(records), frozenset(aliases), zone, signed, opt, tuple(sorted(codes))
-    )
+        "", rcode, bool(wire[2] & _TC), frozenset(addresses), frozenset(records), frozenset(aliases), zone, signed,
+        bool(wire[3] & _AD), opt, tuple(sorted(codes)),
+    )  # fmt: skip
 
 
 def _after_name(wire: bytes, at: int) -> int:

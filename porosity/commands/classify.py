@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from porosity.classify import Summary
     from porosity.rules.facts import Known
 
-OURS = "red-hand-1"
+OURS = "red-hand-2"
 
 
 def command(
@@ -30,7 +30,7 @@ def command(
     ] = None,
     rules: Annotated[
         list[str] | None,
-        typer.Option("--rules", metavar="NAME", help="red-hand-1 (default), ooni-0.4, ooni-0.5, ooni-backend, or all.", show_default=False),
+        typer.Option("--rules", metavar="NAME", help="red-hand-2 (default), ooni-0.4, ooni-0.5, ooni-backend, or all.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")] = False,
 ) -> None:

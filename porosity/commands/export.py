@@ -21,7 +21,7 @@ def command(
     form: Annotated[str, typer.Argument(metavar="ooni|pcap|fingerprints", help="In which form.", show_default=False)],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.", show_default=False)],
     vantage: Annotated[str | None, typer.Option("--vantage", metavar="LABEL", help="Whose observations; needed if several observed.")] = None,
-    rules: Annotated[str, typer.Option("--rules", metavar="NAME", help="ooni: whose verdicts stand beside, if there are any.")] = "red-hand-1",
+    rules: Annotated[str, typer.Option("--rules", metavar="NAME", help="ooni: whose verdicts stand beside, if there are any.")] = "red-hand-2",
     networks: Annotated[Path | None, typer.Option("--networks", metavar="FILE", help="ooni: CSV of prefix,asn,organisation.")] = None,
     country: Annotated[str, typer.Option("--country", metavar="CC", help="Two letters: where it was measured, or whose page it is.")] = "ZZ",
     asn: Annotated[int, typer.Option("--asn", min=0, help="ooni: number of the network it was measured from.")] = 0,

@@ -10,7 +10,8 @@ from functools import lru_cache
 import dns.name
 
 from blocklists.errors import RedHandError
-from porosity.networks import Networks
+from porosity.networks import Networks, neighbourhood
+from porosity.rules.faults import Faults
 from porosity.words import Name
 
 _NOBODYS = tuple(
@@ -41,15 +42,26 @@ class Known:
     certified: frozenset[tuple[str, bytes]] | None = None
     """Names, as text without the last dot, and addresses at which a server proved by TLS to be theirs. None: nobody looked."""
 
+    def near(self, addresses: Iterable[bytes], theirs: Iterable[bytes]) -> bool:
+        """Whether one of the addresses is in a network that one of theirs is in: by the table, or where there is none by neighbourhood."""
+        if self.networks is None:
+            return bool(set(map(neighbourhood, addresses)) & set(map(neighbourhood, theirs)))
+        numbers = {found.asn for each in theirs if (found := self.networks.find(each))}
+        return any((found := self.networks.find(each)) is not None and found.asn in numbers for each in addresses)
+
 
 @dataclass(frozen=True)
 class Learned:
     """What a vantage's observations show together."""
 
     unrelated: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
-    """By resolver: addresses that it alone gives, for names that have nothing to do with one another."""
+    """By resolver: addresses that it alone gives, for names that have nothing to do with one another nor with these addresses' networks."""
+    doubtful: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    """By resolver: addresses that it alone gives for such names, of which too many are at home in these networks: a page, or a content network's."""
     liars: frozenset[str] = frozenset()
     """Controls that give for canaries what nobody else does."""
+    faults: Faults = field(default_factory=Faults, compare=False)
+    """What silence and errors at each endpoint are like."""
 
 
 class Orders:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from porosity.readings import ADDRESSES
+from porosity.rules import trials
 from porosity.rules.canaries import Canaries
 from porosity.rules.facts import nobodys, shown
 from porosity.rules.lazy import lazy
@@ -138,9 +139,10 @@ class Ooni:
         self.rules: list[OoniRule] = [OoniRule(prefix + each.id, each.state, each.says, _never, each.test, each.confidence) for each in rules]
 
     def verdicts(self, scene: Scene, canaries: Canaries) -> Iterator[tuple[Trial, Verdict, bool]]:
-        """Each trial with its verdict. They know neither orders nor their reach."""
+        """Each trial with its verdict. They know no order's reach: what one covers is told as by ours, so that rates are of the same trials."""
+        covered = trials.covered(scene, canaries)
         for trial in scene.trials:
-            yield trial, self._verdict(scene, trial), scene.name.group in ("listed", "below")
+            yield trial, self._verdict(scene, trial), covered[trial.number]
 
     def _verdict(self, scene: Scene, trial: Trial) -> Verdict:
         asking = [each for each in trial.here if each.asked.types and each.asked.types <= ADDRESSES]

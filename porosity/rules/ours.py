@@ -1,4 +1,4 @@
-"""Red Hand's rules, version 1: what one ask of a trial shows, beside its controls and canaries. In their order; the first that holds decides. Pure.
+"""Red Hand's rules, version 2: what one ask of a trial shows, beside its controls and canaries. In their order; the first that holds decides. Pure.
 
 A rule's id is never given to another rule. What no rule can tell is insufficient, never a guess: an address that differs from the controls' is no
 block by itself, because sites answer differently in different places (of detections made so, one study found 72 % false: CERTainty, 2023).
@@ -12,18 +12,22 @@ from dataclasses import dataclass, field
 
 import dns.name
 
-from porosity.networks import neighbourhood
 from porosity.readings import ADDRESSES, Reading
+from porosity.rules import faults
 from porosity.rules.canaries import Canaries, outcome
 from porosity.rules.facts import nobodys
+from porosity.rules.faults import LEVEL, Streak
 from porosity.rules.lazy import lazy
 from porosity.rules.scene import BLOCKING, Scene, Seen, Trial
 from porosity.words import Name, State
 
-VERSION = "red-hand-1"
+VERSION = "red-hand-2"
 
 ENOUGH = 2
 """Controls that must agree, where a verdict rests on what came not."""
+
+PASSES = 1232
+"""Octets of a datagram that hardly any path cuts (DNS flag day 2020); larger answers are lost for their size, and for some names alone."""
 
 _NXDOMAIN, _SERVFAIL = 3, 2
 _TROUBLE = frozenset((*range(6, 13), 22, 23))
@@ -118,6 +122,38 @@ class Case:
         return "" if found in ("answer", "silence") else found
 
     @lazy
+    def streak(self) -> Streak | None:
+        """That the same fault, silence or this error, came again for this name; None when it did not."""
+        if not (self.reading.failure or self.error):
+            return None
+        observation, known = self.seen.observation, self.scene.learned.faults
+        kind = faults.SILENCE if self.reading.failure else faults.kind(self.reading.rcode)
+        if self.trial.vector.family == "time":
+            return known.watch(observation.endpoint, kind, self._alike())
+        return known.streak(self.trial.number, observation.ask, kind)
+
+    def _alike(self) -> int:
+        """How many asks of the watch, this among them and one after the other, had the same fault."""
+        asks = self.trial.here
+        place = next(place for place, each in enumerate(asks) if each is self.seen)
+        first = last = place
+        while first and outcome(asks[first - 1].reading) == outcome(self.reading):
+            first -= 1
+        while last + 1 < len(asks) and outcome(asks[last + 1].reading) == outcome(self.reading):
+            last += 1
+        return last - first + 1
+
+    @property
+    def kept_up(self) -> bool:
+        """Whether the fault came again, and chance does not bring such a streak."""
+        return self.streak is not None and self.streak.chance <= LEVEL
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it was asked by datagram, and a control's answer is of a size that may be lost on the way."""
+        return "://" not in self.seen.observation.endpoint and any(len(each.observation.answer) > PASSES for each in self.controls)
+
+    @lazy
     def foreign(self) -> bool:
         """Whether a denial comes from a zone that the name is not in (RFC 2308, section 2), and no control says so."""
         zone = self.reading.zone
@@ -131,21 +167,28 @@ class Case:
     def near(self) -> bool:
         """Whether an address is in a network that a control's address is in."""
         theirs = [each for each in self.shown | self.pool if isinstance(each, bytes)]
-        table = self.scene.known.networks
-        if table is not None:
-            numbers = {found.asn for each in theirs if (found := table.find(each))}
-            return any((found := table.find(each)) is not None and found.asn in numbers for each in self.reading.addresses)
-        return bool({neighbourhood(each) for each in self.reading.addresses} & {neighbourhood(each) for each in theirs})
+        return self.scene.known.near(self.reading.addresses, theirs)
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the name is signed, for all that is seen, and no control found its signatures good: it may be bogus for who looks."""
+        return self.scene.signed and not self.scene.secure
 
     @property
     def aliased(self) -> bool:
-        """Whether the answer leads through an alias that a control's leads through."""
-        return any(self.reading.aliases & each.reading.aliases for each in self.controls)
+        """Whether the answer leads through an alias that a control's leads through, and that no order covers: behind one that is, a block begins."""
+        shared = self.reading.aliases & frozenset().union(*(each.reading.aliases for each in self.controls))
+        return any(not self.scene.orders.cover(dns.name.from_text(each)) for each in shared)
 
     @lazy
     def unrelated(self) -> frozenset[bytes]:
         """Addresses that the resolver gives for names that have nothing to do with one another."""
         return self.reading.addresses & self.scene.learned.unrelated.get(self.trial.resolver.id, frozenset())
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it gives an address that may as well be a page's as a content network's."""
+        return bool(self.reading.addresses & self.scene.learned.doubtful.get(self.trial.resolver.id, frozenset()))
 
 
 @dataclass(frozen=True)
@@ -176,10 +219,10 @@ RULES: tuple[Rule, ...] = (
         lambda c: c.reading.failure and (c.alive is False or (c.canaries and not c.canaries["answer"])),
     ),
     Rule(
-        "R03",
+        "R26",
         "blocked",
-        "No answer came to this name alone: canaries got theirs before and after, and two controls know the name.",
-        lambda c: c.reading.failure and c.alive and c.canaries["answer"] and c.known_there >= ENOUGH,
+        "No answer came to this name, again and again, which chance does not bring: canaries got theirs, and two controls know the name.",
+        lambda c: c.reading.failure and c.alive and c.canaries["answer"] and c.known_there >= ENOUGH and c.kept_up and not c.too_large,
     ),
     Rule("R04", "insufficient", "No answer came, and nothing shows whose fault that is.", lambda c: c.reading.failure),
     Rule("R05", "ok", "The target's data, by a name that the order does not cover: the order's reach, no leak.", lambda c: c.target and c.outside),
@@ -197,10 +240,10 @@ RULES: tuple[Rule, ...] = (
         lambda c: c.controls and any(map(nobodys, c.reading.addresses)),
     ),
     Rule(
-        "R12",
+        "R30",
         "blocked",
-        "An address that this resolver gives for unrelated names and no control for any, in no network and behind no alias of a control's.",
-        lambda c: c.unrelated and not c.near and not c.aliased,
+        "An address that this resolver gives for unrelated names that are at home in other networks, and no control for any; behind no alias.",
+        lambda c: c.unrelated and not c.aliased,
     ),
     Rule("R13", "insufficient", "A truncated answer without data: it bids the client ask by TCP.", lambda c: c.reading.truncated and not c.items),
     Rule(
@@ -217,10 +260,16 @@ RULES: tuple[Rule, ...] = (
         lambda c: c.reading.rcode == _SERVFAIL and _TROUBLE & set(c.reading.ede),
     ),
     Rule(
-        "R17",
+        "R27",
         "blocked",
-        "An error for this name alone: canaries got answers by this way, and two controls know the name.",
-        lambda c: c.error and c.canaries["answer"] and not c.canaries[c.error] and c.known_there >= ENOUGH,
+        "The same error for this name, again and again, which chance does not bring: canaries got answers, and two controls know the name.",
+        lambda c: c.error and c.canaries["answer"] and c.known_there >= ENOUGH and c.kept_up and not (c.reading.rcode == _SERVFAIL and c.unproven),
+    ),
+    Rule(
+        "R28",
+        "insufficient",
+        "An error that did not come again, or may be chance, or a validating resolver's for signatures that no control found good.",
+        lambda c: c.error and not c.items,
     ),
     Rule("R18", "blocked", "A denial from a zone that the name is not in: it was made by who answered.", lambda c: c.foreign),
     Rule(
@@ -236,11 +285,16 @@ RULES: tuple[Rule, ...] = (
         lambda c: c.denied and c.reading.rcode == 0 and c.having >= ENOUGH and c.having == len(c.controls),
     ),
     Rule("R21", "insufficient", "Nothing to leak: what was asked for, no control has either.", lambda c: not c.items and c.controls and not c.having),
-    Rule("R22", "ok", "An address in the network of a control's.", lambda c: c.seen.asked.types <= ADDRESSES and c.near),
     Rule(
-        "R23",
+        "R31",
         "ok",
-        "Other addresses, behind the same alias as a control's.",
+        "An address in the network of a control's, which the resolver does not give for unrelated names.",
+        lambda c: c.seen.asked.types <= ADDRESSES and c.near and not c.doubtful,
+    ),
+    Rule(
+        "R32",
+        "ok",
+        "Other addresses, behind the same alias as a control's, which no order covers.",
         lambda c: c.reading.addresses and c.aliased,
     ),
     Rule(

@@ -6,7 +6,11 @@ Verdicts are made with this whole scene in view, because what a control shows by
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+import dns.exception
+import dns.name
 
 from porosity import readings
 from porosity.plan import Declared, Plan
@@ -22,6 +26,8 @@ _OTHERS = frozenset(("secondary", "other"))
 
 _UNPOOLED = frozenset(("upgrade", "namespace"))
 """Families that ask for other sites than the name's."""
+
+_DS, _SVCB, _HTTPS = 43, 64, 65
 
 
 class Seen(NamedTuple):
@@ -64,8 +70,15 @@ class Scene:
         rows: dict[int, list[Seen]] = {}
         for each in observations:
             asked, reading = readings.asked(each.query), readings.answer(each.failure, each.answer)
-            rows.setdefault(each.trial, []).append(Seen(each, asked, reading, reading.items(asked.types)))
+            rows.setdefault(each.trial, []).append(Seen(each, asked, reading, self._items(asked, reading)))
         self.trials = [self._trial(number, rows[number]) for number in sorted(rows)]
+
+    def _items(self, asked: Asked, reading: Reading) -> frozenset[object]:
+        """What an answer shows of what was asked for. An alias that leads to an order's name is none: who follows it asks for that name."""
+        found = reading.items(asked.types)
+        if not asked.types & {_SVCB, _HTTPS} or not any(map(_alias, found)) or any(map(self.orders.cover, asked.names)):
+            return found
+        return frozenset(each for each in found if not (target := _alias(each)) or not self.orders.cover(target))
 
     def _trial(self, number: int, asks: Sequence[Seen]) -> Trial:
         placed = self.plan.trial(number)
@@ -105,6 +118,24 @@ class Scene:
         """What the controls showed of the name by any vector."""
         return frozenset().union(*(pool for resolver, pool in self._pools.items() if resolver != trial.resolver.id))
 
+    @lazy
+    def signed(self) -> bool:
+        """Whether a control's answer for the name has signatures."""
+        return any(each.reading.signed for each in self._own_answers)
+
+    @lazy
+    def secure(self) -> bool:
+        """Whether a control found signatures of the name good, or the zone above vouches for its keys (RFC 4035, section 4.3)."""
+        return any(each.reading.verified or any(isinstance(item, tuple) and item[0] == _DS for item in each.items) for each in self._own_answers)
+
+    @lazy
+    def _own_answers(self) -> list[Seen]:
+        """What controls answered for the name itself or what is below it."""
+        return [
+            seen for trials in self._of_controls.values() for trial in trials for seen in trial.here
+            if not seen.reading.failure and seen.asked.names and all(each.is_subdomain(self.name.name) for each in seen.asked.names)
+        ]  # fmt: skip
+
     def _tells(self, resolver: Resolver, seen: Seen) -> bool:
         return not seen.reading.failure and not self.made_up(resolver, seen.reading)
 
@@ -117,3 +148,11 @@ class Scene:
             or reading.addresses & self.learned.unrelated.get(resolver.id, frozenset())
             or any(map(nobodys, reading.addresses))
         )
+
+
+def _alias(item: object) -> dns.name.Name | None:
+    """Where an HTTPS or SVCB record in alias mode (RFC 9460, section 2.4.2) leads; None for all else, and for one too long to stand as it is."""
+    if isinstance(item, tuple) and item[0] in (_SVCB, _HTTPS) and item[1].startswith("0 "):
+        with suppress(dns.exception.DNSException, UnicodeError):
+            return dns.name.from_text(item[1].split()[1])
+    return None

@@ -23,12 +23,15 @@ THERE = _rule("R41", "ok", "The signal is there: records of what was asked for."
 KEPT = _rule("R42", "blocked", "The signal is kept back: a control gives it, and the resolver gives none.")
 NEITHER = _rule("R43", "insufficient", "No signal, and none from controls that would show what the resolver keeps back.")
 ITSELF = _rule("R44", "blocked", "The signal leads to the resolver itself.")
-BOGUS = _rule("R45", "ok", "A block without signatures, where controls' answers have them: a validating stub takes it for forged.")
-UNSIGNED = _rule("R46", "blocked", "A block that a validating stub has nothing against: controls' answers have no signatures either.")
+BOGUS = _rule("R48", "ok", "A block without signatures, where the name has good ones: a validating stub takes it for forged.")
+UNSIGNED = _rule("R49", "blocked", "A block that a validating stub has nothing against: a control's answer has no signatures either.")
+UNKNOWN = _rule(
+    "R52", "insufficient", "A block, and no control shows whether the name is signed, or its signatures are bad or vouched for by nobody."
+)
 NO_BLOCK = _rule("R47", "insufficient", "Not blocked, so that nothing can be bogus.")
 ELSEWHERE = _rule("R50", "ok", "The target's data, from another resolver than the one that blocks.")
 ENDED = _rule("R51", "blocked", "The resolver's answer ends the search: a stub asks no other one.")
-RULES = (*DATA_RULES, THERE, KEPT, NEITHER, ITSELF, BOGUS, UNSIGNED, NO_BLOCK, ELSEWHERE, ENDED)
+RULES = (*DATA_RULES, THERE, KEPT, NEITHER, ITSELF, NO_BLOCK, BOGUS, UNSIGNED, ELSEWHERE, ENDED, UNKNOWN)
 """All of ours."""
 
 _FAILING = frozenset((1, 2, 4, 5))
@@ -74,9 +77,15 @@ def _itself(case: Case) -> bool:
 
 
 def _bogus(case: Case) -> Rule:
+    """Three zones are told apart: signed and good, unsigned, and those whose own signatures fail, at which nobody's stub arrives."""
     found = judge(case)
     if found.state != "blocked":
         return NO_BLOCK if found.state == "ok" else found
-    if case.reading.failure or not any(each.reading.signed for each in case.controls):
+    answered = [each for each in case.controls if each.reading.rcode == 0]
+    if not answered:
+        return UNKNOWN
+    if case.reading.failure or not any(each.reading.signed for each in answered):
         return UNSIGNED
+    if not case.scene.secure:
+        return UNKNOWN
     return found if case.reading.signed else BOGUS

@@ -7,7 +7,7 @@ Of several asks one that reached the target decides, for one way is enough; else
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from porosity.readings import ADDRESSES, ANY
@@ -38,10 +38,22 @@ class Judged(NamedTuple):
 
 def verdicts(scene: Scene, canaries: Canaries) -> Iterator[tuple[Trial, Verdict, bool]]:
     """Each trial of a name with its verdict, and whether the order covers what it asks for."""
+    for trial, judged, chosen in _judged(scene, canaries):
+        yield trial, _verdict(scene, trial, judged, chosen), chosen.case.covered
+
+
+def covered(scene: Scene, canaries: Canaries) -> Mapping[int, bool]:
+    """By trial, whether the order covers what it asks for: the same for whoever judges it."""
+    return {trial.number: chosen.case.covered for trial, _, chosen in _judged(scene, canaries)}
+
+
+def _judged(scene: Scene, canaries: Canaries) -> list[tuple[Trial, list[Judged], Judged]]:
+    """Each trial with its asks, judged, and the one that decides."""
+    found = []
     for trial in scene.trials:
         judged = _asks(scene, trial, canaries)
-        chosen = _last(judged) if trial.vector.family == "time" else _first(judged)
-        yield trial, _verdict(scene, trial, judged, chosen), chosen.case.covered
+        found.append((trial, judged, _last(judged) if trial.vector.family == "time" else _first(judged)))
+    return found
 
 
 def _asks(scene: Scene, trial: Trial, canaries: Canaries) -> list[Judged]:
@@ -112,6 +124,8 @@ def _evidence(judged: Judged) -> dict[str, Any]:
         found["elsewhere"] = _values(case.items & case.pool)
     if case.reading.failure or case.error:
         found["canaries"] = dict(case.canaries)
+        if case.streak:
+            found["streak"] = case.streak._asdict()
     if case.reading.failure:
         found["alive"] = case.alive
     return found

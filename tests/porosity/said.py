@@ -49,6 +49,8 @@ def answer(query: bytes, text: str) -> tuple[str, bytes]:
         kind, _, rest = part.partition(" ")
         if part == "TC":
             made.flags |= dns.flags.TC
+        elif part == "AD":
+            made.flags |= dns.flags.AD
         elif kind == "EDE":
             options.append(dns.edns.EDEOption(dns.edns.EDECode(int(rest))))
         elif part.startswith("SOA of "):

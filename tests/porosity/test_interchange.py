@@ -284,7 +284,7 @@ def test_results_of_zdns_become_observations_that_are_judged(made: Study, tmp_pa
     with pytest.raises(RedHandError, match="observed already"):
         CliRunner().invoke(cli.app, ["import", str(own.directory), str(file), "--vantage", "office"], catch_exceptions=False)
     classify.run(own, Known())
-    verdicts = {(row["name"], row["vector"], row["resolver"]): row for row in classify.read(own, "red-hand-1", "office")}
+    verdicts = {(row["name"], row["vector"], row["resolver"]): row for row in classify.read(own, "red-hand-2", "office")}
     assert verdicts["blocked.example", "type-a", "ours"]["rule"] == "R09"
     assert verdicts["blocked.example", "type-https", "ours"]["rule"] == "R06"
     assert verdicts["blocked.example", "type-mx", "ours"]["rule"] == "R20"

@@ -72,6 +72,7 @@ def by_dnspython(wire: bytes) -> Reading:
         aliases=frozenset(rdata.target.to_text().lower() for place, _, rdata in found if place == 0 and rdata.rdtype in (5, 39)),
         zone=next((rrset.name.to_text().lower() for place, rrset, _ in found if place == 1 and rrset.rdtype == 6), ""),
         signed=any(place < 2 and rrset.rdtype == 46 for place, rrset, _ in found),
+        verified=bool(message.flags & dns.flags.AD),
         opt=message.edns >= 0,
         ede=tuple(sorted(int(each.code) for each in message.options if isinstance(each, dns.edns.EDEOption))),
     )

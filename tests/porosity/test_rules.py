@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from porosity.names import make
 from porosity.networks import Networks
-from porosity.rules import drawn, ooni, signals, trials
+from porosity.plan import Plan
+from porosity.rules import drawn, faults, ooni, signals, trials
 from porosity.rules.canaries import Canaries
 from porosity.rules.facts import Known, Learned, Orders, packed
+from porosity.rules.faults import Faults
 from porosity.rules.scene import Scene
-from porosity.words import Verdict
+from porosity.words import Observation, Verdict
 from tests.porosity import said
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "golden" / "rules.yaml").read_text("utf-8"))
@@ -42,12 +46,16 @@ def judged(case: dict[str, Any], known: Known = KNOWN) -> tuple[Verdict, bool, d
     if "canary" in case:
         says["free.example", case["vector"], said.TESTED] = case["canary"]
     listed = [name, said.NAMES["listed"]] if name.group == "canary" else [name]
-    plan, names, rows = said.study_of(chosen, listed, says)
+    plan, names, rows = said.study_of(chosen, listed, says, repeats=case.get("repeats", 1))
+    if "at_times" in case:
+        last = plan.number(plan.repeats - 1, names.index(name), 0, 0)
+        rows[last] = said.trial(plan, names, [said.vector(each) for each in chosen], last, case["at_times"], said.START)
+    learned = replace(LEARNED, faults=gathered(plan, [row for each in rows.values() for row in each]))
     canaries, place, orders = Canaries(), names.index(name), Orders([*names, *OTHERS])
     scenes = []
     for number, each in enumerate(names):
-        of_name = [row for trial, found in rows.items() if plan.trial(trial).name == number for row in found]
-        scene = Scene(plan, each, 0, of_name, known, LEARNED, orders)
+        of_name = [row for trial, found in rows.items() if plan.trial(trial)[1:3] == (0, number) for row in found]
+        scene = Scene(plan, each, 0, of_name, known, learned, orders)
         scenes.append(scene)
         if each.group == "canary":
             for trial in scene.trials:
@@ -61,6 +69,15 @@ def judged(case: dict[str, Any], known: Known = KNOWN) -> tuple[Verdict, bool, d
         for each in ooni.ALL
     }
     return verdict, covered, theirs
+
+
+def gathered(plan: Plan, rows: list[Observation]) -> Faults:
+    """What the asks of a study show of faults."""
+    gathering = faults.Gathering(plan)
+    numbers = [np.array([getattr(row, field) for row in rows], dtype=np.int64) for field in ("trial", "ask")]
+    kinds = faults.kinds([row.failure for row in rows], [row.answer for row in rows])
+    gathering.add(numbers[0], numbers[1], [row.endpoint for row in rows], kinds)
+    return gathering.faults()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{number}-{each['rule']}-{each['vector']}" for number, each in enumerate(CASES)])

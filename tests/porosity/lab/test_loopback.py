@@ -54,7 +54,7 @@ def _scores(study: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_every_planted_leak_is_found_and_no_false_one(study: Path) -> None:
-    ours = _scores(study)["red-hand-1"]
+    ours = _scores(study)["red-hand-2"]
     assert {(each["resolver"], each["leak"]) for each in ours["planted"]} == {
         ("provider", "type-65"), ("provider", "tcp"), ("provider", "cname-cloak"), ("provider", "over-parent"),
     }  # fmt: skip
@@ -72,7 +72,7 @@ def test_oonis_rules_are_scored_on_the_same_observations(study: Path) -> None:
 
 def test_a_study_of_the_lab_can_be_scored_again(study: Path) -> None:
     done = _lab("score", str(study), "--json", place=study.parent)
-    assert json.loads(done.stdout)[0] == _scores(study)["red-hand-1"]
+    assert json.loads(done.stdout)[0] == _scores(study)["red-hand-2"]
     assert _lab("run", "small", str(study), place=study.parent).returncode != 0  # it is not measured over
 
 
