@@ -14,6 +14,7 @@ import pytest
 
 from tests.landing.conftest import HOSTILE, Resolver
 from tests.landing.server import Landing
+from tests.tools import in_time
 
 VOID = {"meta", "link", "br"}
 
@@ -295,10 +296,13 @@ def test_an_alias_is_judged_by_our_own_store(landing: Landing) -> None:
 
 
 def test_a_silent_resolver_costs_the_visitor_a_second_at_most(landing: Landing, resolver: Resolver) -> None:
-    begun = time.monotonic()
-    assert landing.ask("silent.example").status == 404
-    assert 0.9 < time.monotonic() - begun < 2
-    assert "silent.example" in resolver.asked
+    def visit(number: int) -> None:
+        began = time.monotonic()
+        assert landing.ask(f"{number}.silent.example").status == 404
+        assert time.monotonic() - began > 0.9
+        assert f"{number}.silent.example" in resolver.asked
+
+    assert in_time(visit, 2)
 
 
 def test_the_resolver_is_not_asked_about_names_that_are_listed(landing: Landing, resolver: Resolver) -> None:
