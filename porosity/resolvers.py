@@ -38,10 +38,8 @@ def parse(text: str, role: Role) -> Resolver:
     endpoints: list[Endpoint] = []
     for each in (named[2] if named else text).split(","):
         found = endpoint(each)
-        endpoints.append(found)
-        if "://" not in each:
-            endpoints.append(replace(found, transport="tcp"))
-    return Resolver(named[1] if named else text.partition(",")[0], role, tuple(endpoints))
+        endpoints += [found, *([] if "://" in each else [replace(found, transport="tcp")])]
+    return Resolver(named[1] if named else text.partition(",")[0], role, tuple(dict.fromkeys(endpoints)))
 
 
 def endpoint(text: str) -> Endpoint:

@@ -54,6 +54,13 @@ Contact = Annotated[str, typer.Option("--contact", help="Where those who are ask
 Rate = Annotated[
     int | None, typer.Option("--rate", metavar="N", help="Questions a second to a server; default: 5, in the lab as it answers.", show_default=False)
 ]
+Zone = Annotated[
+    bool, typer.Option("--zone", help="Aliases of the names are served in a zone of yours (docs/researcher.md): try vectors that need them.")
+]
+Clock = Annotated[
+    bool,
+    typer.Option("--clock", help="You put orders in force and end them while it asks, and write STUDY/clock.json: try vectors of time."),
+]
 
 
 def command(
@@ -71,6 +78,8 @@ def command(
     allow: Allow = None,
     contact: Contact = "",
     rate: Rate = None,
+    zone: Zone = False,
+    clock: Clock = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")] = False,
 ) -> None:
     """Fix what a study asks, of whom and in which order; nothing is sent.
@@ -82,13 +91,19 @@ def command(
     from porosity import planning  # noqa: PLC0415
 
     wishes = planning.Wishes(
-        lists, canaries, tested, controls or (), secondary or (), others or (), vectors or (), repeats, seed, neighbours, allow, contact, rate
-    )
+        lists, canaries, tested, controls or (), secondary or (), others or (), vectors or (), repeats, seed, neighbours, allow, contact, rate,
+        given(zone, clock),
+    )  # fmt: skip
     made = planning.make(directory, wishes, int(time.time()))
     if as_json:
         print(json.dumps(facts(made.study, made.skipped)))
     else:
         show(made)
+
+
+def given(zone: bool, clock: bool) -> frozenset[str]:
+    """What a study has of its own, in the words of the vectors that need it."""
+    return frozenset(({"zone"} if zone else set()) | ({"clock"} if clock else set()))
 
 
 def facts(study: Study, skipped: list[str]) -> dict[str, Any]:

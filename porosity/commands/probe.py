@@ -50,6 +50,8 @@ def command(
     allow: planned.Allow = None,
     contact: planned.Contact = "",
     rate: planned.Rate = None,
+    zone: planned.Zone = False,
+    clock: planned.Clock = False,
     ca: Annotated[
         Path | None, typer.Option("--ca", metavar="FILE", help="PEM file of who vouches for the resolvers' certificates, instead of the system's.")
     ] = None,
@@ -96,6 +98,7 @@ def command(
                 allow,
                 contact,
                 rate,
+                planned.given(zone, clock),
             )
             now = int(time.time())
             if (place / study.PLAN).exists():

@@ -76,6 +76,13 @@ def test_vectors_are_taken_by_id_by_family_from_a_file_or_all(tmp_path: Path, as
     assert "no secondary resolver" in "".join(everything["left_out"].values())
 
 
+def test_what_a_study_has_of_its_own_is_told_by_options(tmp_path: Path, asked: list[str]) -> None:
+    plain, own = (json.loads(typed("plan", tmp_path / name, *asked, "--json", *more)) for name, more in (("a", []), ("b", ["--zone", "--clock"])))
+    assert {"name-cname", "time-stale", "time-enforce"} <= set(plain["left_out"])
+    assert {"name-cname", "time-stale", "time-enforce"} <= set(own["vectors"])
+    assert study.open(tmp_path / "b").plan.left_out.keys() == own["left_out"].keys() < plain["left_out"].keys()
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "says"),
     [

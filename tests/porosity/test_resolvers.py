@@ -45,6 +45,7 @@ def test_a_bare_address_is_reached_by_udp_and_tcp() -> None:
         "192.0.2.1:53", "tcp://192.0.2.1:53", "[2001:db8::1]:5353", "tcp://[2001:db8::1]:5353", "tls://192.0.2.1:853#dns.example",
     ]  # fmt: skip
     assert resolvers.parse("192.0.2.1", "control").id == "192.0.2.1"
+    assert len(resolvers.parse("192.0.2.1,tcp://192.0.2.1,192.0.2.1:53", "tested").endpoints) == 2, "said again, and no more ways"
     assert [str(each) for each in resolvers.parse("https://127.0.0.1/q?a=b,udp://127.0.0.1", "control").endpoints] == [
         "https://127.0.0.1:443/q?a=b", "127.0.0.1:53",
     ]  # fmt: skip
