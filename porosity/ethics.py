@@ -170,9 +170,9 @@ def _permit(who: str, address: Address, allowed: Allowed | None, path: Path | No
         return Permit(rate, by)
     if allowed is None:
         raise NotAllowed(
-            f"{who} is neither on loopback nor in the lab; to ask it, name the file that lists it, with --allow, each time; and once, in the plan, who"
-            f" answers for the study, with --contact. At most {RATE} questions a second are sent to it, unless the file says that its operator agreed to"
-            " more"
+            f"{who} is neither on loopback nor in the lab; to ask it, name the file that lists it, with --allow, each time; and once, in the plan,"
+            f" who answers for the study, with --contact. At most {RATE} questions a second are sent to it, unless the file says that its operator"
+            " agreed to more"
         )
     agreed = allowed.rate(address)
     if agreed is None:
