@@ -249,7 +249,16 @@ def answer_without_case(
     """The same for an order that the log has and that no case here made. Raises as `answer`."""
     actor.require("case.decide")
     decision, words, language = _checked(decision, words, language)
-    rows = _chosen(session, which, ErrorReport.case_id.is_(None), ErrorReport.order_id == order_id)
+    try:
+        rows = _chosen(session, which, ErrorReport.case_id.is_(None), ErrorReport.order_id == order_id)
+    except Conflict:
+        try:
+            case = appeals.find_by_order(session, order_id)
+        except NotFound:
+            case = None
+        if case is None:
+            raise
+        raise Conflict(f"the order {order_id} is of case {case.number}; answer its reports there, by the step answer_report") from None
     _decide(session, desk, rows, decision, words, language, now, None)
     audit.record(session, actor, "report.answer", f"order:{order_id}", now, reports=len(rows), decision=decision)
     return rows

@@ -133,6 +133,22 @@ def waiting(session: Session, actor: Actor, now: int, limit: int = 200) -> list[
     return list(session.scalars(open_ones.order_by(Proposal.id).limit(limit)))
 
 
+def about(session: Session, actor: Actor, login: str, now: int) -> list[Proposal]:
+    """What waits about a person, the oldest first. Raises Forbidden."""
+    _require_reader(actor)
+    mine = select(Proposal).where(Proposal.subject == login, Proposal.decided_at.is_(None), Proposal.made_at > now - GOOD_SECONDS)
+    kinds = [name for name, kind in KINDS.items() if kind.about_person]
+    return list(session.scalars(mine.where(Proposal.kind.in_(kinds)).order_by(Proposal.id).limit(100)))
+
+
+def document(session: Session, actor: Actor, number: int) -> str:
+    """The whole text of a document that is, or was, proposed. Raises Forbidden, NotFound."""
+    found = opened(session, actor, number)
+    if found.kind != "document":
+        raise NotFound(f"proposal {number} is no document")
+    return str(found.body["body"])
+
+
 def decided(session: Session, actor: Actor, before: int | None = None, limit: int = 50) -> list[Proposal]:
     """What was decided, or became too old, the newest first; `before`: a proposal's number. Raises Forbidden."""
     _require_reader(actor)

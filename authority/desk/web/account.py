@@ -68,16 +68,12 @@ def end_sessions(who: Posted, desk: TheDesk) -> Response:
 @router.post("/tokens")
 def make_token(request: Request, who: Posted, desk: TheDesk, label: Text = "", days: Annotated[int, Form()] = 90, old: Text = "") -> Response:
     """A token for a program, shown once; who found an open session cannot make one without the password."""
-    person = _person(who)
-    _limit(request, who)
     try:
-        if person.password is not None and not passwords.matches(person.password, old):
-            raise BadField("old", "this is not your password")
+        require_password(request, who, old)
         with desk.store.writing() as session:
             made = tokens.make(session, who.actor, label, days, desk.now())
     except BadField as error:
         return _show(request, who, fault=error)
-    _right(request, who)
     return _show(request, who, token=made.token)
 
 
@@ -87,6 +83,15 @@ def end_token(who: Posted, desk: TheDesk, number: int) -> Response:
     with desk.store.writing() as session:
         tokens.end(session, who.actor, number, desk.now())
     return RedirectResponse("/account?done=token", 303)
+
+
+def require_password(request: Request, who: Who, given: str, field: str = "old") -> None:
+    """Raises BadField of `field` unless it is the person's password; who has none has signed in by the provider. Raises TooMany."""
+    person = _person(who)
+    _limit(request, who)
+    if person.password is not None and not passwords.matches(person.password, given):
+        raise BadField(field, "this is not your password")
+    _right(request, who)
 
 
 def _show(request: Request, who: Who, done: str = "", fault: BadField | None = None, token: str = "") -> Response:

@@ -9,7 +9,6 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authority.desk.errors import NotFound
 from authority.desk.people import changes, proposals
 from authority.desk.people.kinds import KINDS
 from authority.desk.people.proposals import GOOD_SECONDS, Done
@@ -56,10 +55,8 @@ def one(request: Request, who: SignedIn, desk: TheDesk, number: int) -> Response
 def text(who: SignedIn, desk: TheDesk, number: int) -> Response:
     """The whole of a document that is proposed, as a file."""
     with desk.store.reading() as session:
-        found = proposals.opened(session, who.actor, number)
-    if found.kind != "document":
-        raise NotFound(f"proposal {number} is no document")
-    return PlainTextResponse(found.body["body"], headers={"Content-Disposition": f'attachment; filename="proposal-{number}.txt"'})
+        found = proposals.document(session, who.actor, number)
+    return PlainTextResponse(found, headers={"Content-Disposition": f'attachment; filename="proposal-{number}.txt"'})
 
 
 @router.post("/{number}")

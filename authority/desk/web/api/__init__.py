@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPBearer
 
 from authority.desk.errors import BadField
-from authority.desk.web.api import cases, compliance, evidence, orders, proposals, referrals
+from authority.desk.web.api import audit, cases, compliance, documents, evidence, orders, people, proposals, referrals, review
 from authority.desk.web.api.shapes.common import Problem
 
 _BEARER = HTTPBearer(auto_error=False, description="A person's token, made on the page of the account; or a trusted flagger's.")
@@ -44,5 +44,5 @@ def _problems() -> dict[int | str, dict[str, Any]]:
 
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(_plain)], responses=_problems())
-for _part in (referrals, cases, orders, evidence, proposals, compliance):
+for _part in (referrals, cases, orders, evidence, review, proposals, people, documents, audit, compliance):
     router.include_router(_part.router)

@@ -8,9 +8,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from authority.desk import reading
+from authority.desk.desk import Desk
 from authority.desk.evidence import keeping, shredding
 from authority.desk.evidence.keeping import Observation
+from authority.desk.roles import Actor
+from authority.desk.tables import Proposal as Row
 from authority.desk.web import upload
+from authority.desk.web.api import proposals
 from authority.desk.web.api.shapes import common
 from authority.desk.web.api.shapes import evidence as shapes
 from authority.desk.web.api.shapes.common import Id, Number
@@ -71,10 +75,15 @@ def extend(who: SignedIn, desk: TheDesk, id: Id, given: shapes.Extend) -> shapes
 @router.post("/evidence/{id}/release", status_code=201)
 def release(who: SignedIn, desk: TheDesk, id: Id, given: common.Because) -> Proposal:
     """Propose that a hold ends."""
-    return Proposal.model_validate(shredding.propose_release(desk, who.actor, id, given.why, desk.now()))
+    return _proposal(desk, who.actor, shredding.propose_release(desk, who.actor, id, given.why, desk.now()))
 
 
 @router.post("/evidence/shred", status_code=201)
 def shred(who: SignedIn, desk: TheDesk, given: shapes.Shred) -> Proposal:
     """Propose that evidence is made unreadable for ever."""
-    return Proposal.model_validate(shredding.propose(desk, who.actor, given.evidence, given.why, desk.now(), given.early))
+    return _proposal(desk, who.actor, shredding.propose(desk, who.actor, given.evidence, given.why, desk.now(), given.early))
+
+
+def _proposal(desk: Desk, actor: Actor, made: Row) -> Proposal:
+    with desk.store.reading() as session:
+        return proposals.shaped(session, actor, [made])[0]

@@ -14,7 +14,7 @@ from authority.desk.web.api.shapes.common import Id
 from authority.desk.web.who import SignedIn, TheDesk
 
 router = APIRouter(tags=["referrals"])
-MOST_FILE = 64 << 20
+MOST_FILE = 32 << 20
 """Octets of a file of referrals that comes here; larger ones are imported by command."""
 Key = Annotated[
     str,
@@ -33,7 +33,8 @@ def refer(request: Request, who: SignedIn, desk: TheDesk, given: shapes.Refer, r
         request.app.state.gate.flagged.count_token(who.token, desk.now())
     sent = referrals.Given(tuple(given.names), given.location, given.category, given.words, given.contact, given.threat)
     with desk.store.writing() as session:
-        taken = referrals.take(session, desk, who.actor, sent, desk.now(), source="officer" if who.person else "flagger", key=key or None)
+        source: referrals.Source = "officer" if who.person else "flagger"
+        taken = referrals.take(session, desk, who.actor, sent, desk.now(), source=source, key=key or None, why=given.why)
     response.status_code = 200 if taken.again else 201
     number = taken.number if who.actor.may("case.list") else None
     return shapes.Taken(reference=taken.reference, case=number, joined=taken.joined, again=taken.again)
@@ -64,6 +65,15 @@ def import_file(
         if len(data) > MOST_FILE:
             raise BadField("body", f"at most {MOST_FILE} octets are taken here; use redhand desk import")
     return shapes.Import.model_validate(imports.begin(desk, who.actor, bytes(data), label, desk.now()))
+
+
+@router.get("/imports")
+def imported_all(
+    who: SignedIn, desk: TheDesk, before: Annotated[int | None, Query(ge=1, lt=1 << 31, description="The id that the page before ended with.")] = None
+) -> list[shapes.Import]:
+    """Files of referrals, the newest first, at most 50 at a time."""
+    with desk.store.reading() as session:
+        return [shapes.Import.model_validate(each) for each in imports.recent(session, who.actor, before)]
 
 
 @router.get("/imports/{id}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from authority.desk.web.api.shapes.common import Out
 
@@ -49,3 +51,39 @@ class Obliged(Out):
 class Obligations(Out):
     rows: list[Obliged]
     after: str
+
+
+class Week(Out):
+    number: Annotated[int, Field(description="Of the week, counted from 1970.")]
+    begins_at: int
+    block: Sums
+    lift: Sums
+
+
+class Place(Out):
+    """One operator on the scoreboard: blocks and restorings together."""
+
+    operator: str
+    name: str
+    owed: int
+    share: Annotated[float | None, Field(description="Of what was owed, what was done in time.")]
+    sums: Sums
+
+
+class Worked(Out):
+    """One late order, and what it would cost."""
+
+    row: Obliged
+    amount: Annotated[int, Field(description="In the currency's smallest unit.")]
+    working: list[str]
+
+
+class Owed(Out):
+    """What the penalty schedule computes for one month. It decides nothing."""
+
+    operator: str
+    month: str
+    currency: str
+    total: Annotated[int, Field(description="Of all late orders, in the currency's smallest unit.")]
+    worked: list[Worked]
+    more: Annotated[int, Field(description="Late orders whose working is not here; the export has all.")]

@@ -18,6 +18,7 @@ class Refer(In):
     words: Text = ""
     contact: Annotated[str, Field(max_length=254)] = ""
     threat: Annotated[bool, Field(description="Whether a life is in danger now.")] = False
+    why: Annotated[Text, Field(description="Why; it stands in the timeline.")] = ""
 
 
 class Taken(Out):
