@@ -63,8 +63,23 @@ def up(scenario: Scenario, seed: Seed = 1, as_json: AsJSON = False) -> None:
     for machine, pid in facts.get("machines", {}).items():
         if machine == "client":
             out.print(f"to be there as a client: nsenter -t {pid} --net --mount --pid", markup=False)
-    out.print(f"certificates: --ca {facts['ca']}", markup=False)
+    out.print("to measure it as anywhere else:", markup=False)
+    for line in _measured(facts):
+        out.print(f"  {line}", markup=False)
     out.print(f"end it with: redhand lab down {name}", markup=False)
+
+
+def _measured(facts: dict[str, Any]) -> list[str]:
+    """The commands of a study of a lab that is up."""
+    words = ["redhand porosity plan study --list", f"orders={facts['list']}", *(f"--canary {each}" for each in facts["canaries"])]
+    for id, each in facts["resolvers"].items():
+        role = "resolver" if each["role"] == "tested" else each["role"]
+        words.append(f"--{role} {id}=" + ",".join(one if "://" in one else f"udp://{one}" for one in each["endpoints"]))
+    return [
+        " ".join([*words, f"--zone --rate {facts['rate']}"]),
+        f"redhand porosity probe study --ca {facts['ca']}",
+        "redhand porosity classify study " + " ".join(f"--landing {each}" for each in facts["landing"]),
+    ]
 
 
 @app.command(epilog="Example: redhand lab down small")

@@ -55,6 +55,7 @@ class Lab:
         try:
             self.build()
             self._await()
+            self._list.write_text(self.world.directives(), encoding="utf-8")
             (self.directory / FACTS).write_text(json.dumps(self.facts(), indent=1) + "\n", encoding="utf-8")
         except BaseException:
             self.close()
@@ -83,13 +84,11 @@ class Lab:
 
     def plan(self, study: Path, vectors: tuple[str, ...] = (), repeats: int | None = None) -> Planned:
         """A new study of this lab. `vectors`, `repeats`: instead of the scenario's."""
-        orders = self.directory / "orders.yaml"
-        orders.write_text(self.world.directives(), encoding="utf-8")
         by_role: dict[str, list[str]] = {}
         for each in self.resolvers():
             by_role.setdefault(each.role, []).append(f"{each.id}=" + ",".join(_written(str(endpoint)) for endpoint in each.endpoints))
         wishes = Wishes(
-            lists=[f"orders={orders}"],
+            lists=[f"orders={self._list}"],
             canaries=self.world.canaries,
             tested=by_role["tested"],
             controls=by_role["control"],
@@ -103,6 +102,11 @@ class Lab:
             has=frozenset({"zone", "clock"} if self.scenario.clock else {"zone"}),
         )
         return planning.make(study, wishes, int(time.time()))
+
+    @property
+    def _list(self) -> Path:
+        """The orders, as a study reads them."""
+        return self.directory / "orders.yaml"
 
     @property
     def vectors(self) -> tuple[str, ...]:
@@ -170,6 +174,8 @@ class Lab:
             "canaries": list(self.world.canaries),
             "ca": str(self.setting.authority.file),
             "landing": list(self.setting.landing),
+            "list": str(self._list),
+            "rate": RATE,
             "holder": os.getpid(),
             "machines": self.machines(),
         }
