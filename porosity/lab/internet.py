@@ -28,7 +28,7 @@ from porosity.lab.scenario import Scenario
 from porosity.lab.spaces import Machine, Switch
 from porosity.words import Endpoint, Resolver, Transport
 
-PORTS: dict[Transport, int] = {"udp": 53, "tcp": 53, "dot": 853, "doh": 443}
+PORTS: dict[Transport, int] = {"udp": 53, "tcp": 53, "dot": 853, "doh": 443, "doq": 853}
 PROVIDER, ELSEWHERE = ("192.0.2.", "2001:db8:2::"), ("203.0.113.", "2001:db8:3::")
 """Networks of tested and secondary resolvers, and of those that are not the provider's."""
 CLIENT = ("192.0.2.100", "2001:db8:2::100")
@@ -47,8 +47,6 @@ class Internet(Lab):
 
     def __init__(self, scenario: Scenario, seed: int, directory: Path) -> None:
         super().__init__(scenario, seed, directory)
-        if speaking := [id for id, each in scenario.resolvers.items() if "doq" in each.transports]:
-            raise LabError(f"scenario {scenario.id}: {', '.join(speaking)} would speak DoQ, which no server of the lab does")
         self.setting = replace(self.setting, page_port=PAGE_PORT)
         self._switch = Switch()
         self._here = Place()

@@ -22,6 +22,7 @@ import dns.name
 
 from blocklists.errors import RedHandError
 from porosity import ethics
+from porosity.lab import quic
 from porosity.lab.deeds import Cover, Deed, Reading, Scripted
 from porosity.lab.scenario import Machine
 from porosity.lab.zones import Zones
@@ -88,6 +89,9 @@ class Server:
                 context = _context(self._job) if transport == "dot" else None
                 stream = await asyncio.start_server(self._connection(transport), address, port, ssl=context)
                 self._serving.append(stream)
+            elif transport == "doq":
+                chain, key = Path(self._job.certificate), Path(self._job.key)
+                self._serving.append(await quic.serving(address, port, chain, key, lambda wire: self.respond(wire, "doq")))
             else:
                 raise RedHandError(f"a scripted resolver does not speak {transport}; let Unbound")
 

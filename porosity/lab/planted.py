@@ -115,6 +115,9 @@ LEAKS: dict[str, Leak] = {
         Leak(
             "dot", "TLS is answered by a listener without the list.", lambda asked: asked.transport == "dot", ("transport-dot", "transport-dot-ipv6")
         ),
+        Leak(
+            "doq", "QUIC is answered by a listener without the list.", lambda asked: asked.transport == "doq", ("transport-doq", "transport-doq-ipv6")
+        ),
         Leak("cname-cloak", "Only the name asked for is judged, and not where it leads.", lambda asked: asked.reach == "alias", _ALIASED),
         Leak(
             "cd-flag",

@@ -20,6 +20,13 @@ FOLDER = Path(__file__).parent / "scenarios"
 Program = Literal["scripted", "red-hand", "unbound"]
 """What runs as a resolver: ours that does what the scenario says, leaks too; Red Hand as its operators start it; Unbound, which blocks nothing."""
 
+SPEAK: Mapping[Program, tuple[Transport, ...]] = {
+    "scripted": ("udp", "tcp", "dot", "doq"),
+    "red-hand": ("udp", "tcp"),
+    "unbound": ("udp", "tcp", "dot", "doh"),
+}
+"""What each program can be asked by in the lab."""
+
 Block = Literal["landing", "nxdomain", "nodata", "refused", "servfail", "false", "silent"]
 """What a scripted resolver answers for a blocked name: its page's address, a rcode, no data, an address that is neither the page's nor the site's,
 or nothing."""
@@ -174,6 +181,8 @@ def _machine(value: Any, where: str) -> Machine:
     machine = Machine(**{**given, **tuples})
     if machine.program != "scripted" and (machine.leaks or machine.over or machine.lies or machine.dead or machine.block or machine.loses):
         raise BadScenario(f"{where}: only a scripted resolver does what it is told to; leave block, leaks, over, lies, loses and dead to one")
+    if mute := [each for each in machine.transports if each not in SPEAK[machine.program]]:
+        raise BadScenario(f"{where}: {machine.program} does not speak {', '.join(mute)} in the lab, but {', '.join(SPEAK[machine.program])}")
     if not isinstance(machine.loses, int) or not 0 <= machine.loses <= 90:
         raise BadScenario(f"{where}, loses: {machine.loses!r}; write how many of a hundred, 0 to 90")
     if machine.feed and machine.program != "red-hand":

@@ -58,8 +58,16 @@ class Quic(QuicConnectionProtocol):
         self._bodies: dict[int, bytearray] = {}
 
     def room(self, size: int) -> bool:
-        """Whether fewer than PIPELINED questions are under way."""
-        return len(self._bodies) < PIPELINED
+        """Whether fewer than PIPELINED questions are under way, and the other side allows another stream (RFC 9000, section 4.6).
+
+        Some allow no more than at first, however many have ended (Knot 3.2): then it is of no use any more once nothing is under way.
+        """
+        allowed = self._quic._remote_max_streams_bidi  # noqa: SLF001 - aioquic tells nobody, and lets questions wait until the connection ends
+        if self._quic.get_next_available_stream_id() // 4 < allowed:
+            return len(self._bodies) < PIPELINED
+        if not self._bodies:
+            self.retire()
+        return False
 
     def send(self, wire: bytes, seconds: float) -> Pending:
         """Sends it, and says that nothing more comes on its stream (section 4.2)."""

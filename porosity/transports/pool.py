@@ -90,6 +90,8 @@ class Pool:
             fit = [each for each in self._connections if each.room(size)]
             if fit:
                 return min(fit, key=lambda each: len(each.table))
+            # One that will never have room again has ended itself, when asked.
+            self._connections = [each for each in self._connections if each.open]
             if len(self._connections) >= CONNECTIONS:
                 await self._freed.wait()
                 continue

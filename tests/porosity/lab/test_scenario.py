@@ -37,6 +37,8 @@ def test_every_scenario_of_the_lab_can_be_read_and_its_vectors_are_known(id: str
         ({"resolvers": RESOLVERS | {"provider": {"role": "tested", "leaks": ["tcp"]}}}, "leaks and blocks nothing"),
         ({"resolvers": RESOLVERS | {"provider": {"block": "landing"}}}, "provider has no role"),
         ({"resolvers": {"provider": RESOLVERS["provider"], "one": {"role": "control"}}}, "two must be controls"),
+        ({"resolvers": RESOLVERS | {"provider": {"role": "tested", "transports": ["doh"]}}}, "scripted does not speak doh"),
+        ({"resolvers": RESOLVERS | {"provider": {"role": "tested", "program": "unbound", "transports": ["doq"]}}}, "unbound does not speak doq"),
         ({"resolvers": RESOLVERS, "names": {"apex": -1}}, "names, apex: -1"),
         ({"resolvers": RESOLVERS, "clock": [9, 3]}, "clock: [9, 3]"),
         ({"resolvers": RESOLVERS | {"provider": {"role": "tested", "program": "red-hand", "feed": True}}}, "needs a host of its own"),
