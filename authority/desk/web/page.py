@@ -95,10 +95,10 @@ def when(language: str, seconds: int | None) -> Markup:
 def site(name: str) -> Markup:
     """A site's name as its owner writes it, and its A-labels beside it; its A-labels alone where a reader might take it for another's.
 
-    Each form is isolated from what is around it: a copy of the text has no marks of direction in it.
+    Each form is isolated from what is around it, and its labels stand from left to right whatever they are written in; a copy has no marks of that.
     """
     shown = ulabels.unmistakable(name)
-    return Markup('<bdi>{}</bdi> <bdi class="alabels">({})</bdi>').format(shown, name) if shown else Markup.escape(name)
+    return Markup('<bdi dir="ltr">{}</bdi> <bdi class="alabels">({})</bdi>').format(shown, name) if shown else Markup.escape(name)
 
 
 def due(language: str, now: int, seconds: int | None) -> Markup:

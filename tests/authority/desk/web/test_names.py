@@ -43,7 +43,7 @@ def number(pages: Pages) -> str:
 
 def both(name: str) -> str:
     """As a page has it: two forms, each kept to itself."""
-    return f'<bdi>{name}</bdi> <bdi class="alabels">({A_LABELS[name]})</bdi>'
+    return f'<bdi dir="ltr">{name}</bdi> <bdi class="alabels">({A_LABELS[name]})</bdi>'
 
 
 def test_every_page_shows_both_forms_and_a_doubtful_name_in_a_labels_alone(pages: Pages, number: str) -> None:
