@@ -7,7 +7,6 @@ repeat with all its trials, and the canaries of that repeat. Nothing here decide
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -233,13 +232,8 @@ class _Writer:
             "list": listed,
         }
         parts.replace(self._folder / ABOUT, json.dumps(said, indent=1).encode() + b"\n")
-        target = self._study.classification(self._rules.version)
-        with parts.explained(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                target.rename(self._folder.with_name(f"{self._folder.name}.before"))
-            self._folder.rename(target)
-        shutil.rmtree(self._folder.with_name(f"{self._folder.name}.before"), ignore_errors=True)
+        # What stood goes with the room that these were made in.
+        parts.stand(self._folder, self._study.classification(self._rules.version))
 
     def _pack(self) -> None:
         if self._columns[0]:

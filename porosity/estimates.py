@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from porosity import parts
+from porosity import parts, spill
 from porosity.estimating import budgets, delays, overblocking, pairs, paths, verdicts
 from porosity.estimating.rates import ANY, MEASURES, Rates
 from porosity.estimating.verdicts import OWN, PLAIN, Verdicts
@@ -105,9 +105,13 @@ def make(study: Study, rules: str = "", window: int = 0, ways: Path | None = Non
             "budget": _table(made, "budget", budgets.rows(made, rates, reach)),
         }
         said = _said(made, tables)
-    for name, table in tables.items():
-        parts.write(study.estimates / f"{name}.parquet", table, {"plan": study.plan.id, "rules": chosen})
-    parts.replace(study.estimates / FILE, json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    with spill.spilling(study.directory) as room:
+        folder = room / study.estimates.name
+        for name, table in tables.items():
+            parts.write(folder / f"{name}.parquet", table, {"plan": study.plan.id, "rules": chosen})
+        parts.replace(folder / FILE, json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        # All tables of one run or all of another: never some of each, whatever is killed.
+        parts.stand(folder, study.estimates)
     return said
 
 

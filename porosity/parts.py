@@ -5,6 +5,8 @@ Every stage writes its results so. A folder of parts is numbered from 1; what is
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -18,6 +20,8 @@ from blocklists import durable
 from blocklists.errors import DiskError
 
 _PART = re.compile(r"part-([0-9]{6,})\.parquet", re.ASCII)
+_HERE, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)."""
 _ROWS, _OCTETS = 10_000, 16 << 20
 """Of a row group, about and at most: what a reader holds at a time."""
 
@@ -64,6 +68,36 @@ def write(path: Path, table: pa.Table, about: Mapping[str, str]) -> None:
                 temporary.unlink(missing_ok=True)
             raise
         durable.sync_directory(path.parent)
+
+
+def stand(made: Path, target: Path) -> None:
+    """Puts a folder in the place of another, or of none, on the same disk: killed at any moment, the one or the other is there whole.
+
+    What stood is then at `made`. Raises DiskError.
+    """
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            made.rename(target)
+        elif not _exchanged(made, target):
+            # On a disk that cannot exchange two names there is a moment in which none stands; what stood is made again from the stage before.
+            before = made.with_name(f"{made.name}.before")
+            target.rename(before)
+            made.rename(target)
+            before.rename(made)
+        durable.sync_directory(target.parent)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether two names were exchanged (RENAME_EXCHANGE, renameat2(2)); False where the system or its disk cannot."""
+    if (call := getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)) is None:
+        return False
+    if not call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE):
+        return True
+    number = ctypes.get_errno()
+    if number not in (errno.ENOSYS, errno.EINVAL, errno.EXDEV):
+        raise OSError(number, os.strerror(number), str(other))
+    return False
 
 
 def about(path: Path) -> dict[str, str]:
