@@ -200,15 +200,16 @@ def test_two_publishers_take_turns(cast: Cast, tmp_path: Path) -> None:
     assert server.publish([], NOW + 9).size == 4
 
 
-def test_a_publication_is_quick(cast: Cast, tmp_path: Path) -> None:
+def test_a_publication_costs_little(cast: Cast, tmp_path: Path) -> None:
+    """Of processor time, which others who run beside it do not lengthen by much."""
     here = tmp_path / "authority"
     publisher = found(cast, here)
     took = []
     for number in range(10):
         packet = signed(cast, here, order(f"XX-{number}", "one.test"))
-        start = time.perf_counter()
+        start = time.process_time()
         publisher.publish([packet], NOW + number)
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert sorted(took)[5] <= 0.15, took
 
 

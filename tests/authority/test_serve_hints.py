@@ -16,7 +16,7 @@ from blocklists.log.tree import Tree
 from tests.authority.cast import order, signed
 from tests.authority.conftest import Feed
 from tests.authority.feeding import event, listening
-from tests.tools import DEADLINE, wait_for
+from tests.tools import DEADLINE, in_time, wait_for
 
 
 def size_of(feed: Feed) -> bytes:
@@ -26,10 +26,15 @@ def size_of(feed: Feed) -> bytes:
 def test_every_subscriber_hears_of_a_publication_in_time(feed: Feed) -> None:
     listeners = [listening(feed.server) for _ in range(200)]
     try:
-        feed.publisher.publish([signed(feed.cast, feed.directory, order("XX-20", "twenty.site.test"))], int(time.time()))
-        begun = time.monotonic()
-        assert {event(each) for each in listeners} == {size_of(feed)}
-        assert time.monotonic() - begun < 1
+
+        def hear(number: int) -> float:
+            packet = signed(feed.cast, feed.directory, order(f"XX-20-{number}", f"twenty-{number}.site.test"))
+            feed.publisher.publish([packet], int(time.time()))
+            begun = time.monotonic()
+            assert {event(each) for each in listeners} == {size_of(feed)}
+            return time.monotonic() - begun
+
+        assert in_time(hear, 1)
     finally:
         for each in listeners:
             each.close()

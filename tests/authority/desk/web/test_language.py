@@ -112,10 +112,10 @@ def test_a_reason_inside_a_refusal_is_told_too() -> None:
 
 
 def test_a_long_message_takes_no_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("a (" * 650, ": " * 999, "x; " * 660, " " * 2000, "line 1: " * 240, "a" * 1_000_000):
         assert language.told("fr", text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_words_of_ours_in_a_refusal_are_translated() -> None:
