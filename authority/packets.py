@@ -207,12 +207,13 @@ def _needs_of_order(packet: Packet) -> Iterator[Need]:
         return tuple(f"{name} ({epoch.officers[name].person})" for name in sorted(names))
 
     whose = "those who may sign this order" if packet.kind == "directive" else "the reviewer"
-    if isinstance(order, Directive) and threshold > 1:
+    most = max(threshold, packet.wanted)
+    if isinstance(order, Directive) and most > 1:
         offices, authority = _of_one(order, epoch, offices, good)
         whose = f"officers of {authority}" + (" or the reviewer" if order.action == "withdraw" else "") if authority else whose
     if packet.wanted > threshold:
         whose += f" (the policy asks for {threshold}, its desk for {packet.wanted - threshold} more for guards that were overridden)"
-    yield Need(whose, max(threshold, packet.wanted), shown(offices & good), shown(offices - good))
+    yield Need(whose, most, shown(offices & good), shown(offices - good))
     if also := orders.also_signs(order, epoch) - lost:
         yield Need("the reviewer, because it is not disclosed", 1, shown(also & good), shown(also - good))
 

@@ -136,6 +136,13 @@ def test_officers_of_two_authorities_do_not_complete_an_order(cast: Cast, tmp_pa
     packet = cast.sign(packet, "north-2")
     assert packets.complete(packet)
     publisher.publish([packet], NOW)
+    # So too where the policy asks for one, and the desk for another.
+    document["categories"]["fraud"]["authorities"] = ["north", "south"]
+    other = tmp_path / "other"
+    found(cast, other, categories=document["categories"])
+    packet = replace(drafts.draft_order(other, order("XX-2", "two.test", category="fraud", expires_at="2026-10-01T00:00:00Z")), wanted=2)
+    assert not packets.complete(cast.sign(packet, "north-1", "south-1"))
+    assert packets.complete(cast.sign(packet, "north-1", "north-2"))
 
 
 def test_a_compromised_key_is_not_counted(cast: Cast, tmp_path: Path) -> None:
