@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from authority import packets
 from authority.desk import imports, recommendations
 from authority.desk.evidence import keeping
+from blocklists.names import parse, to_text
 from tests.authority.desk.compliance.served import watched
 from tests.authority.desk.people.house import PASSWORD, House, furnished
 from tests.authority.desk.web.pages import Pages, reported
@@ -70,7 +71,8 @@ def paths(pages: Pages) -> dict[str, list[str]]:
     signing = pages.opened(pages.case("www.signing.test"))
     pages.bring(signing, "north-1")
     number, order = pages.ordered("www.a-rather-long-name-that-must-wrap-somewhere-on-a-phone.example.test")
-    emergency, _ = pages.ordered("www.emergency.test", until="emergency")
+    both_ways = [to_text(parse(name)) for name in ("www.bücher-und-zeitschriften-für-alle.test", "ישראל-ולילדים.test")]
+    emergency, _ = pages.ordered(*both_ways, until="emergency")
     with pages.desk.store.writing() as session:
         recommendations.recommend(session, pages.desk, pages["reviewer"], number, "It goes too far.", pages.now)
     keeping.add(pages.desk, pages["clerk"], number, [b"x"], "Screenshot", "image/png", "as seen", pages.now)
