@@ -50,14 +50,19 @@ def plan(found: Plan) -> None:
 
 
 def directory(path: Path) -> None:
-    """Raises StoreError when something in a study's directory is neither a file nor a directory: it may lead anywhere."""
+    """Raises StoreError when something in a study's directory is neither a file nor a directory: it may lead anywhere.
+
+    Sockets and pipes may stand in the folders of a lab's servers (`lab/NAME/`), from which nothing of a study is read.
+    """
+    servers = os.path.join(path, "lab", "")
     for base, folders, files in os.walk(path):
         for each in (*folders, *files):
             try:
                 mode = os.lstat(os.path.join(base, each)).st_mode
             except FileNotFoundError:
                 continue  # of somebody who works on it meanwhile
-            if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            theirs = base.startswith(servers) and (stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode))
+            if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode) and not theirs:
                 what = "a symbolic link" if stat.S_ISLNK(mode) else "no file"
                 raise StoreError(f"{os.path.join(base, each)} is {what}, and a study has files and folders of its own; put there what is meant")
 

@@ -101,13 +101,13 @@ class Internet(Lab):
 
     def _start(self, part: Part, machine: Machine, resolver: Resolver) -> servers.Server:
         if part.program == "unbound":
-            return servers.unbound(machine, self.setting, resolver, None, self._hints, self.world.anchors)
+            return servers.unbound(machine, self.setting, resolver, None, self._hints, self.world.anchor)
         return servers.scripted(machine, self.setting, [(resolver, part)], [] if self.scenario.clock else self.orders)[0]
 
     def _red_hand(self, machine: Machine, resolver: Resolver, page: bool, feed: Mapping[str, Any] | None) -> servers.Server:
         """`page`: the landing addresses are its own."""
         beside = Resolver(f"{resolver.id}-recursor", "other", (RECURSOR,))
-        self.beside.append(servers.unbound(machine, self.setting, beside, None, self._hints, self.world.anchors))
+        self.beside.append(servers.unbound(machine, self.setting, beside, None, self._hints, self.world.anchor))
         setting = self.setting if page else self.setting.at("127.0.0.1")
         return servers.red_hand(machine, setting, resolver, f"{RECURSOR.address}:{RECURSOR.port}", feed)
 

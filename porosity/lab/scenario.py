@@ -57,6 +57,8 @@ class Counts:
     """Ordered by themselves."""
     signed: int = 1
     """Registrable domains ordered with all below, and signed (RFC 4033)."""
+    bogus: int = 0
+    """The same, and their signatures are wrong: whoever validates gets no answer, though nobody blocks them."""
     canaries: int = 2
     neighbours: int = 12
 

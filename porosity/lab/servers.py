@@ -134,10 +134,8 @@ def red_hand(place: Place, setting: Setting, resolver: Resolver, upstream: str, 
     return server
 
 
-def unbound(
-    place: Place, setting: Setting, resolver: Resolver, forward: Endpoint | None, hints: Path | None = None, anchors: Sequence[str] = ()
-) -> Server:
-    """Unbound, which blocks nothing. `forward`: whom it asks everything; else it begins at the root in `hints` and validates by `anchors`."""
+def unbound(place: Place, setting: Setting, resolver: Resolver, forward: Endpoint | None, hints: Path | None = None, anchor: str = "") -> Server:
+    """Unbound, which blocks nothing. `forward`: whom it asks everything; else it begins at the root in `hints`. `anchor`: of a DS record; it validates."""
     directory = _directory(setting, resolver)
     chain, key = _certificate(setting, resolver)
     ports = {each.transport: each.port for each in resolver.endpoints}
@@ -152,8 +150,8 @@ def unbound(
         "  access-control: 0.0.0.0/0 allow\n  access-control: ::0/0 allow",
         # The lab's names lie where resolvers by themselves would not ask.
         *(f'  local-zone: "{each}" nodefault' for each in ("example.", "test.", "invalid.")),
-        f'  module-config: "{"validator iterator" if anchors else "iterator"}"',
-        *(f'  trust-anchor: "{each}"' for each in anchors),
+        f'  module-config: "{"validator iterator" if anchor else "iterator"}"',
+        *((f'  trust-anchor: "{anchor.strip()}"',) if anchor else ()),
         *((f'  root-hints: "{hints}"',) if hints else ()),
         "remote-control:\n  control-enable: no",
     ]

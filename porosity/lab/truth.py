@@ -38,6 +38,8 @@ FRESH = ("name-random", "spelling-longest")
 """Vectors whose names are new each time."""
 
 _ALIASES = (dns.rdatatype.CNAME, dns.rdatatype.DNAME)
+_TC = 0x02
+"""Of the third octet: the answer was cut off."""
 _FAILED = (dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED, dns.rcode.FORMERR)
 """Answers after which a stub asks the next resolver."""
 
@@ -100,6 +102,7 @@ class Judge:
         self._reached = reached
         self._zones = Zones(world.zones)
         self._world = world
+        self._bogus = [dns.name.from_text(each) for each in world.bogus]
         self._cover = Cover({dns.name.from_text(each.name): (each.match, 0.0) for each in world.orders})
         self._plan = plan
         self._deeds = deeds
@@ -146,21 +149,26 @@ class Judge:
         message = _read(row.query)
         if message is None or len(message.question) != 1 or message.question[0].rdclass != dns.rdataclass.IN or message.edns > 0:
             had, covered, data = self._unusual(row)
-            signed = False
+            signed = bogus = False
         else:
             name, type = message.question[0].name.canonicalize(), message.question[0].rdtype
             found = self._zones.find(name, type, bool(message.ednsflags & dns.flags.DO))
             had = found.data and not found.only_leads(lambda each: self._cover.reach(each)[0])
             signed = any(each.rdtype == dns.rdatatype.RRSIG for each in found.answer)
             covered = any(self._cover.reach(each)[0] for each in found.chain)
+            bogus = any(each.is_subdomain(domain) for each in found.chain for domain in self._bogus)
             data = self._data(row, _keys(found.answer + found.additional) if had else frozenset())
+        if not data and not row.failure and row.answer[2] & _TC:
+            had = False  # it was cut off, and bids the client come by TCP: nothing is kept from it
         if deed is None:
             # What is refused although nothing covers it is not there for who asks; what is refused and covered is kept.
             agree = by not in self._deeds.by or bool(row.failure)
             if self._reached is not None and data and row.vector in FRESH and message is not None:
                 # Nobody has asked for this name before: who has its data had the question reach the names' own server.
                 agree = agree and message.question[0].name.canonicalize().to_text(omit_final_dot=True) in self._reached
-            failed = bool(row.failure) or (had and not covered and _rcode(row) in _FAILED)
+            rcode = _rcode(row)
+            # Who validates fails there, whether he blocks or not; who blocks otherwise is known by that.
+            failed = bool(row.failure) or (had and not covered and rcode in _FAILED) or (bogus and rcode == dns.rcode.SERVFAIL)
             return _Seen(
                 had,
                 covered,
@@ -170,6 +178,7 @@ class Judge:
                 "",
                 by not in self._deeds.by or bool(row.failure),
                 signed,
+                bogus,
                 bool(row.failure),
             )
         if self._clocked:
@@ -177,7 +186,7 @@ class Judge:
         down = deed.kind in ("silent", "lost")
         # A planted leak of what the zones have nothing for opens nothing.
         agree = (deed.data == data or not had) and (deed.covered == covered or deed.kind in ("silent", "refused", "lost"))
-        return _Seen(had, covered, data, down, deed.kind in ("blocked", "lied"), deed.leak, agree, signed, bool(row.failure))
+        return _Seen(had, covered, data, down, deed.kind in ("blocked", "lied"), deed.leak, agree, signed, bogus, bool(row.failure))
 
     def _unusual(self, row: Observation) -> tuple[bool, bool, bool]:
         """Of a question that the zones are not asked in this form: what an address of a site in the answer says."""
@@ -205,6 +214,8 @@ class _Seen(NamedTuple):
     agree: bool
     signed: bool
     """Whether the zones have signatures for it."""
+    bogus: bool
+    """Whether these are wrong."""
     silent: bool
 
 
@@ -212,6 +223,8 @@ def _bogus(state: State, seen: Sequence[_Seen]) -> State:
     """Of a question by a validating stub: `ok` is that the block cannot be told from a forgery, `blocked` that it is none."""
     if state != "blocked":
         return "nothing" if state == "ok" else state
+    if any(each.bogus for each in seen):
+        return "nothing"  # the name itself is taken for forged, whoever answers
     return "ok" if any(each.signed and not each.silent for each in seen) else "blocked"
 
 

@@ -19,6 +19,9 @@ from typing import Any
 import dns.dnssec
 import dns.dnssectypes
 import dns.name
+import dns.rdataset
+import dns.rdatatype
+import dns.rdtypes.ANY.DNSKEY
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -48,6 +51,8 @@ class World:
     orders: tuple[Order, ...]
     canaries: tuple[str, ...]
     signed: tuple[str, ...]
+    bogus: tuple[str, ...]
+    """Signed, and wrongly."""
     sites: Mapping[str, tuple[str, str]]
     """IPv4 and IPv6 address of each registrable domain."""
 
@@ -57,10 +62,9 @@ class World:
         return _zones(self)
 
     @property
-    def anchors(self) -> list[str]:
-        """DS records of the signed sites. The zones above are not signed, so that whoever validates must be told."""
-        lines = self.zones["example."].splitlines()
-        return [line for line in lines if " DS " in line]
+    def anchor(self) -> str:
+        """DS record of the root's key, from which the chain of trust leads to every signed site."""
+        return _ds(".", self.seed)
 
     def directives(self) -> str:
         """The orders as the operator's file of directives."""
@@ -76,7 +80,7 @@ def make(scenario: Scenario, seed: int) -> World:
     """The world of a scenario for a seed."""
     random = Random(f"{scenario.id} {seed}")  # noqa: S311 - to be repeated, not secret
     counts = scenario.names
-    wanted = counts.apex + counts.deep + counts.exact + counts.signed + counts.canaries
+    wanted = counts.apex + counts.deep + counts.exact + counts.signed + counts.bogus + counts.canaries
     labels: list[str] = []
     while len(labels) < wanted:
         label = "".join(random.choice(_SYLLABLES) for _ in range(random.randint(2, 4)))
@@ -89,9 +93,10 @@ def make(scenario: Scenario, seed: int) -> World:
     names += [(f"{random.choice(('shop', 'forum', 'video', 'files'))}.{next(given)}", "subtree") for _ in range(counts.deep)]
     names += [(f"{random.choice(('blog', 'press', 'live', 'board'))}.{next(given)}", "exact") for _ in range(counts.exact)]
     signed = tuple(next(given) for _ in range(counts.signed))
-    names += [(each, "subtree") for each in signed]
+    bogus = tuple(next(given) for _ in range(counts.bogus))
+    names += [(each, "subtree") for each in (*signed, *bogus)]
     orders = tuple(Order(f"XX-2026-{number:06}", name, match) for number, (name, match) in enumerate(names, 1))
-    return World(seed, orders, tuple(given), signed, sites)
+    return World(seed, orders, tuple(given), signed, bogus, sites)
 
 
 def _directive(order: Order) -> dict[str, Any]:
@@ -120,28 +125,29 @@ def _zones(world: World) -> dict[str, str]:
     for domain, (four, six) in world.sites.items():
         text = _site(domain, four, six, [each.name for each in world.orders if each.name.endswith(f".{domain}")])
         example += _delegation(domain)
-        if domain in world.signed:
-            text, ds = _sign(domain, text, world.seed)
-            example += ds
+        if domain in (*world.signed, *world.bogus):
+            text = _sign(f"{domain}.", text, world.seed, broken=domain in world.bogus)
+            example += _ds(f"{domain}.", world.seed)
         found[f"{domain}."] = text
     targets = [(order.name, world.sites[_domain(order.name)][0]) for order in world.orders]
     targets += [(each, world.sites[each][0]) for each in world.canaries]
     origin = aliases.ZONE.to_text()
     lines = aliases.records([(dns.name.from_text(name), address) for name, address in targets])
     found[origin] = _apex(f"ns1.{origin}", SERVERS["names"]) + "".join(f"{line}\n" for line in dict.fromkeys(lines))
-    found["example."] = example + _delegation(origin.rstrip("."))
+    found["example."] = _sign("example.", example + _delegation(origin.rstrip(".")), world.seed)
     signals = {
         "use-application-dns.net.": [""],
         "icloud.com.": ["mask.", "mask-h2."],
     }
     root = _soa("a.root.example.") + f"@ {TTL} IN NS a.root.example.\na.root.example. {TTL} IN A {SERVERS['root']}\n"
     root += f"example. {TTL} IN NS ns.registry.example.\nns.registry.example. {TTL} IN A {SERVERS['tld']}\n"
+    root += _ds("example.", world.seed)
     for origin, owners in signals.items():
         found[origin] = _apex(f"ns1.{origin}", SERVERS["names"])
         for owner in owners:
             found[origin] += f"{owner}{origin} {TTL} IN A {SIGNALS4}\n{owner}{origin} {TTL} IN AAAA {SIGNALS6}\n"
         root += f"{origin} {TTL} IN NS ns1.{origin}\nns1.{origin} {TTL} IN A {SERVERS['names']}\n"
-    found["."] = root
+    found["."] = _sign(".", root, world.seed)
     return found
 
 
@@ -173,14 +179,27 @@ def _site(domain: str, four: str, six: str, more: list[str]) -> str:
     return text + f"mail.{domain}. {TTL} IN A {four}\n"
 
 
-def _sign(domain: str, text: str, seed: int) -> tuple[str, str]:
-    """The zone with signatures, and its DS record for the zone above. Keys come from the seed: they guard nothing."""
-    origin = dns.name.from_text(domain)
-    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{seed} {domain}".encode()).digest())
-    public = dns.dnssec.make_dnskey(key.public_key(), dns.dnssectypes.Algorithm.ED25519, flags=257)
-    zone = dns.zone.from_text(text, origin, relativize=False)
+def _key(origin: str, seed: int) -> tuple[Ed25519PrivateKey, dns.rdtypes.ANY.DNSKEY.DNSKEY]:
+    """A zone's one key. It comes from the seed: it guards nothing."""
+    text = f"{seed} {origin.rstrip('.')}"
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(text.encode()).digest())
+    return key, dns.dnssec.make_dnskey(key.public_key(), dns.dnssectypes.Algorithm.ED25519, flags=257)
+
+
+def _ds(origin: str, seed: int) -> str:
+    """The zone's DS record, for the zone above."""
+    return f"{origin} {TTL} IN DS {dns.dnssec.make_ds(dns.name.from_text(origin), _key(origin, seed)[1], 'SHA256').to_text()}\n"
+
+
+def _sign(origin: str, text: str, seed: int, broken: bool = False) -> str:
+    """The zone with signatures. `broken`: none but that of its key is right, so that the chain of trust leads there and ends."""
+    zone = dns.zone.from_text(text, dns.name.from_text(origin), relativize=False)
     now = datetime.datetime.now(datetime.UTC)
     begins, ends = now - datetime.timedelta(hours=1), now + _SIGNED_FOR
-    dns.dnssec.sign_zone(zone, keys=[(key, public)], inception=begins, expiration=ends, add_dnskey=True, dnskey_ttl=TTL)
-    ds = dns.dnssec.make_ds(origin, public, "SHA256")
-    return zone.to_text(relativize=False), f"{domain}. {TTL} IN DS {ds.to_text()}\n"
+    dns.dnssec.sign_zone(zone, keys=[_key(origin, seed)], inception=begins, expiration=ends, add_dnskey=True, dnskey_ttl=TTL)
+    if broken:
+        for node in zone.values():
+            for rdataset in [each for each in node if each.rdtype == dns.rdatatype.RRSIG and each.covers != dns.rdatatype.DNSKEY]:
+                wrong = [each.replace(signature=bytes([each.signature[0] ^ 1]) + each.signature[1:]) for each in rdataset]
+                node.replace_rdataset(dns.rdataset.from_rdata_list(rdataset.ttl, wrong))
+    return str(zone.to_text(relativize=False))

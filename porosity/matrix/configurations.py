@@ -1,6 +1,6 @@
 """What each peer is told: its configuration files from the orders, one function a program. Pure.
 
-Every peer asks the same upstream, validates nothing (the matrix's zones hang from no signed root) and serves whatever transports it can.
+Every peer asks the same upstream, validates nothing (so that a block of a signed name is not called forged) and serves whatever transports it can.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Quic(QuicConnectionProtocol):
 
         Some allow no more than at first, however many have ended (Knot 3.2): then it is of no use any more once nothing is under way.
         """
-        allowed = self._quic._remote_max_streams_bidi  # noqa: SLF001 - aioquic tells nobody, and lets questions wait until the connection ends
+        allowed = self._quic._remote_max_streams_bidi  # aioquic tells nobody, and lets questions wait for it
         if self._quic.get_next_available_stream_id() // 4 < allowed:
             return len(self._bodies) < PIPELINED
         if not self._bodies:

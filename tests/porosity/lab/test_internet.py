@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
-from porosity.lab import dnstap, run
+from porosity.lab import dnstap, run, score
 from porosity.lab.internet import Internet
 from porosity.lab.scenario import Scenario, parse
 from porosity.lab.spaces import PROGRAMS
@@ -24,7 +25,7 @@ SEED = 5
 SCENARIO = {
     "about": "Red Hand and one that leaks, beside public resolvers; hosts of their own.",
     "form": "internet",
-    "names": {"apex": 1, "deep": 0, "exact": 0, "signed": 1, "canaries": 1, "neighbours": 0},
+    "names": {"apex": 1, "deep": 0, "exact": 0, "signed": 1, "bogus": 1, "canaries": 1, "neighbours": 0},
     "vectors": ["type-a", "type-https", "name-random", "transport", "other-dot", "other-doh", "dnssec-bogus"],
     "resolvers": {
         "red-hand": {"role": "tested", "program": "red-hand", "feed": True},
@@ -40,7 +41,7 @@ SMALL = {"form": "internet", "resolvers": {"leaky": {"role": "tested"}, "open": 
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
     require_root()
-    for program in (*PROGRAMS, "nsd", "unbound", "nginx", "curl"):
+    for program in (*PROGRAMS, "nsd", "unbound", "nginx", "curl", "dig"):
         require(program)
     print(f"seed {SEED}")
     return parse(SCENARIO, "box")
@@ -92,6 +93,21 @@ def test_red_hand_leaks_at_nothing_and_what_is_planted_is_found(scenario: Scenar
         ("leaky", "type-65"): {"type-https"},
         ("leaky", "other-resolver"): {"other-dot", "other-doh"},
     }
+
+
+def test_signed_unsigned_and_wrongly_signed_names_are_three_cases(scenario: Scenario, lab: tuple[Internet, Study]) -> None:
+    """One chain of trust, from the root to each site: what validates gets no answer for wrong signatures, whoever blocks."""
+    box, study = lab
+    run.tell(scenario, box, study)
+    rows = pq.read_table(study.directory / score.FOLDER / score.TRUTH).to_pylist()
+    states = {(each["resolver"], each["name"], each["vector"]): each["state"] for each in rows}
+    unsigned, signed, broken = (each.name for each in box.world.orders)
+    assert [states["red-hand", each, "dnssec-bogus"] for each in (unsigned, signed, broken)] == ["blocked", "ok", "nothing"]
+    assert [states["open", each, "type-a"] for each in (unsigned, signed, broken)] == ["ok", "ok", "down"]
+    assert [states["open-too", each, "type-a"] for each in (unsigned, signed, broken)] == ["ok", "ok", "ok"], "it does not validate"
+    for name, said in ((signed, "flags: qr rd ra ad;"), (unsigned, "flags: qr rd ra;"), (broken, "status: SERVFAIL")):
+        recursor = box.servers["open"].resolver.endpoints[0].address
+        assert said in box.client.run("dig", f"@{recursor}", name, "A", "+dnssec", "+tries=1", "+time=10")
 
 
 def test_a_killed_lab_leaves_no_process_no_network_and_no_socket(scenario: Scenario, tmp_path: Path) -> None:

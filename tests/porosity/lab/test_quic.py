@@ -134,7 +134,7 @@ ASKING = """
 def test_our_client_is_answered_by_knots_server(tmp_path: Path) -> None:
     """Two hundred questions on one connection, and none to a server with another's certificate.
 
-    Eight at once: knotd 3.2.6 answers nothing more on a connection once ten of its datagrams wait to be acknowledged, and we acknowledge when we read.
+    Eight at once: knotd 3.2.6 answers nothing more on a connection once ten of its datagrams wait to be acknowledged; and only a hundred on each.
     """
     require_root()
     for program in (*PROGRAMS, "knotd"):
