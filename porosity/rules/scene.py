@@ -28,6 +28,7 @@ _UNPOOLED = frozenset(("upgrade", "namespace"))
 """Families that ask for other sites than the name's."""
 
 _DS, _SVCB, _HTTPS = 43, 64, 65
+_SERVFAIL = 2
 
 
 class Seen(NamedTuple):
@@ -125,8 +126,14 @@ class Scene:
 
     @lazy
     def secure(self) -> bool:
-        """Whether a control found signatures of the name good, or the zone above vouches for its keys (RFC 4035, section 4.3)."""
-        return any(each.reading.verified or any(isinstance(item, tuple) and item[0] == _DS for item in each.items) for each in self._own_answers)
+        """Whether a control found signatures of the name good; or the zone above vouches for its keys (RFC 4035, section 4.3) and no control fails.
+
+        That keys are vouched for says nothing of signatures, and a control that validates fails where these are bad.
+        """
+        if any(each.reading.verified for each in self._own_answers):
+            return True
+        vouched = any(isinstance(item, tuple) and item[0] == _DS for each in self._own_answers for item in each.items)
+        return vouched and not any(each.reading.rcode == _SERVFAIL for each in self._own_answers)
 
     @lazy
     def _own_answers(self) -> list[Seen]:
