@@ -156,6 +156,7 @@ class Worker:
         gc.disable()  # nothing on the query path makes cycles (a test holds that); a full collection would be a pause of 180 ms
         self._end.setblocking(False)
         loop.add_reader(self._end.fileno(), self._hear)
+        self._reporter.copy()  # its first beat: who is ready and never beats would never be taken for hung (redhand.hangs)
         tell({"ready": True, "serial": self.version.serial})
         self._reporter.start()
         tend = asyncio.create_task(self._tend())

@@ -7,7 +7,10 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
+
 from redhand.hangs import HANGS_SECONDS, LATE_SECONDS, LOOK_SECONDS, Hangs
+from tests.faults.rig import SITE
 from tests.redhand.house import RIGHT, house
 from tests.resolver.servers import Scripted, ask, data, says
 from tests.tools import DEADLINE, wait_for
@@ -39,12 +42,14 @@ def test_time_in_which_nobody_looked_counts_against_nobody() -> None:
     assert hangs.look(1000, [("a", 7)]) == []
 
 
-def test_a_stopped_worker_is_replaced_and_the_alarm_says_so(tmp_path: Path) -> None:
-    with Scripted(says(f"A {RIGHT}")) as upstream, house(tmp_path, upstream, workers=1) as running:
-        wait_for(running.standby, "the standby")
-        stopped = running.pid("worker-0")
+def test_a_worker_stopped_as_soon_as_it_is_ready_is_replaced_and_the_alarm_says_so(tmp_path: Path) -> None:
+    only_the_first = tmp_path / "served"
+    how = {"environment": {"PYTHONPATH": SITE, "STOPS_WHEN_READY": str(only_the_first)}}
+    with Scripted(says(f"A {RIGHT}")) as upstream, house(tmp_path, upstream, workers=1, how=how) as running:
         at = time.monotonic()
-        os.kill(stopped, signal.SIGSTOP)
+        only_the_first.touch()
+        stopped = running.pid("worker-0")
+        wait_for(lambda: psutil.Process(stopped).status() == psutil.STATUS_STOPPED, "it to be stopped")
         alarm = wait_for(lambda: running.report()["alarms"], "the alarm", HANGS_SECONDS + DEADLINE)[0]
         wait_for(lambda: running.pid("worker-0") not in (0, stopped), "a successor")
         assert data(ask(running.port, "open.example")) == [f"A {RIGHT}"]

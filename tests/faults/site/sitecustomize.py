@@ -5,6 +5,8 @@ waits. It reaches what Python opens, makes, renames, removes, flushes and looks 
 
 An endless loop: with `LOOPS_ON_USR1` set, SIGUSR1 catches whatever the main thread does in one.
 
+A standstill at the first moment: whoever says that it is ready stops at once (SIGSTOP), unless the file that `STOPS_WHEN_READY` names was there then.
+
 A clock that is faked: under libfaketime 0.9.10 `time.sleep` fails (clock_nanosleep of CLOCK_MONOTONIC with an absolute time: EINVAL), so it is made
 of select instead.
 """
@@ -66,6 +68,18 @@ if "LOOPS_ON_USR1" in os.environ:
             pass
 
     signal.signal(signal.SIGUSR1, loop)
+
+if "STOPS_WHEN_READY" in os.environ:
+    write = os.write
+
+    def write_and_stop(file: int, octets: bytes) -> int:
+        stops = bytes(octets[:8]) == b'{"ready"' and not os.access(os.environ["STOPS_WHEN_READY"], os.F_OK)
+        written = write(file, octets)
+        if stops:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return written
+
+    os.write = write_and_stop
 
 if "HANGING_DISK" in os.environ:
     install(*os.environ["HANGING_DISK"].split(":"))
