@@ -39,7 +39,9 @@ class Known:
         for piece in _pieces({each.key for each in some if each.key}):
             self.keys.update(each for each in session.scalars(select(Referral.key).where(Referral.key.in_(piece))) if each)
         wanted = {name for each in some for name in each.names}
-        running = select(CaseName.name, CaseName.match).join(Case, Case.id == CaseName.case_id).where(Case.state.in_(tuple(OPEN | ORDERED)))
+        # By the names: of a join, SQLite would look through all cases that are open, of which there are ever more, for each piece.
+        is_open = select(Case.id).where(Case.id == CaseName.case_id, Case.state.in_(tuple(OPEN | ORDERED))).exists()
+        running = select(CaseName.name, CaseName.match).where(is_open)
         for piece in _pieces(wanted | referrals.names_above(sorted(wanted))):
             for name, match in session.execute(running.where(CaseName.name.in_(piece))):
                 self.names.add(name)
