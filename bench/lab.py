@@ -87,7 +87,7 @@ def _table(whole: dict[str, Any]) -> str:
         f"# How right verdicts are, where the truth is known, {whole['date']}",
         "",
         f"{facts['processor']}, {facts['cores']} cores; {facts['kernel']}; Python {facts['python']}; revision {facts['revision']}.",
-        f"`bench/lab.py` says what was run; seeds {', '.join(map(str, SEEDS))}. What the lab has not: delay, middleboxes, sites that answer"
+        f"`bench/lab.py` says what was run; seeds {', '.join(map(str, SEEDS))}. What the lab has not: middleboxes, sites that answer"
         " differently in different places.",
         "",
         "| scenario | trials a run | s | planted ways found | leaks told that are none | other wrong verdicts |",

@@ -48,7 +48,7 @@ class Internet(Lab):
     def __init__(self, scenario: Scenario, seed: int, directory: Path) -> None:
         super().__init__(scenario, seed, directory)
         self.setting = replace(self.setting, page_port=PAGE_PORT)
-        self._switch = Switch()
+        self._switch = Switch(seed)
         self._here = Place()
         self._hints = directory / "root.hints"
         # Sockets have short paths (unix(7): 107 octets).
@@ -67,7 +67,11 @@ class Internet(Lab):
         resolv.write_text(f"nameserver {first.endpoints[0].address}\n", encoding="ascii")
         page = next((id for id, part in parts.items() if part.program == "red-hand"), "")
         machines = {
-            id: switch.add(id, [*dict.fromkeys(each.address for each in resolver.endpoints), *(LANDING if id == page else ())])
+            id: switch.add(
+                id,
+                [*dict.fromkeys(each.address for each in resolver.endpoints), *(LANDING if id == page else ())],
+                line=parts[id].line,
+            )
             for id, resolver in placed.items()
         }
         office = switch.add("authority", (authority.ADDRESS,)) if any(each.feed for each in parts.values()) else None

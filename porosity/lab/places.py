@@ -55,7 +55,7 @@ class Place:
         self._running.append(process)
         return process
 
-    def python(self, module: str, *words: str, log: IO[bytes], **how: Any) -> subprocess.Popen[Any]:
+    def python(self, module: str, *words: str, log: IO[bytes] | int, **how: Any) -> subprocess.Popen[Any]:
         """One of our own programs there, as its users start it, by the code that runs here."""
         return self.start(sys.executable, "-P", "-m", module, *words, log=log, env=environment(), **how)
 

@@ -49,7 +49,7 @@ def tell(scenario: Scenario, lab: Lab, made: Study) -> None:
     """Writes what was so into a study that was measured in a lab, and the scenario with it. Raises LabError."""
     document = {key: value for key, value in asdict(scenario).items() if key != "id"}
     (lab.directory / SCENARIO).write_text(json.dumps({scenario.id: document}, indent=1) + "\n", encoding="utf-8")
-    score.tell(made, lab.world, lab.directory)
+    score.tell(made, lab.world, lab.directory, rough={id for id, each in scenario.resolvers.items() if each.line is not None})
 
 
 def judge(scenario: Scenario, made: Study) -> list[Score]:

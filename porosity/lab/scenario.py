@@ -64,6 +64,18 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A bad line to a host, of all that goes over it, each way."""
+
+    loss: int = 0
+    """Of a hundred packets, how many are lost."""
+    delay: int = 0
+    """Milliseconds."""
+    jitter: int = 0
+    """By how many milliseconds more or less a packet is delayed, at most."""
+
+
+@dataclass(frozen=True)
 class Machine:
     """A resolver of the scenario."""
 
@@ -83,6 +95,8 @@ class Machine:
     """It gives an address of its own for names that are in no order."""
     loses: int = 0
     """Of a hundred questions over UDP, how many get no answer, as on a bad line; each try anew."""
+    line: Line | None = None
+    """Between it and everybody, among namespaces; None: a good one."""
     feed: bool = False
     """Of Red Hand among namespaces: it follows the feed of an authority of the lab, instead of reading a file of orders."""
 
@@ -147,6 +161,8 @@ def parse(document: Any, id: str) -> Scenario:
     if clock is not None and not (isinstance(clock, list) and len(clock) == 2 and 0 < clock[0] < clock[1]):
         raise BadScenario(f"{where}, clock: {clock!r}; write [seconds until the orders begin, seconds until they end]")
     roles = [each.role for each in machines.values()]
+    if form == "loopback" and any(each.line for each in machines.values()):
+        raise BadScenario(f"{where}: a line is between hosts; write form: internet, or let a scripted resolver lose questions (loses)")
     if form == "loopback" and any(each.feed for each in machines.values()):
         raise BadScenario(f"{where}: an authority with a feed needs a host of its own; write form: internet")
     if "tested" not in roles or roles.count("control") < 2:
@@ -180,7 +196,8 @@ def _machine(value: Any, where: str) -> Machine:
         if unknown := [each for each in given.get(key, ()) if each not in allowed]:
             raise BadScenario(f"{where}, {key}: there is no {', '.join(map(str, unknown))}; there are {', '.join(allowed)}")
     tuples: dict[str, Any] = {key: tuple(given[key]) for key in ("transports", "leaks") if key in given}
-    machine = Machine(**{**given, **tuples})
+    line = _line(given["line"], where) if given.get("line") is not None else None
+    machine = Machine(**{**given, **tuples, "line": line})
     if machine.program != "scripted" and (machine.leaks or machine.over or machine.lies or machine.dead or machine.block or machine.loses):
         raise BadScenario(f"{where}: only a scripted resolver does what it is told to; leave block, leaks, over, lies, loses and dead to one")
     if mute := [each for each in machine.transports if each not in SPEAK[machine.program]]:
@@ -192,6 +209,15 @@ def _machine(value: Any, where: str) -> Machine:
     if machine.leaks and machine.block is None:
         raise BadScenario(f"{where} leaks and blocks nothing; say with block: how it blocks")
     return machine
+
+
+def _line(value: Any, where: str) -> Line:
+    given = _mapping(value, f"{where}, line")
+    _only(given, {each.name for each in fields(Line)}, f"{where}, line")
+    for key, number in given.items():
+        if not isinstance(number, int) or not 0 <= number <= (90 if key == "loss" else 2000):
+            raise BadScenario(f"{where}, line, {key}: {number!r}; write how many of a hundred, 0 to 90 (loss), or milliseconds, 0 to 2000")
+    return Line(**given)
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:

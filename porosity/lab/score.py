@@ -94,12 +94,15 @@ class Score:
     """Other verdicts that were not so, by resolver, vector, rule and states."""
 
 
-def tell(study: Study, world: World, directory: Path, vantages: Sequence[str] | None = None) -> Path:
-    """Writes what was so of each trial into the study. `directory`: the lab's. Raises LabError when deeds and zones contradict each other."""
+def tell(study: Study, world: World, directory: Path, vantages: Sequence[str] | None = None, rough: Collection[str] = ()) -> Path:
+    """Writes what was so of each trial into the study. `directory`: the lab's; `rough`: resolvers whose line loses answers.
+
+    Raises LabError when deeds and zones contradict each other.
+    """
     plan = study.plan
     log = directory / dnstap.REACHED
     reached = {each.name for each in dnstap.read(log)} if log.exists() else None
-    judge = Judge(world, plan, Deeds(sorted(directory.glob("*/deeds.jsonl"))), (study.directory / CLOCK).exists(), reached)
+    judge = Judge(world, plan, Deeds(sorted(directory.glob("*/deeds.jsonl"))), (study.directory / CLOCK).exists(), reached, rough)
     truths: list[Truth] = []
     for vantage in study.vantages() if vantages is None else vantages:
         for _, rows in observations.cells(study, vantage):

@@ -135,7 +135,7 @@ def red_hand(place: Place, setting: Setting, resolver: Resolver, upstream: str, 
 
 
 def unbound(place: Place, setting: Setting, resolver: Resolver, forward: Endpoint | None, hints: Path | None = None, anchor: str = "") -> Server:
-    """Unbound, which blocks nothing. `forward`: whom it asks everything; else it begins at the root in `hints`. `anchor`: of a DS record; it validates."""
+    """Unbound, which blocks nothing. `forward`: whom it asks everything; else it begins at the root in `hints`. `anchor`: DS record to believe."""
     directory = _directory(setting, resolver)
     chain, key = _certificate(setting, resolver)
     ports = {each.transport: each.port for each in resolver.endpoints}

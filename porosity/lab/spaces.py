@@ -19,6 +19,7 @@ from typing import Any
 from porosity.lab import places
 from porosity.lab.addresses import NETWORKS
 from porosity.lab.places import END_SECONDS, LabError, Place, program
+from porosity.lab.scenario import Line
 
 PROGRAMS = ("unshare", "nsenter", "setpriv", "ip", "mount")
 """What making them needs; Debian: util-linux, iproute2, mount."""
@@ -86,14 +87,20 @@ class Machine(Place):
 class Switch:
     """A switch, and the machines on it, each with its addresses. All networks of the lab are one cable away: it has no routers."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
+        """`seed`: of what lines lose, and when."""
         self.machines: dict[str, Machine] = {}
         self._switch = Machine("switch")
+        self._seed = seed
+        self._lines: dict[str, tuple[Machine, Line]] = {}
+        """By machine: who carries its packets, and how."""
 
-    def add(self, name: str, addresses: Sequence[str], files: Mapping[str, Path] | None = None) -> Machine:
-        """A machine with these addresses, to be plugged in by `plug`."""
+    def add(self, name: str, addresses: Sequence[str], files: Mapping[str, Path] | None = None, line: Line | None = None) -> Machine:
+        """A machine with these addresses, to be plugged in by `plug`. `line`: what is between it and the switch."""
         machine = self.machines[name] = Machine(name, files)
         machine.addresses = tuple(addresses)
+        if line is not None:
+            self._lines[name] = Machine(f"line to {name}"), line
         return machine
 
     def plug(self) -> None:
@@ -102,12 +109,23 @@ class Switch:
         lines = [f"link add {BRIDGE} type bridge", f"link set {BRIDGE} up"]
         for number, machine in enumerate(self.machines.values()):
             machine.ready()
+            carrier, _ = self._lines.get(machine.name, (None, None))
+            if carrier is not None:
+                carrier.ready().ip([f"link add near type veth peer name eth0 netns {machine.pid}", "link set near up"])
+            far = f"eth0 netns {machine.pid}" if carrier is None else f"far netns {carrier.pid}"
             lines += [
-                f"link add port{number} type veth peer name eth0 netns {machine.pid}",
+                f"link add port{number} type veth peer name {far}",
                 f"link set port{number} master {BRIDGE}",
                 f"link set port{number} up",
             ]
         self._switch.ip(lines)
+        for name, (carrier, line) in self._lines.items():
+            carrier.ip(["link set far up"])
+            numbers = map(str, (line.loss, line.delay, line.jitter))
+            words = ("porosity.lab.line", f"{self._seed} {name}", *numbers, "near", "far")
+            process = carrier.python(*words, log=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            if process.stdout is None or process.stdout.readline() != b"ready\n":
+                raise LabError(f"the line to {name} cannot be made: no packet sockets here (packet(7))")
         for machine in self.machines.values():
             # Without waiting for who else may have an address (nodad): nobody can.
             own = [f"address add {each} dev eth0" + (" nodad" if ":" in each else "") for each in map(_host, machine.addresses)]
@@ -120,7 +138,7 @@ class Switch:
 
     def close(self) -> None:
         """Ends all machines."""
-        for machine in reversed(self.machines.values()):
+        for machine in (*reversed(self.machines.values()), *(carrier for carrier, _ in self._lines.values())):
             machine.close()
         self._switch.close()
 

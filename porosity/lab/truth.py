@@ -94,10 +94,19 @@ class Deeds:
 class Judge:
     """Tells what was so."""
 
-    def __init__(self, world: World, plan: Plan, deeds: Deeds, clocked: bool = False, reached: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        plan: Plan,
+        deeds: Deeds,
+        clocked: bool = False,
+        reached: Collection[str] | None = None,
+        rough: Collection[str] = (),
+    ) -> None:
         """`clocked`: orders began and ended while it was measured, so that only deeds tell what was covered. `reached`: names that the authoritative
-        servers were asked for, where there are any.
+        servers were asked for, where there are any. `rough`: resolvers whose line loses answers, too.
         """
+        self._rough = rough
         self._clocked = clocked
         self._reached = reached
         self._zones = Zones(world.zones)
@@ -181,6 +190,8 @@ class Judge:
                 bogus,
                 bool(row.failure),
             )
+        if row.failure and by in self._rough:
+            deed = deed._replace(kind="lost", data=False, leak="")
         if self._clocked:
             covered = deed.covered
         down = deed.kind in ("silent", "lost")
