@@ -62,4 +62,5 @@ def _neighbours(frame: bytes) -> bool:
 
 
 if __name__ == "__main__":
-    carry(sys.argv[1], *map(float, sys.argv[2:5]), (sys.argv[5], sys.argv[6]))  # type: ignore[misc]
+    loss, delay, jitter = map(float, sys.argv[2:5])
+    carry(sys.argv[1], loss, delay, jitter, (sys.argv[5], sys.argv[6]))

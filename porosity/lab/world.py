@@ -198,7 +198,7 @@ def _sign(origin: str, text: str, seed: int, broken: bool = False) -> str:
     begins, ends = now - datetime.timedelta(hours=1), now + _SIGNED_FOR
     dns.dnssec.sign_zone(zone, keys=[_key(origin, seed)], inception=begins, expiration=ends, add_dnskey=True, dnskey_ttl=TTL)
     if broken:
-        for node in zone.values():
+        for node in zone.nodes.values():
             for rdataset in [each for each in node if each.rdtype == dns.rdatatype.RRSIG and each.covers != dns.rdatatype.DNSKEY]:
                 wrong = [each.replace(signature=bytes([each.signature[0] ^ 1]) + each.signature[1:]) for each in rdataset]
                 node.replace_rdataset(dns.rdataset.from_rdata_list(rdataset.ttl, wrong))
