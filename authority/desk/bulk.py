@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 from authority.desk import audit, referrals, states, steps
 from authority.desk.desk import Desk
 from authority.desk.roles import Actor
-from authority.desk.states import OPEN, ORDERED
-from authority.desk.tables import Case, CaseName, Event, Referral
+from authority.desk.tables import CaseName, Event, Referral
 
 MANY = 500
 """Values in one statement."""
@@ -39,9 +38,7 @@ class Known:
         for piece in _pieces({each.key for each in some if each.key}):
             self.keys.update(each for each in session.scalars(select(Referral.key).where(Referral.key.in_(piece))) if each)
         wanted = {name for each in some for name in each.names}
-        # By the names: of a join, SQLite would look through all cases that are open, of which there are ever more, for each piece.
-        is_open = select(Case.id).where(Case.id == CaseName.case_id, Case.state.in_(tuple(OPEN | ORDERED))).exists()
-        running = select(CaseName.name, CaseName.match).where(is_open)
+        running = select(CaseName.name, CaseName.match).where(referrals.of_open_case())
         for piece in _pieces(wanted | referrals.names_above(sorted(wanted))):
             for name, match in session.execute(running.where(CaseName.name.in_(piece))):
                 self.names.add(name)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from authority.desk import cases, outbox, steps
@@ -189,9 +189,13 @@ def _open_case(session: Session, found: list[str]) -> Case | None:
     """The oldest case that is not over and has one of the names, or everything under a name above."""
     above = names_above(found)
     same = or_(CaseName.name.in_(found), and_(CaseName.name.in_(sorted(above)), CaseName.match == "subtree"))
-    first = select(func.min(Case.id)).join(CaseName, CaseName.case_id == Case.id).where(Case.state.in_(tuple(OPEN | ORDERED)), same)
-    number = session.scalar(first)
+    number = session.scalar(select(func.min(CaseName.case_id)).where(same, of_open_case()))
     return session.get(Case, number) if number is not None else None
+
+
+def of_open_case() -> ColumnElement[bool]:
+    """Of a name, that its case is not over. No join: for many names SQLite would then look through all open cases, of which there are ever more."""
+    return select(Case.id).where(Case.id == CaseName.case_id, Case.state.in_(tuple(OPEN | ORDERED))).exists()
 
 
 def names_above(found: Sequence[str]) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, select
 from starlette.testclient import TestClient
 
-from authority.desk import imports
+from authority.desk import imports, referrals
 from authority.desk.desk import Desk
 from authority.desk.people.sessions import actor_of
 from authority.desk.tables import Case, Grant, Person
@@ -53,8 +53,8 @@ class Browser:
         return answer.status_code, answer.content
 
 
-def test_an_import_looks_for_names_and_not_through_all_open_cases(filled: tuple[Desk, cases.Filled]) -> None:
-    """At 50,000 open cases each piece of 250 lines took three seconds, in which nobody else could write."""
+def test_what_is_referred_is_looked_for_by_its_names_and_not_among_all_open_cases(filled: tuple[Desk, cases.Filled]) -> None:
+    """At 50,000 open cases each piece of 250 lines took three seconds, in which nobody else could write; and so did one referral of many names."""
     desk, _ = filled
     asked: dict[str, Any] = {}
 
@@ -69,6 +69,9 @@ def test_an_import_looks_for_names_and_not_through_all_open_cases(filled: tuple[
     begun = imports.begin(desk, clerk, f"names,threat\n{fresh}{known},\nwww.life.example,yes\n".encode(), "a file", desk.now())
     event.listen(desk.store.engine, "before_cursor_execute", note)
     done = imports.go_on(desk, begun.id, desk.now())
+    many = referrals.Given(tuple(f"www.many-{number}.example" for number in range(referrals.MOST_NAMES)))
+    with desk.store.writing() as session:
+        assert not referrals.take(session, desk, clerk, many, desk.now(), source="officer").joined
     event.remove(desk.store.engine, "before_cursor_execute", note)
     assert (done.taken, done.joined, done.bad) == (imports.PIECE - 1, 1, 0)
     with desk.store.engine.connect() as connection:
