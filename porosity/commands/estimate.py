@@ -60,4 +60,6 @@ def _show(made: dict[str, Any], console: Console) -> None:
 
 
 def _share(rate: dict[str, Any] | None) -> str:
-    return "not measured" if rate is None else f"{rate['share']:.1%} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
+    from porosity.report.found import between  # noqa: PLC0415
+
+    return "not measured" if rate is None else between(rate)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from porosity.report.write import Written
 
 MOST_VECTORS = 4
+MOST_SAID = 4
+"""Resolvers of which each has a sentence; more are a table alone."""
 
 
 def command(
@@ -42,19 +44,24 @@ def _show(made: Written) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     from porosity.report import limits, page  # noqa: PLC0415
-    from porosity.report.found import percent  # noqa: PLC0415
+    from porosity.report.found import between, percent  # noqa: PLC0415
 
     found = made.found
     out = Console(soft_wrap=True, highlight=False)
-    for said in found.said["headline"]:
+    few = len(found.said["headline"]) <= MOST_SAID
+    for said in found.said["headline"] if few else ():
         out.print(f"[bold]{escape(said['resolver'])}[/bold]: {escape(' '.join(page.first(found, said)))}")
+    if not few:
+        out.print("Ordered names that were still reached; of ways that a resolver can close itself with 95 % intervals:")
     table = Table("resolver", "asked plainly", "own ways", "any way", "over-blocked", "page", "EDE", box=None, padding=(0, 2, 0, 0))
     for said in found.said["headline"]:
         told = [found.rate(key, said["resolver"], vector="type-a") for key in ("landing", "ede")]
         over = said["overblocked"]
         table.add_row(
             escape(said["resolver"]),
-            *(percent(said[key]["share"]) if said[key] else "-" for key in ("plain", "technical", "any")),
+            percent(said["plain"]["share"]) if said["plain"] else "-",
+            "-" if not said["technical"] else percent(said["technical"]["share"]) if few else between(said["technical"]),
+            percent(said["any"]["share"]) if said["any"] else "-",
             f"{over['names']:,} of {over['of']:,}",
             *(percent(each["share"]) if each else "-" for each in told),
         )

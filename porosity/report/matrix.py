@@ -54,12 +54,14 @@ def _families(found: Found) -> Figure | None:
 
 def _vectors(found: Found) -> Figure | None:
     cells: list[dict[str, Any]] = []
+    # A resolver that is down altogether is so in every row: that alone makes none worth its place.
+    works = {of for (measure, *_, of), row in found.overall.items() if measure == "leak" and row["trials"]}
     for each in found.study.plan.vectors:
         if each.family == "time":
             continue
         measure = "leak" if each.kind == "data" else "signal"
         rates = {resolver: found.rate(measure, resolver, vector=each.id) for resolver in found.tested}
-        if not any(rates.values()) and not any(_down(found, resolver, each.id) for resolver in found.tested):
+        if not any(rates.values()) and not any(_down(found, resolver, each.id) for resolver in found.tested if resolver in works or not works):
             continue
         group = titled(each.family) if each.kind == "data" else f"{titled(each.family)} (signal)"
         cells += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow as pa
 from porosity import classify, names, parts, plan, study
 from porosity.plan import Trial
 from porosity.study import Study
+from porosity.words import Resolver
 from tests.porosity import studies
 
 HOSTILE = '<script>alert("order")</script>'
@@ -35,13 +36,15 @@ def tight(of: Study, trial: Trial) -> str:
     return "blocked" if tested and of.names[trial.name].group == "listed" else "ok"
 
 
-def made(directory: Path, state: State = leaky, listed: int = 20, seed: int = 7, called: str = "blocked") -> Study:
+def made(
+    directory: Path, state: State = leaky, listed: int = 20, seed: int = 7, called: str = "blocked", resolvers: Sequence[Resolver] = studies.RESOLVERS
+) -> Study:
     """A study of so many listed names and three neighbours, judged so."""
     given = [names.make(f"n{number}.{called}{number}.test", match="subtree", list="orders", directive=HOSTILE) for number in range(listed)]
     given += [names.make(f"beside{number}.test", "neighbour", list="orders", directive=HOSTILE) for number in range(3)]
     given += [names.make("ok.example", "canary")]
     lists = [plan.Listing("orders", "orders.txt", "ab" * 32, listed)]
-    planned, known = plan.make(given, studies.VECTORS, studies.RESOLVERS, seed=seed, as_of=studies.AS_OF, repeats=3, lists=lists)
+    planned, known = plan.make(given, studies.VECTORS, resolvers, seed=seed, as_of=studies.AS_OF, repeats=3, lists=lists)
     opened = study.create(directory, planned, known)
     rows = []
     for number in range(planned.trials):

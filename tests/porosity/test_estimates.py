@@ -250,10 +250,10 @@ def run(*words: str) -> Any:
 def test_the_command_says_what_a_person_reads_first(made: Study) -> None:
     found = run(str(made.directory), "--paths", str(made.directory / "paths.yaml"))
     assert found.exit_code == 0, found.output
-    assert "50.0% (" in found.output
+    assert "50.0 % (" in found.output
     assert "type-https, type-aaaa, type-a" in found.output
     assert "3 of 4" in found.output
-    assert "Effective reach, all paths: 62.5% (" in found.output
+    assert "Effective reach, all paths: 62.5 % (" in found.output
     assert json.loads(run(str(made.directory), "--json").output)["reach"] == []
 
 

@@ -19,12 +19,13 @@ from typer.testing import CliRunner
 
 from porosity import estimates, parts
 from porosity.cli import app
+from porosity.plan import Trial
 from porosity.report import curves, limits, matrix, page, shares, style, write
 from porosity.report.found import NothingEstimated, percent, read
 from porosity.report.write import Written
 from porosity.study import Study
 from tests.landing.browsers import faults
-from tests.porosity import judged
+from tests.porosity import judged, studies
 from tests.tools import require
 
 
@@ -201,6 +202,24 @@ def test_the_command_tells_the_headline_and_where_the_page_is(written: Written, 
     assert str(written.page) in shown
     told = json.loads(CliRunner().invoke(app, ["report", str(study.directory), "--json"], catch_exceptions=False).stdout)
     assert told["headline"][0]["technical"]["share"] == 0.5
+
+
+def test_many_resolvers_are_a_table_and_a_dead_one_fills_no_rows(tmp_path: Path) -> None:
+    def state(of: Study, trial: Trial) -> str:
+        resolver, vector = of.plan.resolvers[trial.resolver].id, of.plan.vectors[trial.vector].id
+        if resolver == "dead":
+            return "down"
+        return "insufficient" if vector == "type-aaaa" else judged.leaky(of, trial)
+
+    tested = [studies.resolver(id, "tested", port=5000 + number) for number, id in enumerate(("dead", "a", "b", "c", "d"))]
+    made = judged.made(tmp_path / "study", state, listed=4, resolvers=[*tested, studies.resolver("one"), studies.resolver("two")])
+    estimates.make(made)
+    shown = CliRunner().invoke(app, ["report", str(made.directory)], catch_exceptions=False, env={"COLUMNS": "120"}).stdout
+    assert "were still reached by a way" not in shown
+    assert "50.0 % (0.0 % to 100.0 %)" in shown
+    drawn = (made.report / "figures" / "matrix.svg").read_text(encoding="utf-8")
+    assert ">type-https<" in drawn
+    assert ">type-aaaa<" not in drawn
 
 
 def test_what_no_resolver_is_given_with_is_said_once() -> None:
