@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from authority.desk import ordering, publishing, reading, signing
-from authority.desk.commands.context import Digest, Login, Number, Why, entered
+from authority.desk.commands.context import AsJSON, Digest, Login, Number, Why, entered, printed
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField
 from authority.desk.tables import Case, Order
+from authority.desk.web.api import orders as shaping
 from authority.places import STILL, read
 from blocklists.durable import explained, replace
 
@@ -26,16 +28,17 @@ def draft(
     what: Annotated[str, typer.Argument(metavar="WHAT", help=f"One of {', '.join(ordering.WHATS)}.", show_default=False)],
     why: Why,
     login: Login,
+    as_json: AsJSON = False,
 ) -> None:
     """Draft an order of a case. The guards look at it, and their results stand in it."""
     desk, actor = entered(context, login)
     if what not in ordering.WHATS:
         raise BadField("WHAT", f"{what[:40]!r} is none; take one of {', '.join(ordering.WHATS)}")
-    _said(desk, ordering.draft(desk, actor, number, what, why, desk.now()))
+    _said(desk, ordering.draft(desk, actor, number, what, why, desk.now()), as_json)
 
 
 @order_app.command(epilog="Example: redhand desk order show sha256:… --as d.novak")
-def show(context: typer.Context, digest: Digest, login: Login) -> None:
+def show(context: typer.Context, digest: Digest, login: Login, as_json: AsJSON = False) -> None:
     """Show what is signed, what the guards say, and who is missing. That its case was read is logged."""
     desk, actor = entered(context, login)
     actor.require("case.read")
@@ -43,8 +46,9 @@ def show(context: typer.Context, digest: Digest, login: Login) -> None:
         order = ordering.find_order(session, digest)
         number = session.get_one(Case, order.case_id).number
     reading.opened(desk, actor, number)
-    typer.echo(signing.standing(desk, order).text)
-    _said(desk, order)
+    if not as_json:
+        typer.echo(signing.standing(desk, order).text)
+    _said(desk, order, as_json)
 
 
 @order_app.command(epilog="Example: redhand desk order override sha256:… --guard popularity --name site.example --why '…' --as d.novak")
@@ -55,24 +59,29 @@ def override(
     name: Annotated[str, typer.Option("--name", help="Of which name.", show_default=False)],
     why: Why,
     login: Login,
+    as_json: AsJSON = False,
 ) -> None:
     """Override what one guard says of one name: another draft, which one officer more must sign, takes this one's place."""
     desk, actor = entered(context, login)
-    _said(desk, ordering.override(desk, actor, digest, guard, name, why, desk.now()))
+    _said(desk, ordering.override(desk, actor, digest, guard, name, why, desk.now()), as_json)
 
 
 @order_app.command("signing", epilog="Example: redhand desk order signing sha256:… --why 'Two must sign' --as d.novak")
-def signing_(context: typer.Context, digest: Digest, why: Why, login: Login) -> None:
+def signing_(context: typer.Context, digest: Digest, why: Why, login: Login, as_json: AsJSON = False) -> None:
     """Ask officers to sign a block."""
     desk, actor = entered(context, login)
-    _said(desk, ordering.open_signing(desk, actor, digest, why, desk.now()))
+    _said(desk, ordering.open_signing(desk, actor, digest, why, desk.now()), as_json)
 
 
 @order_app.command(epilog="Example: redhand desk order abandon sha256:… --why 'Another name was meant' --as d.novak")
-def abandon(context: typer.Context, digest: Digest, why: Why, login: Login) -> None:
+def abandon(context: typer.Context, digest: Digest, why: Why, login: Login, as_json: AsJSON = False) -> None:
     """Drop a draft."""
     desk, actor = entered(context, login)
     ordering.abandon(desk, actor, digest, why, desk.now())
+    if as_json:
+        with desk.store.reading() as session:
+            _json(desk, ordering.find_order(session, digest))
+        return
     typer.echo(f"{digest}: dropped")
 
 
@@ -95,21 +104,36 @@ def out(
 
 @packet_app.command("in", epilog="Example: redhand desk packet in order.packet.json --as d.novak")
 def in_(
-    context: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="The signed packet.", show_default=False)], login: Login
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The signed packet.", show_default=False)],
+    login: Login,
+    as_json: AsJSON = False,
 ) -> None:
     """Take the signatures in a packet, whichever order it is of."""
     desk, actor = entered(context, login)
-    _said(desk, signing.take(desk, actor, read(file, "the packet"), desk.now()))
+    _said(desk, signing.take(desk, actor, read(file, "the packet"), desk.now()), as_json)
 
 
-def publish(context: typer.Context, digest: Digest, why: Why, login: Login) -> None:
+def publish(context: typer.Context, digest: Digest, why: Why, login: Login, as_json: AsJSON = False) -> None:
     """Publish an order that is fully signed. Doing it again changes nothing."""
     desk, actor = entered(context, login)
-    order = publishing.publish(desk, actor, digest, why, desk.now(), typer.echo)
+    order = publishing.publish(desk, actor, digest, why, desk.now(), partial(typer.echo, err=as_json))
+    if as_json:
+        _json(desk, order)
+        return
     typer.echo(f"{order.order_id} ({order.what}) is published: log position {order.log_index}")
 
 
-def _said(desk: Desk, order: Order) -> None:
+def _json(desk: Desk, order: Order) -> None:
+    with desk.store.reading() as session:
+        number = session.get_one(Case, order.case_id).number
+    printed(shaping.signed(desk, order, number))
+
+
+def _said(desk: Desk, order: Order, as_json: bool) -> None:
+    if as_json:
+        _json(desk, order)
+        return
     typer.echo(f"{order.what} {order.order_id}")
     typer.echo(f"  {order.digest}")
     for each in ordering.findings(order):

@@ -21,12 +21,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from authority.desk.commands.context import actor as acting
+from authority.desk.commands.context import printed
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, DeskError
 from authority.desk.evidence import checking, keeping, rekeying, shredding, sweeping
 from authority.desk.evidence.keeping import Observation
 from authority.desk.roles import SETUP, Actor
-from authority.desk.tables import Evidence
+from authority.desk.tables import Evidence, Proposal
+from authority.desk.web.api import proposals
 from blocklists.durable import explained
 
 app = typer.Typer(name="evidence", no_args_is_help=True, help="Keep, read, hold, check and delete evidence.")
@@ -48,11 +50,12 @@ def add(
     why: Why,
     login: Login,
     media_type: Annotated[str, typer.Option("--type", help="Media type; by default the file name's own.", show_default=False)] = "",
+    as_json: AsJSON = False,
 ) -> None:
     """Encrypt a file and keep it as evidence of a case."""
     desk, actor = _who(context, login)
     kind = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    _kept(keeping.add(desk, actor, number, _pieces(file), label, kind, why, desk.now()))
+    _kept(keeping.add(desk, actor, number, _pieces(file), label, kind, why, desk.now()), as_json)
 
 
 @app.command(epilog="Example: redhand desk evidence observe 2026-000123 https://site.example/page --label 'Seen' --why 'Reported' --as d.novak")
@@ -66,6 +69,7 @@ def observe(
     sha256: Annotated[str, typer.Option("--sha256", help="Of the content, if somebody may have it.", show_default=False)] = "",
     status: Annotated[int, typer.Option("--status", min=0, max=999, help="Of the HTTP answer; 0: none.")] = 0,
     words: Annotated[str, typer.Option("--words", help="What it is, described.", show_default=False)] = "",
+    as_json: AsJSON = False,
 ) -> None:
     """Keep the address, the time and the digest of what was seen now, and nothing of it: where the law forbids to have the content."""
     desk, actor = _who(context, login)
@@ -73,7 +77,7 @@ def observe(
         seen = Observation(location=location, seen_at=desk.now(), sha256=sha256, status=status, words=words)
     except ValueError as error:
         raise BadField("observation", str(error).replace("\n", " ")[:300]) from None
-    _kept(keeping.observe(desk, actor, number, seen, label, why, desk.now()))
+    _kept(keeping.observe(desk, actor, number, seen, label, why, desk.now()), as_json)
 
 
 @app.command("list", epilog="Example: redhand desk evidence list 2026-000123 --as d.novak")
@@ -123,10 +127,13 @@ def read(
 
 
 @app.command(epilog="Example: redhand desk evidence hold 17 --why 'Court of Example, 12/345' --as d.novak")
-def hold(context: typer.Context, evidence: Id, why: Why, login: Login) -> None:
+def hold(context: typer.Context, evidence: Id, why: Why, login: Login, as_json: AsJSON = False) -> None:
     """Forbid the deletion of evidence until two persons release it."""
     desk, actor = _who(context, login)
     row = keeping.hold(desk, actor, evidence, why, desk.now())
+    if as_json:
+        typer.echo(json.dumps(_shown(row), indent=2))
+        return
     typer.echo(f"evidence {row.id} is held: {row.hold}")
 
 
@@ -137,19 +144,22 @@ def extend(
     days: Annotated[int, typer.Option("--days", min=1, max=36_600, help="From now.", show_default=False)],
     why: Why,
     login: Login,
+    as_json: AsJSON = False,
 ) -> None:
     """Keep evidence longer than its category says."""
     desk, actor = _who(context, login)
     row = keeping.extend(desk, actor, evidence, desk.now() + days * keeping.DAY, why, desk.now())
+    if as_json:
+        typer.echo(json.dumps(_shown(row), indent=2))
+        return
     typer.echo(f"evidence {row.id} is kept until {_day(row.retain_until)}")
 
 
 @app.command(epilog="Example: redhand desk evidence release 17 --why 'The court has decided' --as d.novak")
-def release(context: typer.Context, evidence: Id, why: Why, login: Login) -> None:
+def release(context: typer.Context, evidence: Id, why: Why, login: Login, as_json: AsJSON = False) -> None:
     """Propose that a hold ends; a second person confirms it at the desk."""
     desk, actor = _who(context, login)
-    proposal = shredding.propose_release(desk, actor, evidence, why, desk.now())
-    typer.echo(f"proposal {proposal.id}: the other office, reviewer or officer, confirms it at the desk")
+    _proposed(desk, actor, shredding.propose_release(desk, actor, evidence, why, desk.now()), as_json)
 
 
 @app.command("shred-propose", epilog="Examples: redhand desk evidence shred-propose 17 18 --why 'Retention ended' --as d.novak   … --due …")
@@ -160,6 +170,7 @@ def shred_propose(
     evidence: Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="What to delete for ever.", show_default=False)] = None,
     early: Annotated[bool, typer.Option("--early", help="Although it is still to be kept; say why.")] = False,
     due: Annotated[bool, typer.Option("--due", help="All that is past its retention, instead of numbers.")] = False,
+    as_json: AsJSON = False,
 ) -> None:
     """Propose that evidence is made unreadable for ever; a second person confirms it at the desk."""
     desk, actor = _who(context, login)
@@ -168,11 +179,11 @@ def shred_propose(
     if due:
         proposal = shredding.propose_due(desk, actor, why, desk.now())
         if proposal is None:
-            typer.echo("nothing is past its retention")
+            typer.echo("null" if as_json else "nothing is past its retention")
             return
     else:
         proposal = shredding.propose(desk, actor, evidence or [], why, desk.now(), early)
-    typer.echo(f"proposal {proposal.id}, {proposal.subject}: the other office, reviewer or officer, confirms it at the desk")
+    _proposed(desk, actor, proposal, as_json)
 
 
 @app.command("due", epilog="Example: redhand desk evidence due --as d.novak")
@@ -246,7 +257,19 @@ def _pieces(file: Path) -> Iterator[bytes]:
         raise DeskError(f"{file} cannot be read ({error.strerror}); check the path and its mode") from None
 
 
-def _kept(row: Evidence) -> None:
+def _proposed(desk: Desk, actor: Actor, proposal: Proposal, as_json: bool) -> None:
+    if as_json:
+        with desk.store.reading() as session:
+            printed(proposals.shaped(session, actor, [proposal])[0])
+        return
+    which = f", {proposal.subject}" if proposal.kind == "shred_evidence" else ""
+    typer.echo(f"proposal {proposal.id}{which}: the other office, reviewer or officer, confirms it at the desk")
+
+
+def _kept(row: Evidence, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_shown(row), indent=2))
+        return
     typer.echo(f"evidence {row.id}: {row.size} octets, kept until {_day(row.retain_until)}")
     typer.echo(f"commitment {row.commitment}")
 

@@ -23,14 +23,14 @@ def of_case(who: SignedIn, desk: TheDesk, number: Number) -> list[shapes.Order]:
     """All orders of a case, the newest first."""
     case = reading.opened(desk, who.actor, number)
     with desk.store.reading() as session:
-        return [_shape(each, case.number) for each in ordering.orders_of(session, case)]
+        return [shape(each, case.number) for each in ordering.orders_of(session, case)]
 
 
 @router.post("/cases/{number}/orders", status_code=201)
 def draft(who: SignedIn, desk: TheDesk, number: Number, given: shapes.Draft) -> shapes.Order:
     """Draft an order. The guards look at it, and their results stand in it."""
     made = ordering.draft(desk, who.actor, number, given.what, given.why, desk.now(), reasons=given.reasons, version=given.version)
-    return _shape(made, number)
+    return shape(made, number)
 
 
 @router.get("/orders/{digest}")
@@ -39,7 +39,7 @@ def order(who: SignedIn, desk: TheDesk, digest: Digest) -> shapes.Signed:
     who.actor.require("case.read")
     found, number = _found(desk, digest)
     reading.opened(desk, who.actor, number)
-    return _signed(desk, found, number)
+    return signed(desk, found, number)
 
 
 @router.post("/orders/{digest}/override", status_code=201)
@@ -47,21 +47,21 @@ def override(who: SignedIn, desk: TheDesk, digest: Digest, given: shapes.Overrid
     """Override what one guard says of one name: another draft, which one officer more must sign, takes this one's place."""
     _, number = _found(desk, digest)
     made = ordering.override(desk, who.actor, digest, given.guard, given.name, given.why, desk.now(), given.version)
-    return _shape(made, number)
+    return shape(made, number)
 
 
 @router.post("/orders/{digest}/signing")
 def open_signing(who: SignedIn, desk: TheDesk, digest: Digest, given: Act) -> shapes.Order:
     """Ask officers to sign a block."""
     made = ordering.open_signing(desk, who.actor, digest, given.why, desk.now(), given.version)
-    return _shape(made, _found(desk, digest)[1])
+    return shape(made, _found(desk, digest)[1])
 
 
 @router.post("/orders/{digest}/abandon")
 def abandon(who: SignedIn, desk: TheDesk, digest: Digest, given: Act) -> shapes.Order:
     """Drop a draft."""
     ordering.abandon(desk, who.actor, digest, given.why, desk.now(), given.version)
-    return _shape(*_found(desk, digest))
+    return shape(*_found(desk, digest))
 
 
 @router.get("/orders/{digest}/packet", response_class=Response, responses={200: {"content": _OCTETS}})
@@ -81,14 +81,14 @@ def bring(request: Request, who: SignedIn, desk: TheDesk) -> shapes.Signed:
         if len(data) > packets.MAX_OCTETS:
             raise BadField("packet", f"a packet has at most {packets.MAX_OCTETS} octets")
     made = signing.take(desk, who.actor, bytes(data), desk.now())
-    return _signed(desk, *_found(desk, made.digest))
+    return signed(desk, *_found(desk, made.digest))
 
 
 @router.post("/orders/{digest}/publish")
 def publish(who: SignedIn, desk: TheDesk, digest: Digest, given: Because) -> shapes.Signed:
     """Publish an order that is fully signed. Doing it again changes nothing."""
     publishing.publish(desk, who.actor, digest, given.why, desk.now())
-    return _signed(desk, *_found(desk, digest))
+    return signed(desk, *_found(desk, digest))
 
 
 def _found(desk: Desk, digest: str) -> tuple[Order, str]:
@@ -102,11 +102,13 @@ def _fields(found: Order, number: str) -> dict[str, object]:
     return {**fields, "case": number, "guards": [shapes.Finding.model_validate(each) for each in ordering.findings(found)]}
 
 
-def _shape(found: Order, number: str) -> shapes.Order:
+def shape(found: Order, number: str) -> shapes.Order:
+    """An order of the case with a number."""
     return shapes.Order.model_validate(_fields(found, number))
 
 
-def _signed(desk: Desk, found: Order, number: str) -> shapes.Signed:
+def signed(desk: Desk, found: Order, number: str) -> shapes.Signed:
+    """Likewise, with who signed it and who is missing."""
     standing = signing.standing(desk, found)
     needs = [shapes.Need.model_validate(each) for each in standing.needs]
     return shapes.Signed.model_validate({**_fields(found, number), "needs": needs, "complete": standing.complete, "text": standing.text})

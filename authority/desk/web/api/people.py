@@ -19,6 +19,7 @@ from authority.desk.web import account
 from authority.desk.web.api import proposals
 from authority.desk.web.api.shapes import people as shapes
 from authority.desk.web.api.shapes.common import Id
+from authority.desk.web.api.shapes.proposals import Proposal
 from authority.desk.web.who import SignedIn, TheDesk
 
 router = APIRouter(tags=["people"])
@@ -112,8 +113,14 @@ def known(session: Session, desk: Desk, actor: Actor, login: str) -> shapes.Know
     """One, with what waits about them. Raises Forbidden, NotFound."""
     accounts.require_reader(actor)
     found = _shape(accounts.find(session, login))
-    about = proposing.about(session, actor, login, desk.now())
-    return shapes.Known(**found.model_dump(), proposals=proposals.shaped(session, actor, about))
+    return shapes.Known(**found.model_dump(), proposals=about(session, actor, login, desk.now()))
+
+
+def about(session: Session, actor: Actor, login: str, now: int) -> list[Proposal]:
+    """What waits about a person, for who may see proposals; else nothing."""
+    if not (actor.may("proposal.make") or actor.may("proposal.confirm")):
+        return []
+    return proposals.shaped(session, actor, proposing.about(session, actor, login, now))
 
 
 def all_offices(desk: Desk, actor: Actor) -> list[shapes.Office]:

@@ -70,7 +70,7 @@ def appeals_of(who: SignedIn, desk: TheDesk, number: Number) -> list[shapes.Appe
     """Appeals against a case's orders, the newest first: 100 at most."""
     case = reading.opened(desk, who.actor, number)
     with desk.store.reading() as session:
-        return [_appeal(session, each, case) for each in appeals.of_case(session, case)]
+        return [appeal_of(session, each, case) for each in appeals.of_case(session, case)]
 
 
 @router.get("/reports")
@@ -138,7 +138,7 @@ def appealed(desk: Desk, actor: Actor, reference: str) -> shapes.Appeal:
         number = session.get_one(Case, found.case_id).number
     case = reading.opened(desk, actor, number)
     with desk.store.reading() as session:
-        return _appeal(session, found, case)
+        return appeal_of(session, found, case)
 
 
 def reported(session: Session, actor: Actor, limit: int) -> shapes.AllReported:
@@ -174,6 +174,7 @@ def row_of(case: Case) -> Row:
     return Row.model_validate({name: getattr(case, name) for name in queues.Row._fields})
 
 
-def _appeal(session: Session, found: Appeal, case: Case) -> shapes.Appeal:
+def appeal_of(session: Session, found: Appeal, case: Case) -> shapes.Appeal:
+    """One, of a case."""
     fields = {name: getattr(found, name) for name in shapes.Appeal.model_fields if name not in ("case", "due_at")}
     return shapes.Appeal(**fields, case=case.number, due_at=appeals.status(session, found.reference).due_at)

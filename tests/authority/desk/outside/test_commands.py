@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,6 +134,76 @@ def test_people_and_tokens(keeper: Keeper) -> None:
     listed = keeper.run("token", "list", "--as", "officer")
     keeper.run("token", "end", listed.split()[0], "--as", "officer")
     assert keeper.run("token", "list", "--as", "officer") == ""
+
+
+def test_everything_is_said_as_json_too(keeper: Keeper) -> None:
+    """What the API answers, so that one reader is enough for both."""
+
+    def asked(*words: object) -> Any:
+        return json.loads(keeper.run(*words, "--json"))
+
+    taken = asked("refer", "json.test", "--words", "seen", "--why", "told by mail", "--as", "officer")
+    number = taken["case"]
+    assert asked("case", "search", taken["reference"], "--as", "officer")[0]["case"]["number"] == number
+    forms = {each["step"]: each for each in asked("case", "steps", number, "--as", "officer")["forms"]}
+    (category, finding) = forms["assess"]["fields"]
+    assert ("terrorism" in [each["value"] for each in category["choices"]], finding["kind"]) == (True, "text")
+    details = ("-d", "category=terrorism", "-d", "finding=It is.")
+    case = asked("case", "step", number, "assess", *details, "--why", "seen", "--as", "officer")
+    assert (case["state"], case["officer"]) == ("assessed", None)
+    case = asked("case", "show", number, "--as", "auditor")
+    assert [each["step"] for each in case["events"]] == ["refer", "assess"]
+    assert case["events"][0]["why"] == "told by mail"
+    assert (case["referrals"][0]["reference"], [each["state"] for each in case["times"]]) == (taken["reference"], ["received", "assessed"])
+    assert asked("case", "queues", "--as", "auditor")["assessed"] >= 1
+    for command in ("review orders", "review recommendations", "review emergencies", "appeal list", "report list", "compliance fleet"):
+        asked(*command.split(), "--as", "auditor")
+    asked("compliance", "scoreboard", "--as", "auditor")
+    assert len(asked("compliance", "weeks", "--as", "auditor")) == 13
+    assert "no operator nobody" in keeper.run("compliance", "penalty", "nobody", "--as", "auditor", status=1)
+    assert keeper.run("compliance", "export", "--form", "csv", "--as", "auditor").startswith("operator,order")
+    assert "take one of" in keeper.run("compliance", "operator", "nobody", "--show", "x", "--as", "auditor", status=1)
+    assert "no case here made it" in keeper.run("report", "show", "XX-1", "--as", "auditor", status=1)
+    assert asked("audit", "verify")["faults"] == []
+
+
+def test_two_persons_decide_by_their_tokens_and_no_login_does(keeper: Keeper) -> None:
+    """A document from one person's file to another's yes, and what it was before."""
+    assert "begins with" in keeper.run("document", "list", "--as", "officer")
+    (keeper.directory / "popular.txt").write_text("many.test\nvisit.test\n")
+    made = json.loads(keeper.run("document", "propose", "popular", "popular.txt", "--why", "the list of May", "--as", "admin-1", "--json"))
+    number = made["proposal"]["id"]
+    assert made["proposal"]["confirmers"] == ["officer", "reviewer"]
+    assert "+many.test" in keeper.run("proposal", "show", number, "--as", "officer")
+    assert keeper.run("proposal", "show", number, "--text", "--as", "officer") == "many.test\nvisit.test\n"
+    assert "you may decide" in keeper.run("proposal", "list", "--as", "officer")
+    (keeper.directory / "admin.token").write_text(keeper.token("admin-2"))
+    (keeper.directory / "officer.token").write_text(keeper.token("officer"))
+    assert "may not agree" in keeper.run("proposal", "decide", number, "confirm", "--token", "admin.token", status=1)
+    (keeper.directory / "no.token").write_text("rhd_nobodys")
+    assert "no token that holds" in keeper.run("proposal", "decide", number, "confirm", "--token", "no.token", status=1)
+    assert "confirmed" in keeper.run("proposal", "decide", number, "confirm", "--token", "officer.token")
+    assert keeper.run("document", "show", "popular", "--as", "auditor") == "many.test\nvisit.test\n"
+    (version,) = json.loads(keeper.run("document", "versions", "popular", "--as", "auditor", "--json"))["versions"]
+    assert (version["number"], version["proposal_id"]) == (1, number)
+    lines = json.loads(keeper.run("audit", "list", "--of", f"proposal:{number}", "--as", "auditor", "--json"))["lines"]
+    assert [(each["who"], each["action"]) for each in lines] == [("officer", "proposal.confirmed"), ("admin-1", "proposal.make")]
+    assert [each["details"]["way"].partition(",")[0] for each in lines] == ["command", "command"]
+
+
+def test_a_person_is_looked_at_and_what_is_proposed_about_them(keeper: Keeper) -> None:
+    keeper.run("proposal", "make", "grant", "-f", "login=auditor", "-f", "role=auditor", "--why", "x", "--as", "admin-1", status=1)
+    said = keeper.run("proposal", "make", "end_person", "-f", "login=officer", "--why", "goes", "--as", "admin-1")
+    assert "confirms it at" in said
+    assert "end_person, by admin-1: goes" in keeper.run("person", "show", "officer", "--as", "auditor")
+    assert "may not see accounts" in keeper.run("person", "show", "auditor", "--as", "officer", status=1)
+    assert "north-1" in keeper.run("person", "show", "officer", "--as", "officer")
+    assert "language fr" in keeper.run("person", "change", "--language", "fr", "--as", "officer")
+    assert "take en or fr" in keeper.run("person", "change", "--language", "de", "--as", "officer", status=1)
+    assert "north-1  officer  north-1" in keeper.run("person", "offices", "--as", "auditor")
+    (keeper.directory / "admin.token").write_text(keeper.token("admin-1"))
+    number = re.findall(r"proposal (\d+):", said)[0]
+    keeper.run("proposal", "decide", number, "refuse", "--reason", "stays", "--token", "admin.token")
 
 
 def test_each_command_as_somebody_is_in_the_audit_log_as_a_command(keeper: Keeper) -> None:
