@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from blocklists.errors import RedHandError
 from porosity import learning, observations, parts, spill
@@ -131,7 +130,9 @@ def read(study: Study, rules: str, vantage: str) -> Iterator[dict[str, Any]]:
     """The verdicts of one set of rules on what a vantage observed, in the order of trials, as rows of SCHEMA with `rules` beside."""
     folder = study.classification(rules)
     for number in parts.numbers(folder):
-        with pq.ParquetFile(folder / parts.name(number)) as opened:
+        path = folder / parts.name(number)
+        parts.check(path, SCHEMA, study.plan.id)
+        with parts.sound(path), parts.opened(path) as opened:
             for group in range(opened.num_row_groups):
                 rows = opened.read_row_group(group, use_threads=False).to_pylist()
                 yield from (row | {"rules": rules} for row in rows if row["vantage"] == vantage)

@@ -24,10 +24,11 @@ MEMORY = "192MB"
 TABLES = ("names", "vectors", "resolvers", "observations", "classification")
 
 
-def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = MEMORY, estimates: bool = True) -> duckdb.DuckDBPyConnection:
     """The study's tables, with the observations of these vantages (or of all). Close it when done; it is a context manager.
 
-    `memory`: as DuckDB's memory_limit. Raises StoreError when some observations belong to another plan.
+    `estimates`: whether these are among the tables; not for who makes them, whatever state those that stand are in. `memory`: as DuckDB's memory_limit.
+    Raises StoreError when some observations belong to another plan.
     """
     sealed, unsealed = observations.stored(study, vantages)
     path, held = spill.room(study.directory)
@@ -54,7 +55,7 @@ def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = M
             verdicts.append(f"SELECT *, {_text(rules)} AS rules FROM ({_parquet(found)})")  # noqa: S608 - quoted, as all here
     if verdicts:
         _view(database, "classification", " UNION ALL BY NAME ".join(verdicts))
-    for file in sorted(study.estimates.glob("*.parquet")):
+    for file in sorted(study.estimates.glob("*.parquet")) if estimates else ():
         if file.stem not in TABLES and not file.name.startswith("."):
             _view(database, file.stem, _parquet([file]))
     return database

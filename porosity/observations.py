@@ -51,6 +51,7 @@ class Done:
 
     def __init__(self, trials: int) -> None:
         """`trials`: how many the plan has."""
+        self._trials = trials
         self._bits = np.zeros(-(-trials // 8), dtype=np.uint8)
         self._count = 0
 
@@ -61,8 +62,10 @@ class Done:
         return self._count
 
     def add(self, trials: Iterable[int]) -> None:
-        """Puts these in."""
+        """Puts these in. Raises StoreError for one that the plan has not."""
         found = np.unique(np.fromiter(trials, dtype=np.int64) if not isinstance(trials, np.ndarray) else trials)
+        if len(found) and not 0 <= found[0] <= found[-1] < self._trials:
+            raise StoreError(f"trial {found[-1]} is not in the plan, which has {self._trials}; keep studies in directories of their own")
         places, bits = found >> 3, np.left_shift(1, found & 7).astype(np.uint8)
         self._count += int(np.count_nonzero((self._bits[places] & bits) == 0))
         np.bitwise_or.at(self._bits, places, bits)
@@ -83,7 +86,8 @@ def rows(table: pa.Table | pa.RecordBatch) -> Iterator[Observation]:
 def scan(study: Study, vantages: Sequence[str] | None = None) -> ds.Dataset:
     """All observations of these vantages (or of all), to be read in pieces. In no order."""
     files, unsealed = stored(study, vantages)
-    sealed = ds.dataset([str(each) for each in files], schema=SCHEMA, format="parquet")
+    checked = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True))
+    sealed = ds.dataset([str(each) for each in files], schema=SCHEMA, format=checked)
     if not unsealed:
         return sealed
     return ds.dataset([sealed, ds.dataset(pa.Table.from_batches(unsealed, SCHEMA))])
@@ -92,7 +96,12 @@ def scan(study: Study, vantages: Sequence[str] | None = None) -> ds.Dataset:
 def done(study: Study, vantage: str) -> Done:
     """Trials that a vantage has on record."""
     found = Done(study.plan.trials)
-    for each in scan(study, [vantage]).scanner(columns=["trial"]).to_batches():
+    files, unsealed = stored(study, [vantage])
+    for file in files:
+        with parts.sound(file), parts.opened(file) as opened:
+            for each in opened.iter_batches(columns=["trial"], use_threads=False):
+                found.add(each.column("trial").to_numpy())
+    for each in unsealed:
         found.add(each.column("trial").to_numpy())
     return found
 
@@ -155,7 +164,7 @@ def _ranges(study: Study, vantage: str, room: Path) -> Iterator[pa.Table]:
 def _batches(files: Sequence[Path], unsealed: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """A row group at a time: a dataset's scanner would read whole files ahead."""
     for file in files:
-        with pq.ParquetFile(file) as opened:
+        with parts.sound(file), parts.opened(file) as opened:
             for group in range(opened.num_row_groups):
                 for each in opened.read_row_group(group, use_threads=False).to_batches():
                     yield each.cast(SCHEMA)
@@ -187,8 +196,7 @@ def _stored(study: Study, vantage: str) -> tuple[list[Path], list[pa.RecordBatch
     sealed = parts.numbers(folder)
     files = [folder / parts.name(number) for number in sealed]
     for file in files:
-        if parts.about(file).get("plan") != study.plan.id:
-            raise StoreError(f"{file} was observed for another plan; keep studies in directories of their own")
+        parts.check(file, SCHEMA, study.plan.id)
     left = [found for number, found in read.items() if number not in sealed and found.frames]
     for found in left:
         if found.plan != study.plan.id:
@@ -197,5 +205,10 @@ def _stored(study: Study, vantage: str) -> tuple[list[Path], list[pa.RecordBatch
 
 
 def decode(payload: bytes) -> pa.RecordBatch:
-    """The batch in a frame of the journal."""
-    return pa.ipc.read_record_batch(pa.py_buffer(payload), SCHEMA)
+    """The batch in a frame of the journal. Raises StoreError for one that is none: its checksum may be right, and a stranger's."""
+    try:
+        found = pa.ipc.read_record_batch(pa.py_buffer(payload), SCHEMA)
+        found.validate(full=True)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"a frame of the journal holds no observations ({error}); put a copy of the journal in its place") from None
+    return found

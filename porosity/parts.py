@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blocklists import durable
-from blocklists.errors import DiskError
+from blocklists.errors import DiskError, StoreError
 
 _PART = re.compile(r"part-([0-9]{6,})\.parquet", re.ASCII)
 _HERE, _EXCHANGE = -100, 2
@@ -34,6 +34,16 @@ def explained(path: Path) -> Iterator[None]:
     except OSError as error:
         remedy = "free space there, or mend its owner or mode"
         raise DiskError(f"{path} could not be written: {error.strerror or error}", remedy, "what was written before is as it was") from error
+
+
+@contextmanager
+def sound(path: Path) -> Iterator[None]:
+    """Turns what goes wrong inside with reading a file into a StoreError that names it and the remedy."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        why = str(error).strip().partition("\n")[0]
+        raise StoreError(f"{path} is not as it was written ({why}); put a copy in its place, or make it anew from the stage before") from None
 
 
 def name(number: int) -> str:
@@ -59,7 +69,7 @@ def write(path: Path, table: pa.Table, about: Mapping[str, str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                pq.write_table(table.replace_schema_metadata(said), file, compression="zstd", row_group_size=rows)
+                pq.write_table(table.replace_schema_metadata(said), file, compression="zstd", row_group_size=rows, write_page_checksum=True)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(path)
@@ -102,8 +112,24 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 def about(path: Path) -> dict[str, str]:
     """The texts that `write` put into a file."""
-    found = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in found.items() if not key.startswith(b"ARROW")}
+    with sound(path):
+        found = pq.read_schema(path).metadata or {}
+        return {key.decode(): value.decode() for key, value in found.items() if not key.startswith(b"ARROW")}
+
+
+def check(path: Path, schema: pa.Schema, plan: str) -> None:
+    """Raises StoreError for a file that cannot be read, has other columns than these, or is of another plan."""
+    with sound(path):
+        found = pq.read_schema(path)
+        if found.names != schema.names or found.types != schema.types:
+            raise pa.ArrowInvalid(f"its columns are {', '.join(found.names)}")
+    if about(path).get("plan") != plan:
+        raise StoreError(f"{path} is of another plan; keep studies in directories of their own")
+
+
+def opened(path: Path) -> pq.ParquetFile:
+    """A file to be read in pieces, each of which is held against its checksum. A context manager; to be used inside `sound`."""
+    return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -85,7 +85,7 @@ def load(study: Study, rules: str, window: int = 0) -> Verdicts:
     for number in numbers:
         if parts.about(folder / parts.name(number)).get("plan") != study.plan.id:
             raise NothingJudged(f"{folder} was judged for another plan; classify again: redhand porosity classify {study.directory}")
-    base = database.connect(study, memory=MEMORY)
+    base = database.connect(study, memory=MEMORY, estimates=False)
     try:
         vantages = [each for (each,) in base.execute("SELECT DISTINCT vantage FROM classification WHERE rules = ? ORDER BY 1", [rules]).fetchall()]
         lists = [each for (each,) in base.sql("SELECT DISTINCT list FROM names WHERE list <> '' ORDER BY 1").fetchall()]

@@ -245,23 +245,25 @@ def _provenance(found: Found) -> Markup:
         ("Judged with", _flat(_json(study.classification(said["rules"]) / "about.json").get("given", {}))),
     ]
     resolvers = [[each.id, each.role, ", ".join(map(str, each.endpoints))] for each in plan.resolvers]
-    runs = [
-        [
-            each.get("vantage", ""),
-            _when(each.get("began")),
-            f"{each.get('seconds', 0):,.0f} s",
-            f"{each.get('trials', 0):,}",
-            f"{each.get('sent', 0):,}",
-            f"{each.get('answered', 0):,}",
-            _flat(each.get("failures") or {}) or "none",
-            _flat(each.get("software") or {}),
-        ]
-        for vantage in study.vantages()
-        for each in _lines(study.observations(vantage) / "runs.jsonl")
-    ]
+    runs = [row for vantage in study.vantages() for each in _lines(study.observations(vantage) / "runs.jsonl") if (row := _run(each))]
     columns = ("vantage", "began", "took", "on record then", "sent", "answered", "failures", "with")
     made = described(facts) + table("Resolvers", ("resolver", "role", "reached at"), resolvers)
     return Markup(made + (table("Runs of the probe", columns, runs) if runs else ""))
+
+
+def _run(said: Any) -> list[str]:
+    """A run in a row; empty for a line that no probe wrote: they are told in passing, and whoever kept the study may have lost some."""
+    try:
+        return [
+            said.get("vantage", ""),
+            _when(said.get("began")),
+            f"{said.get('seconds', 0):,.0f} s",
+            *(f"{said.get(key, 0):,}" for key in ("trials", "sent", "answered")),
+            _flat(said.get("failures") or {}) or "none",
+            _flat(said.get("software") or {}),
+        ]
+    except (AttributeError, TypeError, ValueError, OverflowError, OSError):
+        return []
 
 
 def _fold(name: str, inside: Markup) -> Markup:
@@ -286,14 +288,14 @@ def _when(began: Any) -> str:
 
 def _json(path: Any) -> Row:
     try:
-        found: Row = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
         # Only told in passing: without it the page says less.
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
-def _lines(path: Any) -> Iterator[Row]:
+def _lines(path: Any) -> Iterator[Any]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
@@ -301,5 +303,5 @@ def _lines(path: Any) -> Iterator[Row]:
     for line in lines:
         try:
             yield json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
