@@ -83,7 +83,9 @@ def count(session: Session, series: str, many: int = 1) -> int:
 def due(session: Session, case: Case) -> None:
     """Brings the case's `due_at` up to date with its clocks."""
     session.flush()
-    case.due_at = session.scalar(select(func.min(Clock.due_at)).where(Clock.case_id == case.id, Clock.ended_at.is_(None)))
+    # The database gives them all: asked for the soonest open one, SQLite would go through the open clocks of every case until it met one of this.
+    found = session.execute(select(Clock.due_at, Clock.ended_at).where(Clock.case_id == case.id))
+    case.due_at = min((due_at for due_at, ended_at in found if ended_at is None), default=None)
 
 
 def _wind(session: Session, case: Case, step: str, now: int, procedure: Procedure, details: dict[str, Any]) -> None:

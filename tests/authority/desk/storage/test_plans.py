@@ -26,7 +26,8 @@ LARGE = (
 )  # fmt: skip
 """Tables that grow with the cases."""
 WHOLE = re.compile(rf"^SCAN ({'|'.join(LARGE)})\b(?! USING INDEX)|AUTOMATIC")
-BY_STATE = re.compile(r"SEARCH desk_case USING .*\(state=")
+OF_ALL = re.compile(r"SEARCH desk_case USING .*\(state=|SEARCH clock USING .*clock_open|SCAN case_name")
+"""Through all open cases, all open clocks, or all names, to find those of one."""
 COUNTS = "SELECT desk_case.state, count(*) AS count_1 \nFROM desk_case GROUP BY desk_case.state"
 """How many cases are in each state: read off an index alone, 100,000 in some milliseconds."""
 
@@ -54,7 +55,8 @@ class Browser:
 
 
 def test_what_is_referred_is_looked_for_by_its_names_and_not_among_all_open_cases(filled: tuple[Desk, cases.Filled]) -> None:
-    """At 50,000 open cases each piece of 250 lines took three seconds, in which nobody else could write; and so did one referral of many names."""
+    """At 50,000 open cases each piece of 250 lines took three seconds, in which nobody else could write; and so did one referral of
+    many names. At 100,000 open clocks each step of a case took ten milliseconds to say which of its clocks is the soonest."""
     desk, _ = filled
     asked: dict[str, Any] = {}
 
@@ -77,7 +79,7 @@ def test_what_is_referred_is_looked_for_by_its_names_and_not_among_all_open_case
     with desk.store.engine.connect() as connection:
         plans = {statement: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", said).all() for statement, said in asked.items()}
     assert len(plans) > 5
-    bad = [f"{row[3]}: {statement}" for statement, plan in plans.items() for row in plan if BY_STATE.search(row[3]) or WHOLE.search(row[3])]
+    bad = [f"{row[3]}: {statement}" for statement, plan in plans.items() for row in plan if OF_ALL.search(row[3]) or WHOLE.search(row[3])]
     assert "\n".join(bad) == ""
 
 
