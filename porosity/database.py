@@ -27,7 +27,7 @@ TABLES = ("names", "vectors", "resolvers", "observations", "classification")
 def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = MEMORY, estimates: bool = True) -> duckdb.DuckDBPyConnection:
     """The study's tables, with the observations of these vantages (or of all). Close it when done; it is a context manager.
 
-    `estimates`: whether these are among the tables; not for who makes them, whatever state those that stand are in. `memory`: as DuckDB's memory_limit.
+    `estimates`: whether these are among the tables; not for who makes them, in whatever state those are that stand. `memory`: as DuckDB's limit.
     Raises StoreError when some observations belong to another plan.
     """
     sealed, unsealed = observations.stored(study, vantages)
