@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import socket
 import ssl
@@ -36,7 +37,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> I
     (directory / "ca.pem").write_bytes(authority.pem)
     put_in_force(directory, order("blocked.example"))
     files = authority.issue([OWN], directory)
-    with Landing(directory, secure=files, own_name=OWN, listen_tls=["127.0.0.1:443"], head_seconds=1) as found:
+    with Landing(directory, secure=files, own_name=OWN, listen_tls=["127.0.0.1:443"]) as found:
         found.wait_for("blocked.example", 451)
         yield found
 
@@ -118,19 +119,27 @@ def test_who_comes_without_tls_is_sent_there(landing: Landing) -> None:
     assert landing.ask(OWN, "/report", "POST", "Content-Length: 0\r\n").status != 308, "what was sent crossed the network already"
 
 
-def test_who_does_not_finish_a_handshake_or_a_request_is_cut_and_keeps_nobody_waiting(landing: Landing) -> None:
-    silent = [socket.create_connection(("127.0.0.1", landing.secure_port), timeout=DEADLINE) for _ in range(secure.HANDSHAKES + 20)]
+def test_who_does_not_finish_a_handshake_is_cut_and_keeps_nobody_waiting(landing: Landing) -> None:
+    with contextlib.ExitStack() as held:
+        silent = [
+            held.enter_context(socket.create_connection(("127.0.0.1", landing.secure_port), timeout=DEADLINE)) for _ in range(secure.HANDSHAKES + 20)
+        ]
+        assert ask(landing, OWN).startswith(b"HTTP/1.1 200 ")
+        assert silent[0].recv(1) == b"", "the oldest gave way"
+    assert landing.errors.read_text() == "", "a stranger's handshake is nothing to log"
+
+
+def test_who_does_not_finish_a_request_over_tls_is_cut(tmp_path: Path, authority: Authority) -> None:
+    put_in_force(tmp_path, order("blocked.example"))
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    files = authority.issue([OWN], tmp_path)
     with (
-        socket.create_connection(("127.0.0.1", landing.secure_port), timeout=DEADLINE) as plain,
-        trusting(landing).wrap_socket(plain, server_hostname=OWN) as halfway,
+        Landing(tmp_path, secure=files, own_name=OWN, listen_tls=["127.0.0.1:443"], head_seconds=0.5, idle_seconds=60) as hurried,
+        socket.create_connection(("127.0.0.1", hurried.secure_port), timeout=DEADLINE) as plain,
+        trusting(hurried).wrap_socket(plain, server_hostname=OWN) as halfway,
     ):
         halfway.sendall(b"GET / HTTP/1.1\r\nHost: re")
-        assert ask(landing, OWN).startswith(b"HTTP/1.1 200 ")
         assert halfway.recv(1) == b"", "a request head has head_seconds"
-    assert silent[0].recv(1) == b"", "the oldest gave way"
-    for each in silent:
-        each.close()
-    assert landing.errors.read_text() == "", "a stranger's handshake is nothing to log"
 
 
 def test_it_ends_in_time_with_connections_open(tmp_path: Path, authority: Authority) -> None:
