@@ -90,7 +90,7 @@ class Pairs:
             return None
         x, y = (np.array([each[name][1] for name in shared]) for each in (first, second))
         domains, cluster = np.unique([first[name][0] for name in shared], return_inverse=True)
-        one, other = _row(x), _row(y)
+        one, other = _row(x, domains.size), _row(y, domains.size)
         alike = differences.correlation(x, y)
         gap, low, high = differences.interval(_ends(one), _ends(other), alike)
         drawn_low, drawn_high = self._drawn(y - x, cluster, domains.size)
@@ -132,10 +132,11 @@ def _place(made: Verdicts, resolver: str) -> int:
     return [each.id for each in made.study.plan.resolvers].index(resolver)
 
 
-def _row(shares: NDArray[np.float64]) -> Row:
+def _row(shares: NDArray[np.float64], domains: int) -> Row:
+    """As many cases as there are registrable domains: as the estimates have it."""
     share = float(shares.mean())
-    low, high = wilson.interval(share, shares.size)
-    return {"share": share, "low": float(low), "high": float(high), "names": shares.size}
+    low, high = wilson.interval(share, domains)
+    return {"share": share, "low": float(low), "high": float(high), "names": shares.size, "domains": domains}
 
 
 def _ends(row: Row) -> Ends:
