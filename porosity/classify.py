@@ -171,7 +171,8 @@ def _scenes(study: Study, vantage: str, known: Known, learned: Learned, orders: 
         for trial in scene.trials:
             for each in trial.asks:
                 row = each.observation
-                canaries.add(trial.resolver.id, trial.vector.id, row.ask, row.endpoint, row.sent_at, each.reading)
+                has = any(control.items for control in scene.controls(trial, row.ask))
+                canaries.add(trial.resolver.id, trial.vector.id, row.ask, row.endpoint, row.sent_at, each.reading, not each.items if has else None)
         waiting.append(scene)
     yield from ((scene, canaries) for scene in waiting)
 

@@ -66,8 +66,8 @@ TABLES: dict[str, pa.Schema] = {
 """Columns of each table; those of shares lie within 0 and 1, but for seconds and percentiles, which are seconds."""
 
 METHODS = {
-    "interval": "low and high are the wider of two 95 % intervals: Wilson's, of as many cases as there are names, since repeats of a name are no new "
-    f"names; and that between percentiles of {DRAWS} draws of registrable domains.",
+    "interval": "low and high are the wider of two 95 % intervals: Wilson's, of as many cases as there are registrable domains, since names of one "
+    f"domain mostly go together, and repeats of a name are no new names; and that between percentiles of {DRAWS} draws of domains.",
     "leak of several": ANY,
     "technical": f"Vectors that the resolver can close itself: {', '.join(OWN)}.",
     "plain": f"Asked plainly: {PLAIN}.",
@@ -154,7 +154,7 @@ def _headline(resolver: str, overall: list[dict[str, Any]], tables: dict[str, pa
     def rate(measure: str, scope: str = "vector", vector: str = "") -> dict[str, Any] | None:
         for each in overall:
             if (each["measure"], each["scope"], each["vector"], each["resolver"]) == (measure, scope, vector, resolver):
-                return {key: each[key] for key in ("hits", "trials", "names", "share", "low", "high")}
+                return {key: each[key] for key in ("hits", "trials", "names", "domains", "share", "low", "high")}
         return None
 
     leaking = [each for each in overall if (each["measure"], each["scope"], each["resolver"]) == ("leak", "vector", resolver) and each["hits"]]

@@ -88,7 +88,7 @@ def _at_home(address: bytes, one: Told, controls: Collection[Told], known: Known
 
 
 def _faults(study: Study, vantage: str) -> Faults:
-    gathering = faults.Gathering(study.plan)
+    gathering = faults.Gathering(study.plan, [number for number, each in enumerate(study.names) if each.group == "neighbour"])
     scanner = observations.scan(study, [vantage]).scanner(
         columns=["trial", "ask", "endpoint", "failure", "answer"], use_threads=False, batch_readahead=1, fragment_readahead=1, batch_size=20_000
     )

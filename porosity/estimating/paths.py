@@ -31,7 +31,8 @@ from blocklists.errors import RedHandError
 from porosity.estimating.rates import Block, Rates
 from porosity.estimating.verdicts import PLAIN, Verdicts
 from porosity.plan import Plan
-from porosity.statistics import reach
+from porosity.statistics import reach, wilson
+from porosity.statistics.bootstrap import percentiles
 
 _KEYS = {"path", "share", "source", "resolver", "vectors", "probability"}
 
@@ -165,9 +166,9 @@ class Reach:
             way.probability if way.probability is not None else float(hits[:, place].sum() / trials[:, place].sum())
             for place, way in enumerate(self._ways)
         ]
+        lows, highs = self._ends(probabilities, trials, drawn)
         where = {"list": block.list, "vantage": block.vantage}
         for place, way in enumerate(self._ways):
-            low, high = reach.interval([1.0], drawn[:, [place]])
             yield {
                 **where,
                 "path": way.path,
@@ -176,13 +177,24 @@ class Reach:
                 "resolver": way.resolver,
                 "vectors": list(way.vectors),
                 "probability": probabilities[place],
-                "low": low,
-                "high": high,
+                "low": lows[place],
+                "high": highs[place],
                 "reach": way.share * probabilities[place],
             }
-        low, high = reach.interval(shares, drawn)
+        low, high = reach.interval(shares, drawn, lows, highs)
         whole = reach.effective(shares, probabilities)
         yield {
             **where, "path": "", "share": 1.0, "source": "", "resolver": "", "vectors": [], "probability": whole, "low": low, "high": high,
             "reach": whole,
         }  # fmt: skip
+
+    def _ends(self, probabilities: list[float], trials: Any, drawn: Any) -> tuple[list[float], list[float]]:
+        """Of each path's probability, as of any rate; those that are given are taken as they are."""
+        domains = np.count_nonzero(trials, axis=0)
+        ends = wilson.interval(probabilities, domains)
+        lows, highs = (pick(*each) for pick, each in zip((np.minimum, np.maximum), zip(ends, percentiles(drawn), strict=True), strict=True))
+        given = [way.probability for way in self._ways]
+        return (
+            [float(low) if one is None else one for low, one in zip(lows, given, strict=True)],
+            [float(high) if one is None else one for high, one in zip(highs, given, strict=True)],
+        )

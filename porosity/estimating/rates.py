@@ -1,8 +1,8 @@
 """Rates by list, resolver, vector, vantage and window, each with two intervals, of which the wider is quoted.
 
-A rate is hits over trials. How many trials there were says little of how sure it is, because repeats of a name are no new names: Wilson's interval is
-that of as many cases as there are names, and the bootstrap draws registrable domains. Wilson's alone is too narrow when names of a domain go
-together; the bootstrap's alone is one point when nothing, or all, was found.
+A rate is hits over trials. How many trials there were says little of how sure it is, because repeats of a name are no new names, and names of one
+domain mostly go together: Wilson's interval is that of as many cases as there are registrable domains, and the bootstrap draws these. Wilson's alone
+is too narrow where domains are of unlike size; the bootstrap's alone is one point when nothing, or all, was found.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ class Rates:
         there = np.flatnonzero(trials.sum(axis=0))
         all_hits, all_trials, all_names = (each[:, there].sum(axis=0) for each in (hits, trials, names))
         share = all_hits / all_trials
-        low, high = wilson.interval(share, all_names)
+        all_domains = np.count_nonzero(trials[:, there], axis=0)
+        low, high = wilson.interval(share, all_domains)
         drawn_low, drawn_high = percentiles(self.resampler(domains.size).shares(hits[:, there], trials[:, there]))
         for place, of in enumerate(there.tolist()):
             yield (
@@ -140,7 +141,7 @@ class Rates:
                     "hits": round(all_hits[place]),
                     "trials": round(all_trials[place]),
                     "names": round(all_names[place]),
-                    "domains": int(np.count_nonzero(trials[:, of])),
+                    "domains": int(all_domains[place]),
                     "share": float(share[place]),
                     "wilson_low": float(low[place]),
                     "wilson_high": float(high[place]),

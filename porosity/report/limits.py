@@ -9,11 +9,16 @@ from porosity.report.found import Found, percent
 MANY = 0.1
 """A share of trials that tells of trouble when they are not known or were down."""
 
+FEW = 30
+"""Registrable domains below which a share alone misleads."""
+
 _ALIKE = "no tested resolver is given with "
 
 ALWAYS = (
     "What goes round DNS altogether (addresses typed in, hosts files, VPN, Tor) is not measured.",
     "Names were resolved and no page was fetched: that a name resolves does not show that its site answers, nor what is on it.",
+    "A verdict says what came of an ask, not why nor by whose hand; docs/rules.md tells what each rule cannot tell. Trials that are not known are in "
+    "no rate: if most of them were blocked, the shares reached are too high, and if most were reached, too low.",
     "Intervals say how far such names, drawn anew, would differ. They hold no error of the rules, and nothing about other lists, vantages or times.",
 )
 
@@ -36,15 +41,20 @@ def of(found: Found) -> Iterator[str]:
         share = trials.get(state, 0) / judged
         if share > MANY:
             yield f"{percent(share)} of all trials, of controls too, {means}."
-    small = [each for each in said["headline"] if each["technical"] and each["technical"]["names"] < 30]
+    small = [each for each in said["headline"] if each["technical"] and each["technical"]["domains"] < FEW]
     if small:
         yield (
-            "Few names were measured: read the intervals, not the shares ("
-            + ", ".join(f"{each['resolver']}: {each['technical']['names']}" for each in small)
+            "Few registrable domains were measured: read the intervals, not the shares ("
+            + ", ".join(f"{each['resolver']}: {each['technical']['domains']}" for each in small)
             + ")."
         )
     for why, vectors in reasons(said["left_out"]):
         yield f"Not measured, since {why}: {', '.join(vectors)}."
+    if said["delays"]:
+        yield (
+            "Names whose orders began together wait together: intervals of waits take each for a case of its own, and are too narrow where one "
+            "update of a list brought many."
+        )
     if found.tables["reach"]:
         yield "Effective reach rests on shares of users that were given, not measured."
     yield from ALWAYS

@@ -18,14 +18,17 @@ class Canaries:
         self._outcomes: dict[tuple[str, str, int], Counter[str]] = {}
         self._alive: dict[str, list[tuple[int, bool]]] = {}
 
-    def add(self, resolver: str, vector: str, ask: int, endpoint: str, sent_at: int, reading: Reading) -> None:
-        """What came of an ask for a canary."""
-        self._outcomes.setdefault((resolver, vector, ask), Counter())[outcome(reading)] += 1
+    def add(self, resolver: str, vector: str, ask: int, endpoint: str, sent_at: int, reading: Reading, lacks: bool | None = None) -> None:
+        """What came of an ask for a canary. `lacks`: whether it had nothing of what a control had; None where no control had anything."""
+        outcomes = self._outcomes.setdefault((resolver, vector, ask), Counter())
+        outcomes[outcome(reading)] += 1
+        if lacks is not None and not reading.failure:
+            outcomes["lacked" if lacks else "had"] += 1
         if endpoint:
             insort(self._alive.setdefault(endpoint, []), (sent_at, not reading.failure))
 
     def gets(self, resolver: str, vector: str, ask: int) -> Counter[str]:
-        """How often each outcome came of this ask, as `outcome` names it."""
+        """How often each outcome came of this ask, as `outcome` names it; and how often it `had` or `lacked` what a control had."""
         return self._outcomes.get((resolver, vector, ask), _NONE)
 
     def alive(self, endpoint: str, sent_at: int) -> bool | None:

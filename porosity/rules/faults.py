@@ -10,7 +10,7 @@ What is measured is the ask with all its tries, and not the try: tries of one as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -25,6 +25,9 @@ LEVEL = 0.01
 """How rare a streak of faults must be, of all that an endpoint could have shown, before it is no accident."""
 TWICE = 2
 """Faults and asks that a streak has at least."""
+
+NEARLY_ALL = 0.9
+"""Of the names in no order, but for canaries: where so many have a streak, the resolver reaches nobody, and its canaries came from a cache."""
 
 ANSWERED, SILENCE = 0, 16
 """Kinds of outcome; the others are RCODEs of errors. A denial is an answer."""
@@ -90,8 +93,10 @@ class Faults:
 class Gathering:
     """All asks of a vantage, on their way to Faults. It holds some 20 octets an ask."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, neighbours: Collection[int] = ()) -> None:
+        """`neighbours`: numbers of names in no order that are no canaries: what caches hold least, as ordered names."""
         self._plan = plan
+        self._neighbours = np.array(sorted(neighbours), dtype=np.int64)
         self._endpoints: dict[str, int] = {}
         self._rows: list[tuple[Numbers, NDArray[np.int16], NDArray[np.int8]]] = []
 
@@ -127,7 +132,7 @@ class Gathering:
             rows = here & ~(time & ~canary)
             for kind in np.unique(kinds[rows]).tolist():
                 if kind != ANSWERED:
-                    part = _Part(places[rows], names[rows], canary[rows], kinds[rows] == kind)
+                    part = _Part(places[rows], names[rows], canary[rows], kinds[rows] == kind, self._neighbours)
                     others[endpoint, kind] = part.others
                     for streak, its in part.streaks():
                         marked.append((its * _KINDS + kind, np.full(its.size, len(found), dtype=np.int64)))
@@ -145,7 +150,7 @@ class Gathering:
 class _Part:
     """The asks at one endpoint, and which of them had one kind of fault."""
 
-    def __init__(self, places: Numbers, names: Numbers, canary: NDArray[np.bool_], hit: NDArray[np.bool_]) -> None:
+    def __init__(self, places: Numbers, names: Numbers, canary: NDArray[np.bool_], hit: NDArray[np.bool_], neighbours: Numbers) -> None:
         self._places, self._at, self._asked = np.unique(places, return_inverse=True, return_counts=True)
         self._hit = np.bincount(self._at, weights=hit, minlength=self._places.size).astype(np.int64)
         self._name_of = np.zeros(self._places.size, dtype=np.int64)
@@ -160,6 +165,10 @@ class _Part:
         self._always = (self._hit == self._asked) & ~of_canary
         self._vectors = self._always & (self._asked >= TWICE)
         self._names = ~free_name & (self._hit_name >= TWICE) & (2 * self._hit_name >= self._asked_name)
+        near = np.isin(self._numbers, neighbours)
+        if np.count_nonzero(near) >= TWICE and np.count_nonzero(self._names & near) >= NEARLY_ALL * np.count_nonzero(near):
+            # Who fails at nearly all that is in no order answers from a cache alone, and keeps nobody's name.
+            self._vectors[:] = self._names[:] = False
         aside = self._vectors | self._names[name_at]
         self._name_at = name_at
         self.others = (int(self._hit[~aside].sum()), int(self._asked[~aside].sum()))

@@ -271,6 +271,12 @@ RULES: tuple[Rule, ...] = (
         "An error that did not come again, or may be chance, or a validating resolver's for signatures that no control found good.",
         lambda c: c.error and not c.items,
     ),
+    Rule(
+        "R33",
+        "insufficient",
+        "A denial, as canaries get by this way of what controls have: nobody is given such data here.",
+        lambda c: c.denied and c.canaries["lacked"] and not c.canaries["had"],
+    ),
     Rule("R18", "blocked", "A denial from a zone that the name is not in: it was made by who answered.", lambda c: c.foreign),
     Rule(
         "R19",

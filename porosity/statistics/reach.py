@@ -24,11 +24,15 @@ def effective(shares: Sequence[float], probabilities: Sequence[float]) -> float:
     return sum(share * probability for share, probability in zip(shares, probabilities, strict=True))
 
 
-def interval(shares: Sequence[float], drawn: NDArray[np.float64]) -> tuple[float, float]:
-    """Its ends, by draws of the probabilities: one row a draw, one column a path, as `bootstrap.Resampler.shares` gives them."""
+def interval(shares: Sequence[float], drawn: NDArray[np.float64], lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
+    """Its ends: the wider of two.
+
+    One by draws of the probabilities: one row a draw, one column a path, as `bootstrap.Resampler.shares` gives them. One by the paths' own ends, as
+    if all erred to the same side, which they may, since all are measured by the same names: draws say nothing where all names were reached, or none.
+    """
     check(shares)
     low, high = bootstrap.percentiles((drawn @ np.asarray(shares, dtype=np.float64))[:, None])
-    return float(low[0]), float(high[0])
+    return min(float(low[0]), effective(shares, lows)), max(float(high[0]), effective(shares, highs))
 
 
 def check(shares: Sequence[float]) -> None:

@@ -19,7 +19,7 @@ from porosity.statistics import recurrence
 from tests.porosity import said
 
 VECTORS = ("type-a", "type-aaaa", "type-https", "transport-tcp", "flag-cd")
-REFUSED = 5
+REFUSED, SERVFAIL = 5, 2
 
 
 def planned(count: int, repeats: int, vectors: int = len(VECTORS)) -> Plan:
@@ -152,6 +152,19 @@ def test_what_no_canary_is_ever_answered_is_nobody_s_fault() -> None:
     assert streak is not None
     assert streak.others[0] == 0
     assert streak.chance <= faults.LEVEL
+
+
+def test_who_fails_at_all_that_no_cache_holds_keeps_no_name() -> None:
+    """Only canaries come, from a cache; ordered names fail, and so do those that are in no order."""
+    plan = planned(8, 3)
+    kinds = {number: ANSWERED if plan.trial(number).name < plan.canaries else SERVFAIL for number in range(0, plan.trials, plan.measured)}
+    place = plan.number(0, plan.canaries, 0, 0)
+    neighbours = {plan.names - 1, plan.names - 2}
+    for near, found in (((), True), (neighbours, False)):
+        gathering = faults.Gathering(plan, near)
+        numbers = np.array(list(kinds), dtype=np.int64)
+        gathering.add(numbers, 0 * numbers, ["127.0.0.1:53"] * len(kinds), np.array(list(kinds.values()), dtype=np.int64))
+        assert (gathering.faults().streak(place, 0, SERVFAIL) is not None) == found
 
 
 def test_a_watch_counts_what_follows_one_another() -> None:

@@ -61,7 +61,9 @@ def judged(case: dict[str, Any], known: Known = KNOWN) -> tuple[Verdict, bool, d
             for trial in scene.trials:
                 for seen in trial.asks:
                     row = seen.observation
-                    canaries.add(trial.resolver.id, trial.vector.id, row.ask, row.endpoint, row.sent_at, seen.reading)
+                    has = any(control.items for control in scene.controls(trial, row.ask))
+                    lacks = not seen.items if has else None
+                    canaries.add(trial.resolver.id, trial.vector.id, row.ask, row.endpoint, row.sent_at, seen.reading, lacks)
     wanted = plan.number(0, place, 0, 0)
     verdict, covered = next((verdict, covered) for trial, verdict, covered in trials.verdicts(scenes[place], canaries) if trial.number == wanted)
     theirs = {
