@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from authority import reports
@@ -111,9 +111,8 @@ def take_in(desk: Desk, now: int) -> int:
 def _unknown_here(session: Session, came: Iterable[Incoming]) -> list[Incoming]:
     """Those that have no row yet."""
     named = {(each.operator, each.report.reference): each for each in came}
-    there = session.execute(
-        select(ErrorReport.operator, ErrorReport.reference).where(tuple_(ErrorReport.operator, ErrorReport.reference).in_(list(named)))
-    )
+    # By the reference, which has an index; of pairs, SQLite would look through all reports there ever were.
+    there = session.execute(select(ErrorReport.operator, ErrorReport.reference).where(ErrorReport.reference.in_({second for _, second in named})))
     known = {(operator, reference) for operator, reference in there}
     return [each for key, each in named.items() if key not in known]
 

@@ -13,12 +13,14 @@ import pytest
 from sqlalchemy import event, select
 from starlette.testclient import TestClient
 
-from authority.desk import imports, referrals
+from authority import reports
+from authority.desk import error_reports, imports, referrals
 from authority.desk.desk import Desk
 from authority.desk.people.sessions import actor_of
 from authority.desk.tables import Case, Grant, Person
 from authority.desk.web.app import create_app
 from bench import cases, pages
+from tests.blocklists.test_reports import made
 
 LARGE = (
     "desk_case", "case_name", "referral", "event", "clock", "message", "desk_order", "appeal", "recommendation", "evidence", "audit", "enforcement",
@@ -26,8 +28,8 @@ LARGE = (
 )  # fmt: skip
 """Tables that grow with the cases."""
 WHOLE = re.compile(rf"^SCAN ({'|'.join(LARGE)})\b(?! USING INDEX)|AUTOMATIC")
-OF_ALL = re.compile(r"SEARCH desk_case USING .*\(state=|SEARCH clock USING .*clock_open|SCAN case_name")
-"""Through all open cases, all open clocks, or all names, to find those of one."""
+OF_ALL = re.compile(r"SEARCH desk_case USING .*\(state=|SEARCH clock USING .*clock_open|SCAN (case_name|error_report)")
+"""Through all open cases, all open clocks, all names or reports, to find those of one."""
 COUNTS = "SELECT desk_case.state, count(*) AS count_1 \nFROM desk_case GROUP BY desk_case.state"
 """How many cases are in each state: read off an index alone, 100,000 in some milliseconds."""
 
@@ -74,6 +76,9 @@ def test_what_is_referred_is_looked_for_by_its_names_and_not_among_all_open_case
     many = referrals.Given(tuple(f"www.many-{number}.example" for number in range(referrals.MOST_NAMES)))
     with desk.store.writing() as session:
         assert not referrals.take(session, desk, clerk, many, desk.now(), source="officer").joined
+    reports.prepare(desk.places)
+    reports.take(desk.places, made("7K2M-QX4R-9DHT-WE5C", order="XX-2026-000100").encode(), "op-00", desk.now())
+    assert error_reports.take_in(desk, desk.now()) == 1
     event.remove(desk.store.engine, "before_cursor_execute", note)
     assert (done.taken, done.joined, done.bad) == (imports.PIECE - 1, 1, 0)
     with desk.store.engine.connect() as connection:
