@@ -77,8 +77,9 @@ def test_what_is_referred_is_looked_for_by_its_names_and_not_among_all_open_case
     with desk.store.writing() as session:
         assert not referrals.take(session, desk, clerk, many, desk.now(), source="officer").joined
     reports.prepare(desk.places)
-    reports.take(desk.places, made("7K2M-QX4R-9DHT-WE5C", order="XX-2026-000100").encode(), "op-00", desk.now())
-    assert error_reports.take_in(desk, desk.now()) == 1
+    for reference in ("7K2M-QX4R-9DHT-WE5C", "2222-QX4R-9DHT-WE5C"):
+        reports.take(desk.places, made(reference, order="XX-2026-000100").encode(), "op-00", desk.now())
+    assert error_reports.take_in(desk, desk.now()) == 2
     event.remove(desk.store.engine, "before_cursor_execute", note)
     assert (done.taken, done.joined, done.bad) == (imports.PIECE - 1, 1, 0)
     with desk.store.engine.connect() as connection:
