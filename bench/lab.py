@@ -46,7 +46,7 @@ def main(out: Annotated[Path | None, typer.Option(help="Folder for the record, i
                     {
                         "scenario": id,
                         "seed": seed,
-                        "trials": study.plan.trials,
+                        "trials": study.plan.made,
                         "seconds": round(time.monotonic() - began, 1),
                         "plan": study.plan.id,
                         "scores": [_kept(each) for each in scores],

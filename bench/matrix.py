@@ -51,7 +51,7 @@ def run(
         made = study or Path(scratch) / "study"
         with House(found, NAMES, house.FAMILIES, repeats, seed, Path(scratch) / "lab") as lab:
             planned = lab.plan(made)
-            print(f"{len(lab.servers)} resolvers are up; {planned.study.plan.trials:,} trials", flush=True)
+            print(f"{len(lab.servers)} resolvers are up; {planned.study.plan.made:,} trials", flush=True)
             lab.probe(made)
             if dead := lab.dead():
                 raise machine.BenchError(f"ended meanwhile: {dead}")
@@ -64,7 +64,7 @@ def run(
     }
     plan = planned.study.plan
     whole: dict[str, Any] = {
-        "date": day, "machine": machine.facts(), "load": os.getloadavg()[0], "seed": seed, "repeats": repeats, "plan": plan.id, "trials": plan.trials,
+        "date": day, "machine": machine.facts(), "load": os.getloadavg()[0], "seed": seed, "repeats": repeats, "plan": plan.id, "trials": plan.made,
         "names": asdict(NAMES), "versions": versions, "missing": [each.id for each in missing],
         "peers": [house.described(each) for each in found],
         "resolvers": {id: asdict(row) | {"open": list(row.open)} for id, row in rows.items()},

@@ -50,6 +50,8 @@ def batch(plan: Plan, repeat: int, number: int) -> list[int]:
     base = repeat * plan.cells
     found = []
     for cell, shift in zip(cells.tolist(), turns.tolist(), strict=True):
+        if cell >= canary_cells and cell % vectors in plan.alike:
+            continue
         start = (base + cell) * plan.measured
         found += [start + (shift + each) % plan.measured for each in range(plan.measured)]
     return found

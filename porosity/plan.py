@@ -119,8 +119,18 @@ class Plan:
 
     @property
     def trials(self) -> int:
-        """How many trials there are in all."""
+        """How many numbers trials have."""
         return self.repeats * self.cells * self.measured
+
+    @property
+    def made(self) -> int:
+        """How many trials are made: vectors that ask nothing of a name are tried on canaries alone."""
+        return self.trials - self.repeats * len(self.alike) * (self.names - self.canaries) * self.measured
+
+    @cached_property
+    def alike(self) -> frozenset[int]:
+        """Places of vectors that are tried on canaries alone."""
+        return frozenset(place for place, each in enumerate(self.vectors) if "canary" in each.needs)
 
     def number(self, repeat: int, name: int, vector: int, resolver: int) -> int:
         """The number of a trial."""
@@ -323,7 +333,7 @@ def _arrange(names: Iterable[Name], measured: int) -> tuple[list[Name], int]:
 
 def _possible(vectors: Iterable[Vector], resolvers: Sequence[Resolver], has: frozenset[str]) -> tuple[list[Declared], dict[str, str]]:
     tested = [endpoint for each in resolvers if each.role == "tested" for endpoint in each.endpoints]
-    there = {endpoint.transport for endpoint in tested} | {each.role for each in resolvers} | has
+    there = {endpoint.transport for endpoint in tested} | {each.role for each in resolvers} | has | {"canary"}
     if any(":" in endpoint.address for endpoint in tested):
         there |= {"ipv6"}
     kept: list[Declared] = []

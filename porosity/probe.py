@@ -91,7 +91,7 @@ async def run(
     patience = patience or Patience()
     found = study.plan.find(vectors)
     with turns.held(permits), Journal(study, vantage) as journal:
-        tally = Tally(study.plan.trials, len(journal.done))
+        tally = Tally(study.plan.made, len(journal.done))
         ways = Ways(permits, patience, ca, str(study.plan.ethics.get("contact", "")))
         began, ended = time(), "stopped"
         try:

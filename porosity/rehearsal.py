@@ -53,12 +53,14 @@ def servers(study: Study, vectors: Sequence[Vector], permits: Mapping[str, Permi
     """What each server would get in all. Exact where a vector sends as many messages for one name as for another."""
     plan = study.plan
     asked: Counter[Endpoint] = Counter()
-    share = 1 - len(done) / plan.trials
+    share = 1 - len(done) / plan.made
     last = plan.names - 1
     for place, vector in enumerate(plan.find(vectors)):
         messages = asking.messages(plan, vector, plan.trial(plan.number(0, last, place, 0)), study.names[last])
         for resolver in plan.resolvers[: plan.measured]:
-            asked.update(endpoint for ask in messages for endpoint in asking.targets(plan, resolver, ask) if endpoint)
+            for ask in messages:
+                for endpoint in filter(None, asking.targets(plan, resolver, ask)):
+                    asked[endpoint] += plan.canaries if place in plan.alike else plan.names
     found: dict[str, list[Endpoint]] = {}
     for endpoint in asked:
         address = ethics.server(endpoint.address)
@@ -68,7 +70,7 @@ def servers(study: Study, vectors: Sequence[Vector], permits: Mapping[str, Permi
             address,
             permits[address],
             tuple(dict.fromkeys(each.transport for each in endpoints)),
-            round(share * plan.names * plan.repeats * sum(asked[each] for each in endpoints)),
+            round(share * plan.repeats * sum(asked[each] for each in endpoints)),
         )
         for address, endpoints in sorted(found.items())
     ]

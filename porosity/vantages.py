@@ -188,7 +188,7 @@ class _Round:
         plan = self._study.plan
         portions = list(_portions(self._study, journal))
         self._left[vantage] = portions[::-1]
-        self._vantages[vantage] = Vantage(plan.trials, len(journal.done), began=time())
+        self._vantages[vantage] = Vantage(plan.made, len(journal.done), began=time())
 
     async def _take(self) -> None:
         """Puts on record what came."""

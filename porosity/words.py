@@ -120,7 +120,9 @@ class Vector:
     """`data`: a leak is the target's data, as controls see it. `signal`: what comes tells a client to go round the resolver, or does not."""
     needs: frozenset[str] = frozenset()
     """What a study must have for it: transports (`dot`), `ipv6`, roles (`secondary`, `other`), `zone` (the names' authoritative servers are ours),
-    `clock` (orders are put in force and withdrawn by the study itself)."""
+    `clock` (orders are put in force and withdrawn by the study itself). With `canary` it is tried on canaries alone: what it asks has nothing to do
+    with the name, and need not be asked for each.
+    """
 
 
 Failure = Literal[

@@ -48,7 +48,7 @@ def command(
     chosen = list(classify.KNOWN) if rules and "all" in rules else rules or [OURS]
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task("judging", total=opened.plan.trials * len(opened.vantages()))
+        task = shown.add_task("judging", total=opened.plan.made * len(opened.vantages()))
         made = classify.run(opened, known, chosen, given, lambda done: shown.update(task, completed=done))
     if as_json:
         print(json.dumps([_facts(each) for each in made]))

@@ -118,7 +118,7 @@ def facts(study: Study, skipped: list[str]) -> dict[str, Any]:
         "left_out": dict(plan.left_out),
         "resolvers": {each.id: each.role for each in plan.resolvers},
         "repeats": plan.repeats,
-        "trials": plan.trials,
+        "trials": plan.made,
         "skipped": skipped,
     }
 
@@ -144,7 +144,7 @@ def show(made: Planned) -> None:
         table.add_row("left out", escape(f"{why}: {', '.join(vectors)}"))
     for resolver in plan.resolvers:
         table.add_row(resolver.role, escape(f"{resolver.id}: " + ", ".join(map(str, resolver.endpoints))))
-    table.add_row("trials", f"{plan.trials:,} in {plan.repeats} repeats, in random order of seed {plan.seed}")
+    table.add_row("trials", f"{plan.made:,} in {plan.repeats} repeats, in random order of seed {plan.seed}")
     table.add_row("plan", plan.id)
     out = Console(soft_wrap=True, highlight=False)
     out.print(table)

@@ -214,7 +214,7 @@ def _rehearse(study: Study, vantage: str, known: Sequence[Vector], permits: Mapp
         print(json.dumps({"servers": [asdict(each) for each in servers], "first": [asdict(each) for each in first]}))
         return
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"Nothing is sent. Of {study.plan.trials:,} trials {len(done):,} are on record; this would be the rest:")
+    console.print(f"Nothing is sent. Of {study.plan.made:,} trials {len(done):,} are on record; this would be the rest:")
     table = Table("server", "asked by", "allowed by", "questions", "a second", "takes at least", box=None, padding=(0, 2, 0, 0))
     for each in servers:
         pace = f"{each.permit.rate:,}" if each.permit.rate else "as it answers"

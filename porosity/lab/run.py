@@ -38,7 +38,7 @@ def measure(scenario: Scenario, seed: int, directory: Path, said: Callable[[str]
     with make(scenario, seed, directory / score.FOLDER) as lab:
         said(f"{scenario.id}, seed {seed}: {len(lab.servers)} resolvers are up")
         planned = lab.plan(directory)
-        said(f"{planned.study.plan.trials:,} trials are planned")
+        said(f"{planned.study.plan.made:,} trials are planned")
         lab.probe(directory)
     tell(scenario, lab, planned.study)
     said("probed; what was so is written down")

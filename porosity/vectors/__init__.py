@@ -10,6 +10,7 @@ import runpy
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import get_args
@@ -40,11 +41,12 @@ ALL: tuple[Vector, ...] = tuple(
 """All vectors of Red Hand, in the order of the families."""
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
-NEEDS = frozenset({*TRANSPORTS, *get_args(Role), "ipv6", "zone", "clock"})
+NEEDS = frozenset({*TRANSPORTS, *get_args(Role), "ipv6", "zone", "clock", "canary"})
 """What a vector can need of a study."""
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_WIRE = 65535
+_MOST_ASKS = 2_000
 
 
 class BadVectors(RedHandError, ValueError):
@@ -126,11 +128,13 @@ def check(vector: Vector) -> None:
 
 def _check_asks(vector: Vector, what: str, name: Name) -> None:
     try:
-        asks, again = (list(vector.asks(name, Random(1))) for _ in range(2))  # noqa: S311 - to be repeated, not secret
+        asks, again = (list(islice(vector.asks(name, Random(1)), _MOST_ASKS + 1)) for _ in range(2))  # noqa: S311 - to be repeated, not secret
     except Exception as error:  # as above
         raise BadVectors(f"{what} fails for {name.name}: {type(error).__name__}: {error}") from error
     if not asks:
         raise BadVectors(f"{what} asks nothing for {name.name}; ask one question at least")
+    if len(asks) > _MOST_ASKS:
+        raise BadVectors(f"{what} asks more than {_MOST_ASKS:,} times for {name.name}; let it end")
     if asks != again:
         raise BadVectors(f"{what} asks differently each time; take what is random from the source that it is given, and from nothing else")
     for ask in asks:

@@ -106,6 +106,7 @@ redhand porosity probe STUDY --vectors mine.py
 _NEEDS = {
     "zone": "a zone of ours",
     "clock": "the order's clock",
+    "canary": "asked with canaries alone",
     "secondary": "a secondary resolver",
     "other": "another resolver",
     "ipv6": "IPv6",

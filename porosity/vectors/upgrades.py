@@ -1,4 +1,6 @@
-"""Signals by which a client decides to go round the resolver of its network. They are the resolver's answers to names that are in no order."""
+"""Signals by which a client decides to go round the resolver of its network. They are the resolver's answers to names that are in no order, the same
+whatever name is measured: they are asked with the canaries alone.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ def _of(names: Sequence[str], types: Sequence[str]) -> Asks:
 
 
 def _signal(id: str, sends: str, leak: str, source: str, asks: Asks) -> Vector:
-    return Vector(id=f"upgrade-{id}", family="upgrade", sends=sends, leak=leak, source=source, asks=asks, kind="signal")
+    return Vector(id=f"upgrade-{id}", family="upgrade", sends=sends, leak=leak, source=source, asks=asks, kind="signal", needs=frozenset({"canary"}))
 
 
 VECTORS = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from porosity import order, plan
+from porosity import order, plan, vectors
 from porosity.observations import Done
 from tests.porosity.studies import planned, resolver, vector
 
@@ -58,6 +58,16 @@ def test_the_order_is_known_from_the_plan_alone_for_good() -> None:
 
 
 FIRST = [36, 37, 38, 1, 2, 0, 4, 5, 3, 43, 44, 42, 53, 51, 52, 23, 21, 22]
+
+
+def test_what_asks_nothing_of_a_name_is_tried_on_canaries_alone() -> None:
+    made, _ = planned(listed=150, vectors=[vector("A"), vectors.by_id("upgrade-canary"), vector("HTTPS")], repeats=2)
+    asked = list(map(made.trial, order.trials(made)))
+    assert len(asked) == len(set(asked)) == made.made < made.trials
+    by_vector = Counter(each.vector for each in asked)
+    assert by_vector[0] == by_vector[2] == made.names * made.measured * 2
+    assert by_vector[1] == made.canaries * made.measured * 2
+    assert all(each.name < made.canaries for each in asked if each.vector == 1)
 
 
 def test_the_order_says_nothing_of_names_vectors_and_resolvers() -> None:
