@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authority.desk import alerts, steps
+from authority.desk import alerts, facts, steps
 from authority.desk.desk import Desk
 from authority.desk.errors import BadField, DeskError
 from authority.desk.roles import Actor
@@ -32,9 +32,15 @@ def name_of(text: str, field: str = "names") -> str:
 def assess(
     session: Session, desk: Desk, actor: Actor, number: str, category: str, finding: str, why: str, now: int, *, version: int | None = None
 ) -> Case:
-    """What the content is found to be: its category in the policy, and the finding in a line. It may be corrected until somebody is asked."""
+    """What the content is found to be: its category in the policy, and the finding in a line. It may be corrected until somebody is asked.
+
+    Raises BadField for a category that the published policy does not have: no order could ever be made of the case.
+    """
     case = steps.find(session, number)
     category = clean(category, "category", CATEGORY, line=True)
+    known = facts.categories(desk)
+    if category and known and category not in known:
+        raise BadField("category", f"{category[:40]!r} is none of the policy's; take one of {', '.join(known)}")
     finding = clean(finding, "finding", 2000)
     before, case.category = case.category, category  # its clocks go by it
     try:

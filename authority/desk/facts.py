@@ -20,6 +20,7 @@ from authority.desk.errors import BadField, Conflict
 from authority.desk.roles import Actor
 from authority.desk.states import CLOSED, ENDING
 from authority.desk.tables import Case, Event
+from authority.errors import AuthorityError
 from blocklists.directive import Language, Line, Part, Redress, Text, show_time
 from blocklists.trust.policy import Category, Policy
 
@@ -135,6 +136,14 @@ def before(session: Session, case: Case) -> dict[str, Any]:
 def policy(desk: Desk) -> Policy:
     """The policy that is published. Raises AuthorityError before the first publication."""
     return repository.published(desk.places).policy
+
+
+def categories(desk: Desk) -> list[str]:
+    """Those of the published policy; none before the first publication."""
+    try:
+        return sorted(policy(desk).epochs[-1].categories)
+    except AuthorityError:
+        return []
 
 
 def category(rules: Policy, case: Case) -> Category:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from authority.desk.commands.context import AsJSON, Limit, Login, entered, more, printed, time
+from authority.desk.commands.context import AsJSON, Limit, Login, entered, more, nothing, printed, time
 from authority.desk.enforcement import export as exporting
 from authority.desk.enforcement import fleet as fleets
 from authority.desk.enforcement import penalty as schedule
@@ -29,6 +29,7 @@ def fleet(context: typer.Context, login: Login, weeks: Weeks = 4, as_json: AsJSO
     if as_json:
         printed(found)
         return
+    nothing(found, "no operator is known here yet")
     for each in found:
         block, lift = _sums(each.block), _sums(each.lift)
         away = f"; left {time(each.left_at)}" if each.left_at is not None else ""
@@ -45,6 +46,7 @@ def scoreboard(context: typer.Context, login: Login, weeks: Weeks = 4, as_json: 
     if as_json:
         printed(found)
         return
+    nothing(found, "no operator owed anything in that time")
     for each in found:
         typer.echo(f"{each.operator}  {_percent(each.share)} of {each.owed} in time  {each.name}")
 
@@ -86,6 +88,7 @@ def operator_(
     if as_json:
         printed(found)
         return
+    nothing(found.rows, "there is nothing in this list")
     for each in found.rows:
         _row(each)
     more("--after", found.after)
@@ -105,6 +108,7 @@ def order(
     if as_json:
         printed(found)
         return
+    nothing(found, "no operator owes this order anything")
     for each in found:
         _row(each)
 

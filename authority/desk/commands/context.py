@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,6 +99,12 @@ def printed(found: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
     else:
         said = found if isinstance(found, Mapping) else [each.model_dump(mode="json") for each in found]
     typer.echo(json.dumps(said, ensure_ascii=False, indent=1))
+
+
+def nothing(found: Sized, said: str) -> None:
+    """Says that a list is empty; beside it, so that whoever counts its lines counts none."""
+    if not found:
+        typer.echo(said, err=True)
 
 
 def more(option: str, place: object) -> None:

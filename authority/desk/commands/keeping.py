@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from authority.desk import backup as backups
 from authority.desk.backup import Summary
-from authority.desk.commands.context import AsJSON, Limit, Login, entered, more, opened, printed, time
+from authority.desk.commands.context import AsJSON, Limit, Login, entered, more, nothing, opened, printed, time
 from authority.desk.roles import SETUP, Actor
 from authority.desk.web.api import audit as shaping
 
@@ -58,6 +58,7 @@ def list_(
     if as_json:
         printed(found)
         return
+    nothing(found.lines, f"the audit log has no line about {of}" if of else "the audit log is empty")
     for each in found.lines:
         details = json.dumps(each.details, ensure_ascii=False)
         typer.echo(f"{each.number}  {time(each.at)}  {each.who}  {each.action}  {each.object}" + (f"  {details}" if each.details else ""))

@@ -8,7 +8,7 @@ import typer
 
 from authority.desk import imports, queues, reading
 from authority.desk.commands.cases import case_app
-from authority.desk.commands.context import AsJSON, Login, Number, entered, more, printed, time
+from authority.desk.commands.context import AsJSON, Login, Number, entered, more, nothing, printed, time
 from authority.desk.web.api import cases as shaping
 from authority.desk.web.api.shapes import cases as shapes
 from authority.desk.web.api.shapes import referrals as referred
@@ -31,6 +31,7 @@ def list_(
     if as_json:
         printed(rows)
         return
+    nothing(rows.cases, f"no case is in the queue {queue}")
     for row in rows.cases:
         _row(row)
     more("--after", found.after)
@@ -62,6 +63,7 @@ def search(
     if as_json:
         printed(found)
         return
+    nothing(found, f"no case is found by {text[:80]}")
     for hit in found:
         _row(hit.case, f"  by {hit.by}: {hit.found}")
 
@@ -109,6 +111,7 @@ def imports_(
         else:
             printed({**found[0].model_dump(), "faults": [each.model_dump() for each in faults]})
         return
+    nothing(found, "no file of referrals was imported")
     for each in found:
         done = f"ended {time(each.ended_at)}" if each.ended_at is not None else f"{100 * each.at_octet // max(1, each.octets)} % read"
         typer.echo(f"{each.id}  {each.label}, by {each.made_by} {time(each.made_at)}: {done}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from authority.desk.commands.context import AsJSON, Login, Why, day, entered, printed
+from authority.desk.commands.context import AsJSON, Login, Why, day, entered, nothing, printed
 from authority.desk.commands.proposals import said
 from authority.desk.people import accounts, proposals, tokens
 from authority.desk.web.api import people as shaping
@@ -151,6 +151,7 @@ def token_list(context: typer.Context, login: Login, as_json: AsJSON = False) ->
     if as_json:
         printed(found)
         return
+    nothing(found, f"{login} has no token that holds")
     for each in found:
         typer.echo(f"{each.id}  {each.flagger or login}  {each.label}  until {day(each.ends_at)}")
 

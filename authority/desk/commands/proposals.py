@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from authority.desk.commands.context import AsJSON, Login, TokenFile, Why, day, entered, more, printed, proved, time
+from authority.desk.commands.context import AsJSON, Login, TokenFile, Why, day, entered, more, nothing, printed, proved, time
 from authority.desk.errors import BadField
 from authority.desk.people import proposals
 from authority.desk.people.kinds import KINDS
@@ -32,6 +32,7 @@ def list_(
     if as_json:
         printed(found)
         return
+    nothing(found, "nothing was decided" if decided else "nothing waits for a second person")
     for each in found:
         end = f"{each.decision} {day(each.decided_at)} by {each.decided_by}" if each.decided_at else f"waits for: {', '.join(each.confirmers)}"
         mine = "; you may decide" if each.may_decide else ""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from authority.desk import error_reports, reviewing
-from authority.desk.commands.context import AsJSON, Limit, Login, entered, more, printed, time
+from authority.desk.commands.context import AsJSON, Limit, Login, entered, more, nothing, printed, time
 from authority.desk.web.api import review as shaping
 from authority.desk.web.api.shapes import review as shapes
 
@@ -32,6 +32,7 @@ def orders(
     if as_json:
         printed(found)
         return
+    nothing(found.orders, "there is no such order")
     for each in found.orders:
         typer.echo(f"{each.order_id}  {each.what}  {each.at}  case {each.case} ({each.state})  {each.title}\n    {each.digest}")
     more("--before", found.before)
@@ -46,6 +47,7 @@ def emergencies(context: typer.Context, login: Login, limit: Limit = reviewing.L
     if as_json:
         printed(found)
         return
+    nothing(found, "no emergency waits for a confirmation")
     for each in found:
         typer.echo(f"{each.number}  {each.state}  {each.title}  due {time(each.due_at)}")
 
@@ -59,6 +61,7 @@ def recommendations(context: typer.Context, login: Login, limit: Limit = reviewi
     if as_json:
         printed(found)
         return
+    nothing(found, "no recommendation waits for an answer")
     for each in found:
         typer.echo(f"{each.id}  case {each.case}  due {time(each.due_at)}, by {each.made_by}: {each.why}")
 
@@ -78,6 +81,7 @@ def appeals(
     if as_json:
         printed(found)
         return
+    nothing(found.appeals, "no appeal waits for a decision")
     for each in found.appeals:
         typer.echo(f"{each.reference}  case {each.case.number}  {each.case.title}  from {each.standing}  due {time(each.due_at)}")
     more("--after", found.after)
@@ -112,6 +116,7 @@ def reports(context: typer.Context, login: Login, limit: Limit = error_reports.S
     if as_json:
         printed(found)
         return
+    nothing(found.orders, "no report waits for an answer")
     for each in found.orders:
         where = f"case {each.case}, due {time(each.due_at)}" if each.case else "no case here"
         typer.echo(f"{each.order_id}  {each.number} since {time(each.since)}, to all-{each.last}  {where}")

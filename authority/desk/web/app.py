@@ -128,6 +128,8 @@ def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     details = {404: "there is no such page", 405: "the page does not take this", 413: "less is taken here"}
+    if request.url.path.startswith(API):
+        details |= {404: "there is no such call; /api/v1/openapi.json describes all", 405: "the call does not take this method"}
     return answer(request, status, details.get(status, "the request cannot be read"), "", headers)
 
 

@@ -17,7 +17,6 @@ from authority.desk.roles import Actor
 from authority.desk.states import ORDERED, State
 from authority.desk.tables import Appeal, Case, ErrorReport, Event, Evidence, Grant, Message, Order, Person, Recommendation, Referral
 from authority.desk.web.forms import FORMS, Form
-from authority.errors import AuthorityError
 
 EVENTS = 100
 """Steps that the page shows before it is asked for all."""
@@ -94,7 +93,7 @@ def look(session: Session, desk: Desk, actor: Actor, case: Case, now: int, whole
         main={step: form for step, form in forms.items() if form.main},
         more={step: form for step, form in forms.items() if not form.main},
         choices={
-            "categories": _categories(desk) if "assess" in forms else [],
+            "categories": [(name, name) for name in facts.categories(desk)] if "assess" in forms else [],
             "officers": _people(session) if "assign" in forms else [],
             "appeals": open_appeals,
             "reports": open_reports,
@@ -149,14 +148,6 @@ def _missing(session: Session, desk: Desk, case: Case) -> list[str]:
         return facts.missing(session, desk, case)
     except BadField as error:
         return [error.field]
-
-
-def _categories(desk: Desk) -> list[tuple[str, str]]:
-    try:
-        known = facts.policy(desk).epochs[-1].categories
-    except AuthorityError:
-        return []
-    return [(name, name) for name in sorted(known)]
 
 
 def _people(session: Session) -> list[tuple[str, str]]:
