@@ -99,6 +99,8 @@ def _ooni(study: Study, vantage: str, rules: str, networks: Path | None, country
 
     table = tables.read(networks) if networks else None
     probe = ooni.Probe(country, asn, _version(), table)
+    if not len(observations.done(study, vantage)):
+        raise RedHandError(f"{vantage} has no observations yet; ask first: redhand porosity probe {study.directory}")
     began = min(
         each.column("sent_at").to_numpy().min() for each in observations.scan(study, [vantage]).scanner(columns=["sent_at"]).to_batches() if len(each)
     )

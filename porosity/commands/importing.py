@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -36,9 +37,9 @@ def command(
     trials = zdns.Trials(opened, [*ALL, *(vector for text in vectors or () for vector in load(Path(text)))])
     taken = zdns.Taken()
     try:
-        with file.open("rb") as lines, Journal(opened, vantage) as journal:
+        with file.open("rb") as given, Journal(opened, vantage) as journal:
             waiting = []
-            for row in zdns.observed(lines, trials, taken):
+            for row in zdns.observed(zdns.lines(given), trials, taken):
                 waiting.append(row)
                 if len(waiting) >= _BATCH:
                     journal.append(waiting)
@@ -47,6 +48,9 @@ def command(
             journal.seal()
     except OSError as error:
         raise SourceError(f"{file} cannot be read ({error.strerror}); name a file of zdns's results") from None
+    if not taken.taken:
+        # A vantage that has observed nothing is none, and its name is free for the next try.
+        shutil.rmtree(opened.observations(vantage), ignore_errors=True)
     if as_json:
         print(json.dumps({"vantage": vantage, "taken": taken.taken, "not_taken": taken.not_taken, "skipped": taken.skipped}))
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blocklists.errors import RedHandError
+from porosity.shown import plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,4 +98,4 @@ def _told(value: Any) -> str:
     """The same for a person: lists with commas, nothing for what is not known."""
     if isinstance(value, list):
         return ", ".join(map(_told, value))
-    return "" if value is None else str(_plain(value))
+    return "" if value is None else plain(str(_plain(value)), 0)

@@ -8,11 +8,12 @@ of the plan are passed over and told.
 from __future__ import annotations
 
 import json
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import dns.edns
 import dns.exception
@@ -26,13 +27,21 @@ import dns.rrset
 
 from porosity import asking, readings, resolvers
 from porosity.plan import BadPlan
+from porosity.shown import plain
 from porosity.study import Study
 from porosity.words import Ask, Endpoint, Failure, Observation, Vector, message
 
 _FAILURES: dict[str, Failure] = {"TIMEOUT": "timeout", "ITERATIVE_TIMEOUT": "timeout", "ERROR": "malformed", "TRUNCATED": "malformed"}
 _SECTIONS = ("answers", "authorities", "additionals")
 _MOST_SKIPPED = 1000
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, dns.exception.DNSException)
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, struct.error, dns.exception.DNSException)
+"""What reading a line of anybody's raises; `struct.error` dnspython's, for numbers too large for their field."""
+MOST_LINE = 16 << 20
+"""Octets of a line."""
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999, in unix seconds."""
+_LONGEST = 86_400.0
+"""Seconds that an answer may have taken."""
 
 
 @dataclass
@@ -48,7 +57,7 @@ class Taken:
         """Notes a line that was not taken."""
         self.not_taken += 1
         if len(self.skipped) < _MOST_SKIPPED:
-            self.skipped.append(reason)
+            self.skipped.append(plain(reason))
 
 
 class Trials:
@@ -98,7 +107,10 @@ class Trials:
 
 
 def observed(lines: Iterable[bytes], trials: Trials, taken: Taken) -> Iterator[Observation]:
-    """The observations that these lines are. `taken` is told what became of each."""
+    """The observations that these lines are. `taken` is told what became of each.
+
+    No line of a file, whatever it holds, keeps the others from being taken.
+    """
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
@@ -114,8 +126,16 @@ def observed(lines: Iterable[bytes], trials: Trials, taken: Taken) -> Iterator[O
                 taken.taken += 1
             except LookupError as error:
                 taken.skip(f"line {number}, {module}: {error.args[0] if error.args else error}")
-            except (ValueError, TypeError, AttributeError, dns.exception.DNSException) as error:
+            except _UNREADABLE as error:
                 taken.skip(f"line {number}, {module}: cannot be read ({error})")
+
+
+def lines(file: BinaryIO) -> Iterator[bytes]:
+    """A file's lines; of one that is too long only its beginning, which is no result."""
+    while line := file.readline(MOST_LINE):
+        yield line
+        while len(line) == MOST_LINE and not line.endswith(b"\n"):
+            line = file.readline(MOST_LINE)
 
 
 def _results(line: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -136,8 +156,10 @@ def _observation(name: str, module: str, result: dict[str, Any], trials: Trials)
     status = str(result["status"])
     failure: Failure = _FAILURES.get(status, "")
     answer = b"" if failure else _answer(ask.wire, status, data)
-    sent_at = round(datetime.fromisoformat(str(result["timestamp"])).timestamp() * 1_000_000)
-    took = round(float(result.get("duration", 0)) * 1_000_000)
+    ended, seconds = datetime.fromisoformat(str(result["timestamp"])).timestamp(), float(result.get("duration", 0))
+    if not 0 <= seconds <= _LONGEST or not seconds <= ended <= _LAST_SECOND:
+        raise ValueError(f"ended {result['timestamp']} after {seconds} s, which no clock of today says")
+    sent_at, took = round(ended * 1_000_000), round(seconds * 1_000_000)
     repeat = trials.plan.trial(number).repeat
     text = asked.to_text(omit_final_dot=True)
     # zdns writes down when it ended.

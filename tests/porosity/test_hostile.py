@@ -1,19 +1,26 @@
-"""Resolvers that mean harm: answers made to be slow to read, large to keep, or never to end. A study loses a verdict by them, and nothing else."""
+"""Resolvers and files that mean harm: made to be slow to read, large to keep, or never to end. A study loses a verdict by them, and nothing else."""
 
 from __future__ import annotations
 
+import json
 import struct
 import time
+from io import BytesIO
 from pathlib import Path
 
 import dns.name
+import duckdb
 import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
 
-from porosity import journal, observations, order, parts, readings
+from porosity import database, journal, observations, order, parts, readings, study, vectors
+from porosity.cli import app
+from porosity.interchange import zdns
 from porosity.journal import Journal
 from porosity.transports.mux import judge, question_end
 from porosity.words import message
-from tests.porosity.studies import made, observed
+from tests.porosity.studies import made, observed, planned
 
 QUERY = message(dns.name.from_text("www.blocked.test"))
 LONG = b"\x01\xff" * 120 + b"\0"
@@ -88,3 +95,56 @@ def test_answers_of_64_kib_are_sealed_and_read_in_pieces(tmp_path: Path) -> None
         about = pq.read_metadata(folder / parts.name(number))
         assert max(about.row_group(each).total_byte_size for each in range(about.num_row_groups)) < 20 << 20
     assert len(observations.done(of, "here")) == 600
+
+
+def result(**more: object) -> bytes:
+    """A line of zdns about a name of the study, with other fields."""
+    record = {"type": "A", "name": "n0.blocked.test", "answer": "198.51.100.1", "ttl": 60, **more.pop("record", {})}  # type: ignore[dict-item]
+    data = {"resolver": more.pop("resolver", "127.0.0.1:5300"), "protocol": "udp", "answers": [record]}
+    said = {"status": "NOERROR", "timestamp": "2026-03-01T12:00:00Z", "duration": 0.01, "data": data, **more}
+    return json.dumps({"name": "n0.blocked.test", "results": {"A": said}}).encode()
+
+
+HOSTILE = (
+    b"[" * 200_000, b"\0\0\0", b"\xff\xfe", b"7", b"x" * 70_000, b'{"name": "x", "results": {"A": {"data": {"resolver": ' + b"9" * 5000 + b"}}}}",
+    *(result(duration=value) for value in (float("nan"), float("inf"), 1e300, -1e15)),
+    *(result(timestamp=value) for value in ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00", "9999-12-31T23:59:59-14:00")),
+    *(result(record={"ttl": value}) for value in (1 << 40, -5, [])),
+    *(result(record={"type": "EDNS", "udpsize": value, "ede": [{"info_code": value}]}) for value in (10**9, -1)),
+    result(resolver="\x1b]0;owned\x07\u202e"),
+)  # fmt: skip
+
+
+def test_no_line_of_zdns_keeps_the_others_from_being_taken(tmp_path: Path) -> None:
+    """Nor is anything shown that moves a terminal's cursor; and who brought nothing has not observed."""
+    asked = [vectors.by_id("type-a")]
+    study.create(tmp_path / "study", *planned(2, asked, repeats=len(HOSTILE) + 1))
+    file = tmp_path / "results.jsonl"
+    command = ["import", str(tmp_path / "study"), str(file), "--vantage", "office"]
+    file.write_bytes(b"\r\n".join([*HOSTILE, b""]))
+    said = CliRunner().invoke(app, command)
+    assert said.exit_code == 0, said.exception
+    assert f"0 results are observations of office; {len(HOSTILE)} were not taken" in said.output
+    assert all(character.isprintable() or character == "\n" for character in said.output)
+    assert study.open(tmp_path / "study").vantages() == []
+    file.write_bytes(b"\r\n".join([*HOSTILE, result(), b""]))
+    assert "1 results are observations of office" in CliRunner().invoke(app, command).output
+    for form in ("ooni", "pcap"):
+        said = CliRunner().invoke(app, ["export", str(tmp_path / "study"), form, str(tmp_path / form)])
+        assert said.exit_code == 0, said.exception
+
+
+def test_a_line_that_does_not_end_is_not_held_whole() -> None:
+    file = BytesIO(b"x" * (3 * zdns.MOST_LINE + 5) + b"\nnext\n")
+    assert [len(line) for line in zdns.lines(file)] == [zdns.MOST_LINE, 5]
+
+
+def test_what_others_wrote_is_only_shown(tmp_path: Path) -> None:
+    """In a table of `sql`, as in a title of a window: an answer's text, a name, a query of a stranger's."""
+    made(tmp_path / "study")
+    query = "SELECT chr(27) || ']0;owned' || chr(7) AS odd, chr(8238) || 'txt' AS turned"
+    said = CliRunner().invoke(app, ["sql", str(tmp_path / "study"), query])
+    assert r"\u001b]0;owned\u0007" in said.output
+    assert all(character.isprintable() or character == "\n" for character in said.output)
+    with pytest.raises(duckdb.Error), database.connect(study.open(tmp_path / "study")) as base:
+        base.execute("SELECT * FROM read_csv('https://127.0.0.1:1/list.csv')")

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.name
@@ -259,3 +260,40 @@ def test_stopped_it_says_so_and_keeps_what_came(tmp_path: Path) -> None:
     assert len({each.trial for each in found}) == len(found)
     (line,) = (of.observations("here") / probe.RUNS).read_text("utf-8").splitlines()
     assert json.loads(line)["ended"] == "stopped"
+
+
+def _raises(name: Name) -> list[Ask]:
+    raise ZeroDivisionError("by chance")
+
+
+def _forever(name: Name) -> Iterator[Ask]:
+    while True:
+        yield Ask(message(name.name))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (_raises, "fails for n3.blocked.test.: ZeroDivisionError: by chance"),
+        (_forever, "more than 2,000 times"),
+        (lambda name: [Ask(bytes(70_000), "tcp")], "cannot be sent"),
+        (lambda name: [Ask(message(name.name), after=float("nan"))], "cannot be sent"),
+        (lambda name: ["a question"], "cannot be sent"),
+    ],
+    ids=["raises", "forever", "too long", "no number", "no ask"],
+)
+def test_a_vector_of_one_s_own_that_fails_for_one_name_ends_the_run_with_its_name(tmp_path: Path, given: Any, says: str) -> None:
+    """And not with a traceback, or never; what came until then stays, and is gone on with."""
+
+    def asks(name: Name, random: random.Random) -> Any:
+        return given(name) if name.name.labels[0] == b"n3" else [Ask(message(name.name))]
+
+    vector = Vector("own-kind", "name", "s", "l", "x", asks)
+    with Scripted(lambda asked: asked.send(asked.answer("A 192.0.2.1"))) as server:
+        of = made(tmp_path / "study", [studies.resolver("ours", "tested", HOST, server.port)], [vector], 5, repeats=1)
+        with pytest.raises(BadPlan, match="own-kind") as refused:
+            run(of, [vector])
+        assert says in str(refused.value)
+        mended = Vector("own-kind", "name", "s", "l", "x", lambda name, random: [Ask(message(name.name))])
+        assert run(of, [mended]).done == of.plan.trials
+    assert [each.trial for each in rows(of)] == list(range(of.plan.trials))
