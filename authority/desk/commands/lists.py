@@ -80,7 +80,8 @@ def steps_(context: typer.Context, number: Number, login: Login, as_json: AsJSON
         typer.echo(f"{form.step}: {form.title}" + (f". {form.says}" if form.says else ""))
         for field in form.fields:
             choices = f", one of {', '.join(each.value for each in field.choices)}" if field.choices else ""
-            typer.echo(f"    -d {field.name}=…  {field.label} ({field.kind}{choices}{'' if field.needed else '; may be left out'})")
+            hint = f". {field.hint}" if field.hint else ""
+            typer.echo(f"    -d {field.name}=…  {field.label} ({field.kind}{choices}{'' if field.needed else '; may be left out'}){hint}")
     if found.drafts:
         typer.echo(f"orders to draft: {', '.join(found.drafts)}")
     if found.missing:

@@ -125,7 +125,7 @@ def reports(context: typer.Context, login: Login, limit: Limit = error_reports.S
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="The order's public id.", show_default=False)]
 
 
-@report_app.command("show", epilog="Example: redhand desk report show AA-2026-000012 --as d.novak")
+@report_app.command("show", epilog="Example: redhand desk report show 2026-000012 --as d.novak")
 def report(context: typer.Context, order: OrderId, login: Login, as_json: AsJSON = False) -> None:
     """Show the reports about one order. Where it has a case, that it was read is logged."""
     desk, actor = entered(context, login)
@@ -138,7 +138,7 @@ def report(context: typer.Context, order: OrderId, login: Login, as_json: AsJSON
         typer.echo(f"{each.reference}  {each.name}  {time(each.taken_at)} by way of {each.operator}  {each.contact}\n    {each.words}\n    {state}")
 
 
-@report_app.command(epilog="Example: redhand desk report answer AA-2026-000012 all-17 --decision upheld --answer 'It is right.' --as d.novak")
+@report_app.command(epilog="Example: redhand desk report answer 2026-000012 all-17 --decision upheld --answer 'It is right.' --as d.novak")
 def answer(
     context: typer.Context,
     order: OrderId,

@@ -17,6 +17,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
+from authority.desk.desk import KINDS
 from authority.desk.web.forms import FORMS
 from tests.authority.desk.outside.programs import Programs
 
@@ -44,6 +45,9 @@ def known(house: Programs) -> dict[str, list[Any]]:
         "id": [1, kept["id"], imported["id"]],
         "step": list(FORMS),
         "index": [order.log_index, 0, 1],
+        "login": ["clerk", "officer", "nobody"],
+        "kind": list(KINDS),
+        "order_id": [order.order_id, "XX-1"],
     }
 
 
@@ -52,7 +56,7 @@ def test_every_answer_is_as_described_and_none_is_a_fault_of_ours(house: Program
     there = known(house)
     schema = schemathesis.openapi.from_url(f"{house.url}/api/v1/openapi.json")
     operations = [each.ok() for each in schema.get_all_operations()]
-    assert len(operations) > 30
+    assert len(operations) > 70
     began, statuses = time.monotonic(), Counter[int]()
     for place, operation in enumerate(operations, 1):
         attempt(house, operation, GenerationMode.POSITIVE, there, began + SECONDS * (place - 0.5) / len(operations), statuses)
