@@ -16,6 +16,7 @@ _ALIKE = "no tested resolver is given with "
 
 ALWAYS = (
     "What goes round DNS altogether (addresses typed in, hosts files, VPN, Tor) is not measured.",
+    "A name counts as reached when any of its data came, such as leads no browser there as well (MX, TXT, DNSKEY): see vector by vector what it was.",
     "Names were resolved and no page was fetched: that a name resolves does not show that its site answers, nor what is on it.",
     "A verdict says what came of an ask, not why nor by whose hand; docs/rules.md tells what each rule cannot tell. Trials that are not known are in "
     "no rate: if most of them were blocked, the shares reached are too high, and if most were reached, too low.",

@@ -14,7 +14,7 @@ import dns.name
 
 from porosity import readings
 from porosity.plan import Declared, Plan
-from porosity.readings import Asked, Reading
+from porosity.readings import ANY, Asked, Reading
 from porosity.rules.facts import Known, Learned, Orders, nobodys
 from porosity.rules.lazy import lazy
 from porosity.words import Name, Observation, Resolver
@@ -27,7 +27,9 @@ _OTHERS = frozenset(("secondary", "other"))
 _UNPOOLED = frozenset(("upgrade", "namespace"))
 """Families that ask for other sites than the name's."""
 
-_DS, _SVCB, _HTTPS = 43, 64, 65
+_HINFO, _DS, _SVCB, _HTTPS = 13, 43, 64, 65
+_MINIMAL = '"rfc8482"'
+"""What resolvers give of any name to who asks for ANY (RFC 8482, section 4.2)."""
 _SERVFAIL = 2
 
 
@@ -75,8 +77,13 @@ class Scene:
         self.trials = [self._trial(number, rows[number]) for number in sorted(rows)]
 
     def _items(self, asked: Asked, reading: Reading) -> frozenset[object]:
-        """What an answer shows of what was asked for. An alias that leads to an order's name is none: who follows it asks for that name."""
+        """What an answer shows of what was asked for.
+
+        An alias that leads to an order's name is none: who follows it asks for that name. Nor is what stands in place of an answer to ANY.
+        """
         found = reading.items(asked.types)
+        if ANY in asked.types:
+            found -= {each for each in found if isinstance(each, tuple) and each[0] == _HINFO and each[1].startswith(_MINIMAL)}
         if not asked.types & {_SVCB, _HTTPS} or not any(map(_alias, found)) or any(map(self.orders.cover, asked.names)):
             return found
         return frozenset(each for each in found if not (target := _alias(each)) or not self.orders.cover(target))
