@@ -39,6 +39,7 @@ class Lab:
         self.scenario = scenario
         self.seed = seed
         self.world: World = make(scenario, seed)
+        directory = directory.absolute()  # servers begin elsewhere than we do
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.setting = Setting(self.world, directory, Authority(directory), LANDING, 8080)

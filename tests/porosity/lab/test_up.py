@@ -9,6 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from porosity.lab.internet import Internet
+from porosity.lab.scenario import find
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -35,3 +40,11 @@ def test_the_lines_that_are_printed_measure_the_lab(tmp_path: Path) -> None:
         assert leaking == {"provider": ["name-cname", "type-https"], "tight": []}
     finally:
         typed(["lab", "down", "small"], tmp_path)
+
+
+def test_a_study_may_be_named_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NSD and nginx read their configurations from directories of their own."""
+    monkeypatch.chdir(tmp_path)
+    lab = Internet(find("provider"), 1, Path("study/lab"))
+    assert (lab.directory, lab.setting.directory) == (tmp_path / "study/lab",) * 2
+    assert lab.facts()["list"] == str(tmp_path / "study/lab/orders.yaml")
