@@ -16,6 +16,9 @@ import psutil
 from tests.tools import DEADLINE, wait_for
 
 ROOT = Path(__file__).parents[2]
+MISSING = 240.0
+"""Seconds after which a demonstration is called missing: it starts some twenty processes, and two are made at once. 120 s, as it was, were too few
+where programs of a higher priority had both cores; nothing is promised of it."""
 STEPS = ["signed", "published", "enforced", "red hand seen", "withdrawn", "restored"]
 
 
@@ -47,7 +50,7 @@ def test_an_order_s_whole_life_and_then_pages_to_look_at(tmp_path: Path) -> None
     def said(words: int) -> str:
         return (tmp_path / f"said{words}").read_text()
 
-    wait_for(lambda: "Ctrl-C ends" in said(0) or stays.poll() is not None, "the pages to look at", 120)
+    wait_for(lambda: "Ctrl-C ends" in said(0) or stays.poll() is not None, "the pages to look at", MISSING)
     assert stays.poll() is None, said(0)
     family = psutil.Process(stays.pid).children(recursive=True)
     assert len(family) > 5, said(0)
@@ -61,7 +64,7 @@ def test_an_order_s_whole_life_and_then_pages_to_look_at(tmp_path: Path) -> None
     assert (status, 'name="password"' in text) == (200, True)
     stays.send_signal(signal.SIGINT)
     assert stays.wait(DEADLINE) == 0, said(0)
-    assert once.wait(120) == 0, said(1)
+    assert once.wait(MISSING) == 0, said(1)
     for words in (0, 1):
         line = next(line for line in said(words).splitlines() if line.startswith("signed "))
         times = dict(re.findall(r"([a-z ]+?) (\d+\.\d\d) s", line.replace(" · ", "\n")))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from authority import receipts as book
@@ -46,10 +47,11 @@ from tests.redhand.journey import (
     verdicts,
 )
 from tests.resolver.servers import Asked, Scripted
-from tests.tools import free_ports, wait_for
+from tests.tools import free_ports, starved, wait_for
 
 PROMPT_SECONDS = 2.0
-"""Within which an order is in force in every worker; the promise, measured by bench/enforce.py, is half of it."""
+"""Within which an order is in force in every worker; the promise, measured by bench/enforce.py, is half of it. Not of the time that all who take part
+stand in line for a core, behind programs that are not ours."""
 
 
 @pytest.fixture
@@ -81,13 +83,16 @@ def test_signed_enforced_suspended_and_withdrawn_in_every_worker(tmp_path: Path,
         for name in names:  # and every worker keeps the upstream's answer
             assert all_say(name) == {(ELSEWHERE, "")}
         took = []
+        assert north.server is not None
+        heads = (psutil.Process(pid) for pid in (north.server.process.pid, running.process.pid))
+        involved = [os.getpid(), *(process.pid for head in heads for process in (head, *head.children(recursive=True)))]
         for number in range(3):
             packet = north.sign(block(f"XX-{number}", f"prompt{number}.example"))
-            began = time.monotonic()
+            stood, began = starved(*involved), time.monotonic()
             north.publish(packet)
             wait_for(lambda: blocked(running.port, f"prompt{number}.example", f"XX-{number}", 8), "an order in force", PATIENCE)  # noqa: B023
             assert blocked(running.port, f"prompt{number}.example", f"XX-{number}")
-            took.append(time.monotonic() - began)
+            took.append((time.monotonic() - began) - (starved(*involved) - stood))
         assert min(took) < PROMPT_SECONDS, took
 
         size = north.order("XX-9", "site.example", ".quiet.example")
@@ -167,10 +172,14 @@ def test_a_lift_by_hand_waits_for_no_authority_and_no_build(tmp_path: Path, upst
         withdrawal = running.directory / "withdrawal.json"
         withdrawal.write_bytes(north.sign(follower("XX-1", "withdraw"), "north-2").envelope.encode())
         north.die()
-        began = time.monotonic()
-        assert command(running, "status").returncode == 0
-        startup = time.monotonic() - began
 
+        def next_to_nothing() -> float:
+            """Seconds that a command takes here and now that does hardly anything."""
+            began = time.monotonic()
+            assert command(running, "status").returncode == 0
+            return time.monotonic() - began
+
+        before_it = next_to_nothing()
         (running.directory / "long.txt").write_text("".join(f"n{number}.long.example\n" for number in range(300_000)))
         running.settings["blocklists"] = {"sources": [{"id": "long", "path": "long.txt", "format": "domains"}]}
         running.write()
@@ -186,7 +195,9 @@ def test_a_lift_by_hand_waits_for_no_authority_and_no_build(tmp_path: Path, upst
         built = manifest(running)
         assert "long" not in built["sources"], "the build was over before the lift: nothing was shown"
         assert built["serial"] > before
-        assert took < max(1.0, 2 * startup + 1.0)
+        # It verifies, writes and waits for the workers besides: 1.5 times as much on a calm machine, three times on one with a queue for each core.
+        # To wait for the build would be ten times as much.
+        assert took < 4 * max(before_it, next_to_nothing()) + 1.0
         # The build comes after it, and does not undo it.
         wait_for(lambda: "long" in manifest(running)["sources"], "the end of the build", PATIENCE)
         everywhere(running)

@@ -77,6 +77,18 @@ def test_a_start_and_an_end_are_met_to_the_second() -> None:
     assert said == ["192.0.2.1"] * 6 + ["192.0.2.80"] * 4 + ["192.0.2.1"] * 4
 
 
+def test_a_version_is_judged_by_the_time_that_it_comes_in_force() -> None:
+    """And not by that of the last turn, which may be nearly a second old."""
+    rig = Rig()
+    asked = question("a.example.")
+    assert records(rig.resolve(asked, ["a.example. 300 A 192.0.2.1"]).answer)[0].endswith(" 192.0.2.1")
+    rig.resolve(asked)
+    rig.unix += 1  # the second of the monotonic clock has not turned
+    rig.switch([basis("directive", "R", "a.example", starts=rig.unix), basis("directive", "S", "b.example", ends=rig.unix)])
+    assert records(rig.cached(asked).answer)[0].endswith(" 192.0.2.80")
+    assert records(rig.resolve(question("b.example."), ["b.example. 300 A 192.0.2.1"]).answer)[0].endswith(" 192.0.2.1")
+
+
 def chain_blocked(policy: Policy, domain: str, target: str = "shared.example") -> bool:
     return policy.judge_chain(key(domain), [key(target)]) is not None
 
