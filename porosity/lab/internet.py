@@ -50,7 +50,7 @@ class Internet(Lab):
         self.setting = replace(self.setting, page_port=PAGE_PORT)
         self._switch = Switch(seed)
         self._here = Place()
-        self._hints = directory / "root.hints"
+        self._hints = self.directory / "root.hints"
         # Sockets have short paths (unix(7): 107 octets).
         self._sockets = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         _tidy()

@@ -47,4 +47,5 @@ def test_a_study_may_be_named_from_where_one_is(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     lab = Internet(find("provider"), 1, Path("study/lab"))
     assert (lab.directory, lab.setting.directory) == (tmp_path / "study/lab",) * 2
+    assert [each for each in vars(lab).values() if isinstance(each, Path) and not each.is_absolute()] == []
     assert lab.facts()["list"] == str(tmp_path / "study/lab/orders.yaml")
