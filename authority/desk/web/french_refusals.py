@@ -121,7 +121,7 @@ REFUSALS: dict[str, str] = {
     "this is for people": "c'est réservé aux personnes",
     "this is not proposed here": "cela ne se propose pas ici",
     "{name} may not see accounts": "{name} ne peut pas voir les comptes",
-    "there is no document {kind}": "il n'y a pas de document {kind}",
+    "there is no document {kind}; there are: {kinds}": "il n'y a pas de document {kind} ; il y a : {kinds}",
     "there is no version {number} of {kind}": "il n'y a pas de version {number} de {kind}",
     "{name} may not see these documents": "{name} ne peut pas voir ces documents",
     "{name} may not do this ({action}); it is open to: {roles}": "{name} ne peut pas faire cela ({action}) ; c'est ouvert à : {roles}",

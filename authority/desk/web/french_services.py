@@ -110,7 +110,13 @@ _ORDERS: dict[str, str] = {
     "the log has no order at position {index}": "le registre n'a pas d'ordre à la position {index}",
     "take it from the page before": "prenez-le de la page précédente",
     "take csv or json": "prenez csv ou json",
-    "take a month from 1971-01 to 2200-12": "prenez un mois de 1971-01 à 2200-12",
+    "{month} is none; take one from 1971-01 to 2200-12": "{month} n'en est pas un ; prenez un mois de 1971-01 à 2200-12",
+    "{category} is none of the policy's; take one of {categories}": (
+        "{category} n'est pas une catégorie de la politique ; prenez l'une de : {categories}"
+    ),
+    "the order {order} is of case {number}; answer its reports there, by the step answer_report": (
+        "l'ordre {order} est du dossier {number} ; répondez-y à ses signalements, par l'étape answer_report"
+    ),
 }  # fmt: skip
 _DOCUMENTS: dict[str, str] = {
     "there is no such field; {kind} has {fields}": "il n'y a pas de tel champ ; {kind} a {fields}",

@@ -109,7 +109,7 @@ def shaped(session: Session, actor: Actor, found: Sequence[Proposal]) -> list[sh
                 decided_by=logins.get(each.decided_by or 0),
                 good_until=each.made_at + GOOD_SECONDS,
                 confirmers=sorted(proposals.confirmers(session, each)) if each.decided_at is None else [],
-                may_decide=proposals.may_decide(session, each, actor),
+                may_decide=each.decided_at is None and proposals.may_decide(session, each, actor),
             )
         )
     return made
