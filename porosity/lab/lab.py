@@ -112,7 +112,11 @@ class Lab:
     @property
     def vectors(self) -> tuple[str, ...]:
         """The scenario's, files among them by their paths."""
-        return tuple(str(FOLDER / each) if each.endswith(".py") and (FOLDER / each).exists() else each for each in self.scenario.vectors)
+        return tuple(self._vectors_at(each) if each.endswith(".py") else each for each in self.scenario.vectors)
+
+    @staticmethod
+    def _vectors_at(file: str) -> str:
+        return str(FOLDER / file if (FOLDER / file).exists() else Path(file).absolute())
 
     def probe(self, study: Path, timeout: float = 2.0, tries: int = 3) -> None:
         """Asks what a study plans, from the client's place, as its user would. Raises LabError."""
@@ -120,7 +124,7 @@ class Lab:
         words = [
             "porosity",
             "probe",
-            str(study),
+            str(study.absolute()),
             "--ca",
             str(self.setting.authority.file),
             "--timeout",
