@@ -21,6 +21,7 @@ from statsmodels.stats.proportion import proportion_confint
 from porosity import estimates, names, plan, study
 from porosity.lab import run
 from porosity.lab.scenario import find
+from porosity.rules import ours
 from porosity.study import Study
 from tests.porosity.studies import AS_OF, resolver, vector
 from tests.porosity.test_delays import BEGAN, SECOND, watched
@@ -181,7 +182,7 @@ def test_a_lab_s_study_comes_out_the_same(tmp_path: Path) -> None:
     scenario = find("small")
     made = run.measure(scenario, 5, tmp_path / "study")
     run.judge(scenario, made)
-    for rules in made.classifications():
+    for rules in (ours.VERSION, "ooni-0.5"):
         assert again(made, rules) > 5
     # OONI's rules and ours are of the same trials.
     with duckdb.connect() as base:
@@ -192,9 +193,8 @@ def test_a_lab_s_study_comes_out_the_same(tmp_path: Path) -> None:
     assert counts == []
 
 
-@pytest.mark.parametrize("seed", [4, 5])
-def test_drawn_verdicts_come_out_the_same(tmp_path: Path, seed: int) -> None:
-    assert again(drawn(tmp_path / "study", seed)[0], "red-hand-1") > 10
+def test_drawn_verdicts_come_out_the_same(tmp_path: Path) -> None:
+    assert again(drawn(tmp_path / "study", 4)[0], "red-hand-1") > 10
 
 
 SHAPES: dict[str, tuple[int, Callable[[int], str], Callable[[int], str]]] = {
