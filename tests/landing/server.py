@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 20.0
-"""Seconds that anything may take before a test calls it failed; more than the page itself has a visitor wait for a proof."""
+from tests.tools import DEADLINE
 
 
 class Answer:

@@ -19,8 +19,8 @@ from bench.certificates import Authority
 from landing import secure
 from landing.certificate import BadCertificate, Credentials, judge, read
 from tests.landing.samples import order, put_in_force
-from tests.landing.server import DEADLINE, Landing
-from tests.tools import in_time, require
+from tests.landing.server import Landing
+from tests.tools import DEADLINE, in_time, require
 
 OWN = "report.operator.example"
 NOW = int(time.time())

@@ -19,7 +19,8 @@ from blocklists.errors import DiskError
 from landing import counts
 from landing.counts import ALARM, KEPT_DAYS, MOST_DAYS, MOST_ORDERS, OTHER, Counts
 from tests.landing.samples import order, put_in_force
-from tests.landing.server import DEADLINE, Landing
+from tests.landing.server import Landing
+from tests.tools import DEADLINE
 
 DEAF = Alarms(lambda _: True)
 DAY = counts.day_of(1_795_000_000)

@@ -24,8 +24,8 @@ from landing.head import MAX_HEAD, Head
 from landing.reply import Reply
 from tests.landing.conftest import Resolver
 from tests.landing.samples import order, put_in_force
-from tests.landing.server import DEADLINE, Client, Landing
-from tests.tools import in_time, wait_for
+from tests.landing.server import Client, Landing
+from tests.tools import DEADLINE, in_time, wait_for
 
 GET = b"GET / HTTP/1.1\r\nHost: blocked.example\r\n\r\n"
 

@@ -32,7 +32,8 @@ from landing.settings import LandingSettings
 from landing.stamps import Stamps, TooOld, TooSoon
 from tests.landing.conftest import HOSTILE
 from tests.landing.samples import order, put_in_force
-from tests.landing.server import DEADLINE, Answer, Client, Landing
+from tests.landing.server import Answer, Client, Landing
+from tests.tools import DEADLINE
 
 OWN = "report.operator.example"
 FORM = {"order": "XX-2026-000123", "name": "www.blocked.example", "words": "It is a bakery.", "contact": ""}

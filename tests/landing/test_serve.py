@@ -19,8 +19,8 @@ from landing.reply import Reply
 from landing.settings import LandingSettings
 from landing.site import Site
 from tests.landing.samples import order, put_in_force
-from tests.landing.server import DEADLINE, Client, Landing
-from tests.tools import in_time
+from tests.landing.server import Client, Landing
+from tests.tools import DEADLINE, in_time
 
 
 def test_it_starts_before_there_is_a_version_and_follows_every_new_one(tmp_path: Path) -> None:

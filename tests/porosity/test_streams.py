@@ -209,15 +209,18 @@ def test_silence_uses_nothing_up(house: House, transport: Transport) -> None:
     }[transport]
     names = [f"silent{number}.test" for number in range(CONNECTIONS * PIPELINED)]
 
-    async def whole() -> list[list[Try]]:
+    async def whole() -> list[bool]:
+        """Whether each of them went out, round by round until two in a row did: on a busy machine some are late, but what was used up stays so."""
         ways = Ways({HOST: Permit(None, "loopback")}, Patience(0.8, 1), house.ca)
-        found = [[asked.last for asked in await asyncio.gather(*(ways.ask(endpoint, wire(name)) for name in names))] for _ in range(2)]
+        rounds: list[bool] = []
+        while rounds[-2:] != [True, True] and len(rounds) < 12:
+            found = [asked.last for asked in await asyncio.gather(*(ways.ask(endpoint, wire(name)) for name in names))]
+            assert {each.failure for each in found} == {"timeout"}
+            rounds.append(all(each.query for each in found))
         await ways.close()
-        return found
+        return rounds
 
-    for found in asyncio.run(whole()):
-        assert {each.failure for each in found} == {"timeout"}
-        assert all(each.query for each in found), "each of them went out"
+    assert asyncio.run(whole())[-2:] == [True, True]
 
 
 def test_what_goes_wrong_on_one_stream_harms_no_other(house: House) -> None:

@@ -128,7 +128,9 @@ def test_the_same_plan_asks_each_vantage_s_own_resolver(tmp_path: Path) -> None:
             machine.start(sys.executable, *words, cwd=ROOT, log=log)
         wait_for(lambda: (tmp_path / "log").read_text().count("Registered to") == 2, "both workers")
         command = (sys.executable, "-P", "-m", "redhand", "porosity", "probe", str(of.directory), "--scheduler", where, "--json")
-        said = json.loads(one.run(*command).splitlines()[-1])
+        with (tmp_path / "said").open("wb") as told:
+            assert one.start(*command, log=told).wait(DEADLINE) == 0, (tmp_path / "said").read_text()
+        said = json.loads((tmp_path / "said").read_text().splitlines()[-1])
         log.close()
     assert set(said["vantages"]) == {"office", "home"}, (tmp_path / "log").read_text()
     for number, label in enumerate(("office", "home"), 1):
