@@ -29,8 +29,8 @@ class Setup:
     key: str
 
 
-def bind(setup: Setup, policy: str) -> dict[str, str]:
-    """BIND with a response policy zone; `policy`: options behind it."""
+def bind(setup: Setup, policy: str, options: str = "") -> dict[str, str]:
+    """BIND with a response policy zone; `policy`: options behind it; `options`: further ones."""
     port, tls, https = (setup.ports[each] for each in ("udp", "dot", "doh"))
     at = setup.address
     text = f"""\
@@ -40,7 +40,7 @@ options {{
   listen-on-v6 {{ none; }};
   recursion yes; allow-query {{ any; }}; allow-recursion {{ any; }}; dnssec-validation no;
   forward only; forwarders {{ {setup.upstream[0]} port {setup.upstream[1]}; }};
-  response-policy {{ zone "rpz"; }} {policy};
+  response-policy {{ zone "rpz"; }} {policy}; {options}
 }};
 tls ours {{ cert-file "{setup.chain}"; key-file "{setup.key}"; }};
 zone "rpz" {{ type primary; file "rpz.zone"; }};

@@ -71,11 +71,12 @@ PEERS: tuple[Peer, ...] = (
         "best",
         _NAMED,
         ("named", "-v"),
-        lambda setup: configurations.bind(setup, "break-dnssec yes recursive-only no"),
+        lambda setup: configurations.bind(setup, "break-dnssec yes recursive-only no", "minimal-responses yes;"),
         here=True,
-        told="`break-dnssec yes` (else what is signed passes when asked with the DO bit) and `recursive-only no` (else questions without RD pass)",
-        reasons={"name-svcb-": _HINTS},
-        remark="This version has no Extended DNS Error for a policy's answer; 9.20 has.",
+        told="`break-dnssec yes` (else what is signed passes when asked with the DO bit), `recursive-only no` (else questions without RD pass) and"
+        " `minimal-responses yes` (else the target's own addresses come beside an HTTPS record in alias mode, past the policy)",
+        reasons={"name-svcb-service": _HINTS},
+        remark="This version has no Extended DNS Error for a policy's answer.",
     ),
     Peer(
         "unbound",
@@ -86,7 +87,7 @@ PEERS: tuple[Peer, ...] = (
         lambda setup: configurations.unbound(setup, ["ede: yes", "cache-max-ttl: 0", "rrset-cache-size: 0", "msg-cache-size: 0"]),
         told="`cache-max-ttl: 0`, `rrset-cache-size: 0` and `msg-cache-size: 0`, at the price of the cache (else it follows a CNAME record that is in"
         " its cache without its policy: who asks first is kept back, who asks next is not; Unbound issue 954, mended after this version), `ede: yes`",
-        reasons={"name-svcb-": _HINTS},
+        reasons={"name-svcb-service": _HINTS},
         remark="This version says nothing (EDE) of a policy's own records.",
     ),
     Peer(
@@ -98,7 +99,7 @@ PEERS: tuple[Peer, ...] = (
         lambda setup: configurations.powerdns(setup, ", extendedErrorCode=16", script=False),
         PLAIN,
         told="`extendedErrorCode=16` on the zone, so that the answer says why",
-        reasons={"name-svcb-": _HINTS},
+        reasons={"name-svcb-service": _HINTS},
         remark="It speaks no DoT and no DoH to clients; its makers put dnsdist before it.",
     ),
     Peer(
@@ -153,7 +154,7 @@ PEERS: tuple[Peer, ...] = (
         ("unbound", "-V"),
         lambda setup: configurations.unbound(setup, ()),
         told="the policy zone alone",
-        reasons={"name-svcb-": _HINTS, "name-": _CACHED},
+        reasons={"name-svcb-service": _HINTS, "name-": _CACHED},
     ),
     Peer(
         "dnsmasq-plain",
@@ -182,7 +183,7 @@ PEERS: tuple[Peer, ...] = (
         ("pdns_recursor", "--version"),
         lambda setup: configurations.powerdns(setup, ", extendedErrorCode=16", script=True),
         PLAIN,
-        told="fourteen lines of Lua (`postresolve`) that look into HTTPS and SVCB records for names that an order covers",
+        told="a script of some lines of Lua (`postresolve`) that looks into HTTPS and SVCB records for names that an order covers",
     ),
     Peer(
         "knot-script",
@@ -191,6 +192,6 @@ PEERS: tuple[Peer, ...] = (
         _KRESD,
         ("kresd", "--version"),
         lambda setup: configurations.knot(setup, script=True),
-        told="twenty-six lines of Lua, a rule held against answers, that look into CNAME, HTTPS and SVCB records for names that an order covers",
+        told="a rule of some lines of Lua, held against answers, that looks into CNAME, HTTPS and SVCB records for names that an order covers",
     ),
 )
