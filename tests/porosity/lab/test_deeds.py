@@ -25,6 +25,7 @@ from porosity.lab.planted import LEAKS
 from porosity.lab.scenario import Counts, Machine, Scenario
 from porosity.lab.world import World, make
 from porosity.lab.zones import Zones
+from porosity.vectors.aliases import alias
 from porosity.words import Name, Vector
 from tests.tools import DEADLINE, free_ports, require, wait_for
 
@@ -88,6 +89,16 @@ def test_careless_blocking_takes_what_is_beside(world: World, reading: Reading, 
         for machine, kind in ((Machine("tested", block="landing"), "answered"), (Machine("tested", block="landing", over=over), "blocked")):  # type: ignore[arg-type]
             deed = Scripted(machine, reading, LANDING, ELSEWHERE).respond(wire, "udp", cover, 1000.0)[1]
             assert (deed.kind, deed.covered) == (kind, False)
+
+
+def test_an_alias_is_no_data_where_it_leads_to_what_is_blocked(world: World, cover: Cover) -> None:
+    """An HTTPS record in alias mode: of another name it leads to a question that is blocked; of the ordered name itself it leads on to the site."""
+    zones, ordered = Zones(world.zones), dns.name.from_text(world.orders[0].name)
+    for kind, leads in (("alias", True), ("service", False)):
+        found = zones.find(alias(kind, ordered), dns.rdatatype.HTTPS)
+        assert found.data
+        assert found.only_leads(lambda name: cover.reach(name)[0]) is leads
+        assert not found.only_leads(lambda name: True), "its owner is covered, too"
 
 
 @given(st.binary(max_size=80))

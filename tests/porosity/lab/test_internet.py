@@ -49,11 +49,13 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def lab(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Internet, Study]]:
-    place = tmp_path_factory.mktemp("internet")
-    with Internet(scenario, SEED, place / "study" / "lab") as found:
-        planned = found.plan(place / "study")
-        found.probe(place / "study")
-        yield found, planned.study
+    with pytest.MonkeyPatch.context() as moved:
+        moved.chdir(tmp_path_factory.mktemp("internet"))
+        study = Path("study")  # as people type it, while its servers run elsewhere
+        with Internet(scenario, SEED, study / "lab") as found:
+            planned = found.plan(study)
+            found.probe(study)
+            yield found, planned.study
 
 
 def _page(lab: Internet, name: str) -> str:
@@ -121,11 +123,11 @@ def test_a_killed_lab_leaves_no_process_no_network_and_no_socket(scenario: Scena
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
         programs = psutil.Process(process.pid).children(recursive=True)
-        networks = {os.readlink(f"/proc/{each.pid}/ns/net") for each in programs} - {os.readlink("/proc/self/ns/net")}
+        networks = {_network(each.pid) for each in programs} - {_network(os.getpid()), ""}
         assert len(networks) > 3
         process.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(_lives(each) for each in programs), "the end of the lab's programs")
-    assert not networks & {network for pid in psutil.pids() if (network := _network(pid))}
+    wait_for(lambda: not networks & {_network(pid) for pid in psutil.pids()}, "the end of the lab's networks")
     Internet(scenario, SEED, tmp_path / "next").close()  # whoever is next removes the sockets
     assert not list(Path(tempfile.gettempdir()).glob(f"redhand-lab-{process.pid}-*"))
 
