@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from porosity.plan import Plan
+
 HOUR = 3600
 MOST_VECTORS = 5
 
@@ -32,17 +34,20 @@ def command(
 
     from porosity import estimates, study  # noqa: PLC0415
 
-    made = estimates.make(study.open(directory), rules, hours * HOUR, paths)
+    opened = study.open(directory)
+    made = estimates.make(opened, rules, hours * HOUR, paths)
     if as_json:
         print(json.dumps(made))
         return
-    _show(made, Console(soft_wrap=True, highlight=False))
+    _show(made, opened.plan, Console(soft_wrap=True, highlight=False))
     print(f"next: redhand porosity report {directory}")
 
 
-def _show(made: dict[str, Any], console: Console) -> None:
+def _show(made: dict[str, Any], plan: Plan, console: Console) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+
+    from porosity.report.found import ways  # noqa: PLC0415
 
     table = Table("resolver", "by any own way", "asked plainly", "over-blocked", box=None, padding=(0, 2, 0, 0))
     for each in made["headline"]:
@@ -52,8 +57,7 @@ def _show(made: dict[str, Any], console: Console) -> None:
     console.print(table)
     for each in made["headline"]:
         if leaking := each["leaking"]:
-            more = f" and {len(leaking) - MOST_VECTORS} more" if len(leaking) > MOST_VECTORS else ""
-            console.print(f"{escape(each['resolver'])} leaks by {', '.join(leaking[:MOST_VECTORS])}{more}")
+            console.print(f"reached at {escape(each['resolver'])}: {escape(ways(plan, leaking, MOST_VECTORS))}")
     for each in made["reach"]:
         if not each["path"] and not each["list"] and not each["vantage"]:
             console.print(f"Effective reach, all paths: {_share({**each, 'share': each['reach']})}")

@@ -44,7 +44,7 @@ def _show(made: Written) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     from porosity.report import limits, page  # noqa: PLC0415
-    from porosity.report.found import between, percent  # noqa: PLC0415
+    from porosity.report.found import between, percent, ways  # noqa: PLC0415
 
     found = made.found
     out = Console(soft_wrap=True, highlight=False)
@@ -68,9 +68,8 @@ def _show(made: Written) -> None:
     out.print(table)
     for said in found.said["headline"]:
         if said["leaking"]:
-            more = len(said["leaking"]) - MOST_VECTORS
-            worst = ", ".join(said["leaking"][:MOST_VECTORS]) + (f" and {more} more" if more > 0 else "")
-            out.print(f"reached at {escape(said['resolver'])} by {escape(worst)}")
+            told_by = ways(found.study.plan, said["leaking"], MOST_VECTORS)
+            out.print(f"reached at {escape(said['resolver'])}: {escape(told_by)}")
     first = next(limits.of(found))
     out.print(f"[yellow]limits:[/yellow] {escape(first)} More in the report.")
     out.print(f"{escape(str(made.page))}, {len(made.figures)} figures, {len(made.tables)} tables")

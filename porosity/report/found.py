@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from blocklists.errors import RedHandError, StoreError
 from porosity import estimates
+from porosity.estimating.verdicts import OWN
+from porosity.plan import Plan
 from porosity.study import Study
 
 Row = dict[str, Any]
@@ -79,6 +81,17 @@ def read(study: Study) -> Found:
 def _table(study: Study, name: str) -> list[Row]:
     rows: list[Row] = pq.read_table(study.estimates / f"{name}.parquet", schema=estimates.TABLES[name]).to_pylist()
     return rows
+
+
+def ways(plan: Plan, leaking: Sequence[str], most: int) -> str:
+    """By which vectors names were reached, in words: those that the resolver can close itself, and then those round it; of either so many at most."""
+    families = {each.id: each.family for each in plan.vectors}
+    own, round = ([each for each in leaking if (families[each] in OWN) is closes] for closes in (True, False))
+
+    def some(vectors: list[str]) -> str:
+        return ", ".join(vectors[:most]) + (f" and {len(vectors) - most} more" if len(vectors) > most else "")
+
+    return "; ".join([some(own)] * bool(own) + [f"round it by {some(round)}"] * bool(round))
 
 
 def percent(share: float | None) -> str:

@@ -21,7 +21,7 @@ from porosity import estimates, parts
 from porosity.cli import app
 from porosity.plan import Trial
 from porosity.report import curves, limits, matrix, page, shares, style, write
-from porosity.report.found import NothingEstimated, percent, read
+from porosity.report.found import NothingEstimated, percent, read, ways
 from porosity.report.write import Written
 from porosity.study import Study
 from tests.landing.browsers import faults
@@ -220,6 +220,13 @@ def test_many_resolvers_are_a_table_and_a_dead_one_fills_no_rows(tmp_path: Path)
     drawn = (made.report / "figures" / "matrix.svg").read_text(encoding="utf-8")
     assert ">type-https<" in drawn
     assert ">type-aaaa<" not in drawn
+
+
+def test_ways_round_a_resolver_are_not_told_as_its_own(study: Study) -> None:
+    vectors = tuple(replace(each, id=f"v{number}", family="name" if number else "other resolvers") for number, each in enumerate(study.plan.vectors))
+    plan = replace(study.plan, vectors=vectors)
+    assert ways(plan, ["v0", "v1", "v2"], 1) == "v1 and 1 more; round it by v0"
+    assert ways(plan, ["v0"], 4) == "round it by v0"
 
 
 def test_what_no_resolver_is_given_with_is_said_once() -> None:
