@@ -79,6 +79,15 @@ def wait_for(condition: Callable[[], Found], what: str, deadline: float = DEADLI
     return result
 
 
+def memory(octets: int) -> Path | None:
+    """Where files are held in memory, when so many octets have room there: for what must outlive its processes, not the machine.
+
+    Nothing there waits for a disk, which is most of the time of a test that writes as safely as the product does, a hundred times over.
+    """
+    found = Path("/dev/shm")
+    return found if os.access(found, os.W_OK) and shutil.disk_usage(found).free > octets else None
+
+
 def starved(*processes: int) -> float:
     """Seconds so far that the threads of these processes, as far as they live, were ready to run and had no core (proc(5): schedstat).
 

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from landing import counts
 from landing.counts import ALARM, KEPT_DAYS, MOST_DAYS, MOST_ORDERS, OTHER, Counts
 from tests.landing.samples import order, put_in_force
 from tests.landing.server import Landing
-from tests.tools import DEADLINE
+from tests.tools import DEADLINE, memory
 
 DEAF = Alarms(lambda _: True)
 DAY = counts.day_of(1_795_000_000)
@@ -45,10 +46,12 @@ def test_processes_one_after_another_add_up(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.sampled_from("abc"), max_size=3), st.booleans()), max_size=30))
-def test_what_is_noted_is_what_is_written_however_often_it_is_flushed(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, list[str], bool]]
-) -> None:
-    state_dir = tmp_path_factory.mktemp("counts")
+def test_what_is_noted_is_what_is_written_however_often_it_is_flushed(steps: list[tuple[int, list[str], bool]]) -> None:
+    with TemporaryDirectory(dir=memory(1 << 26)) as directory:
+        _check_written(Path(directory), steps)
+
+
+def _check_written(state_dir: Path, steps: list[tuple[int, list[str], bool]]) -> None:
     found = Counts(state_dir, DEAF)
     expected: dict[int, dict[str, int]] = {}
     for day, references, flush in steps:

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.tools import wait_for
+from tests.tools import memory, wait_for
 
 _LIBC = ctypes.CDLL(None)
 ROLE = "desk"
@@ -116,9 +116,7 @@ def serving(durable: bool = False) -> Iterator[Server]:
     """A server that runs; its files go with it."""
     # Not pytest's own directory: that is the user's alone, and the server is another user. Its path is short enough for a socket's.
     # In memory where there is room: what dies here is the processes, not the machine.
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
-    directory = Path(tempfile.mkdtemp(prefix="redhand-pg-", dir=memory if roomy else None))
+    directory = Path(tempfile.mkdtemp(prefix="redhand-pg-", dir=memory(ROOM)))
     made: Server | None = None
     try:
         made = Server(directory, durable)

@@ -19,6 +19,7 @@ from authority.desk.roles import CLOCK, LOG, Actor
 from authority.desk.states import CLOSED, ENDING, OPEN, ORDERED, STATES, STEPS, State
 from authority.desk.tables import Appeal, Audit, Base, Case, Clock, Event, Message, Recommendation
 from tests.authority.desk.cases.house import DAY, HOUR, NOW, PUBLIC, House
+from tests.tools import memory
 
 RULES = procedure.load(procedure.DEFAULT).clocks
 NAMES = st.sampled_from(["a.test", "b.test"])
@@ -53,7 +54,7 @@ class Desk(RuleBasedStateMachine):
 
     @classmethod
     def begin(cls) -> None:
-        cls.directory = Path(tempfile.mkdtemp(prefix="machine-"))
+        cls.directory = Path(tempfile.mkdtemp(prefix="machine-", dir=memory(1 << 26)))
         cls.house = House(cls.directory / "house", hook="/bin/true")
 
     @classmethod
