@@ -31,7 +31,7 @@ def connect(study: Study, vantages: Sequence[str] | None = None, memory: str = M
     Raises StoreError when some observations belong to another plan.
     """
     sealed, unsealed = observations.stored(study, vantages)
-    path, held = spill.room(study.directory)
+    path, held = spill.room(study.directory, elsewhere=True)
     database = duckdb.connect(
         ":memory:",
         config={

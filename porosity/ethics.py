@@ -168,6 +168,8 @@ def _address(resolver: str, text: str) -> Address:
 def _permit(who: str, address: Address, allowed: Allowed | None, path: Path | None, contact: str, rate: int | None) -> Permit:
     if by := free(address):
         return Permit(rate, by)
+    if address.is_multicast:
+        raise NotAllowed(f"{who} is a group, and one question would go to all in it; give the address of one server")
     if allowed is None:
         raise NotAllowed(
             f"{who} is neither on loopback nor in the lab; to ask it, name the file that lists it, with --allow, each time; and once, in the plan,"

@@ -112,7 +112,7 @@ def cells(study: Study, vantage: str) -> Iterator[tuple[int, list[Observation]]]
     Cells are measured in random order: what is too much for memory is dealt out to files by ranges of trials, each of which is then sorted.
     """
     measured = study.plan.measured
-    with spill.spilling(study.directory) as room:
+    with spill.spilling(study.directory, elsewhere=True) as room:
         for table in _ranges(study, vantage, room):
             order = [("trial", "ascending"), ("ask", "ascending")]
             ordered = (row for each in table.sort_by(order).to_batches(max_chunksize=10_000) for row in rows(each))

@@ -13,6 +13,9 @@ from porosity import estimates
 from porosity.report import matrix
 from porosity.report.found import Found, Row
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula, at the beginning of a cell."""
+
 
 def make(found: Found) -> Iterator[tuple[str, list[Row]]]:
     """Each table by its name, in shares (0 to 1) and seconds; those that have rows."""
@@ -36,7 +39,7 @@ def _headline(found: Found, said: Row) -> Row:
 
 
 def as_csv(rows: list[Row]) -> bytes:
-    """RFC 4180, UTF-8: lists with spaces between, nothing for what is not known."""
+    """RFC 4180, UTF-8: lists with spaces between, nothing for what is not known, an apostrophe before what would be a formula."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\r\n")
     writer.writeheader()
@@ -52,7 +55,10 @@ def as_json(rows: Iterable[Row]) -> bytes:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
-        return " ".join(map(str, value))
+        value = " ".join(map(str, value))
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        # Names, ids and sources are others' texts: a spreadsheet must not reckon with them. The JSON beside has them as they are.
+        return f"'{value}"
     return "" if value is None else _plain(value) if isinstance(value, datetime) else value
 
 

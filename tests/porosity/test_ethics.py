@@ -111,6 +111,12 @@ def test_an_ipv4_address_is_not_asked_in_the_form_of_another(tmp_path: Path, add
         permits(at(address), listed, "me@university.example", None)
 
 
+@pytest.mark.parametrize("address", ["224.0.0.251", "[ff02::fb]:53"])
+def test_a_group_is_nobody_who_could_agree(tmp_path: Path, address: str) -> None:
+    with pytest.raises(NotAllowed, match="is a group"):
+        permits(at(address), allow(tmp_path, "224.0.0.251\nff02::fb\n"), "me@university.example", None)
+
+
 def test_one_server_has_one_rate_however_its_address_is_written() -> None:
     found = permits(at("[2001:DB8::0:1]:53", "tls://[2001:db8::1]:853"), None, "", 7)
     assert found == {"2001:db8::1": Permit(7, "lab")}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import json
+import os
 import struct
+import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
@@ -14,10 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from porosity import database, journal, observations, order, parts, readings, study, vectors
+from blocklists.errors import DiskError
+from porosity import database, journal, observations, order, parts, readings, spill, study, vectors
 from porosity.cli import app
 from porosity.interchange import zdns
 from porosity.journal import Journal
+from porosity.report import tables
 from porosity.transports.mux import judge, question_end
 from porosity.words import message
 from tests.porosity.studies import made, observed, planned
@@ -148,3 +154,30 @@ def test_what_others_wrote_is_only_shown(tmp_path: Path) -> None:
     assert all(character.isprintable() or character == "\n" for character in said.output)
     with pytest.raises(duckdb.Error), database.connect(study.open(tmp_path / "study")) as base:
         base.execute("SELECT * FROM read_csv('https://127.0.0.1:1/list.csv')")
+
+
+def test_a_table_is_no_program_of_a_spreadsheet() -> None:
+    """A name such as `=cmd|…` is a name, and a share below nothing would be a number all the same."""
+    rows = [{"name": "=cmd|' /C calc'!a.test", "vectors": ["+1", "-2"], "share": -0.5, "list": "@orders", "source": "\tx"}]
+    _, line = tables.as_csv(rows).decode().splitlines()
+    assert next(csv.reader([line])) == ["'=cmd|' /C calc'!a.test", "'+1 -2", "-0.5", "'@orders", "'\tx"]
+    assert json.loads(tables.as_json(rows))[0]["name"] == rows[0]["name"], "and as it is beside"
+
+
+def test_a_study_that_cannot_be_written_to_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = made(tmp_path / "study")
+    with Journal(of, "here") as kept:
+        kept.append(observed(of, 1))
+    real = tempfile.mkdtemp
+
+    def mkdtemp(prefix: str, dir: Path | None = None) -> str:
+        if dir == of.directory:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(dir))
+        return real(prefix=prefix, dir=tmp_path)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    with database.connect(of) as base:
+        assert base.sql("SELECT count(*) FROM observations").fetchall() == [(1,)]
+    assert len(list(observations.cells(of, "here"))) == 1
+    with pytest.raises(DiskError, match="Read-only"), spill.spilling(of.directory):
+        pass
