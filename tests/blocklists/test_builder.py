@@ -457,9 +457,11 @@ def test_killed_at_random_instants_it_leaves_a_whole_version(house: House) -> No
     house.write("own", contents[1])
     assert result(process(), write_job(house.job()))["ok"]
     identities.add(current(house).identity)
-    killed = 0
-    for round_number in range(12):
+    killed = round_number = 0
+    while killed < 8 and round_number < 60:
+        round_number += 1
         house.write("own", contents[round_number % 2])
+        started = time.monotonic()
         run = process()
         assert run.stdin is not None
         run.stdin.write(write_job(house.job()))
@@ -470,13 +472,15 @@ def test_killed_at_random_instants_it_leaves_a_whole_version(house: House) -> No
         except subprocess.TimeoutExpired:
             run.kill()
             killed += 1
+        else:
+            whole = min(whole, time.monotonic() - started)  # the machine was busier when it was measured
         run.communicate()
         version = current(house)
         assert version.notice == ""
         assert version.identity in identities
         letter = "a" if blocked(version, "a7.example") else "b"
         assert blocked(version, "a7.example", "b7.example") == [f"{letter}7.example"]
-    assert killed > 0
+    assert killed == 8
     house.write("own", contents[0])
     assert house.build().alarms == []
     assert blocked(current(house), "a7.example", "b7.example") == ["a7.example"]

@@ -15,6 +15,7 @@ from blocklists.log.tree import Tree
 from tests.blocklists.feed.authority import Authority, order, withdrawal
 from tests.blocklists.feed.mirror import Mirror
 from tests.blocklists.feed.operator import Operator
+from tests.tools import DEADLINE
 
 ROUNDS = int(os.environ.get("REDHAND_KILLS", "100"))
 FIRST_LOOKS = max(5, ROUNDS // 20)
@@ -45,7 +46,7 @@ def looks(operator: Operator, mirror: Mirror) -> Iterator[Looks]:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()
-    process.wait(10)
+    process.wait(DEADLINE)
     process.stdout.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from porosity.lab.places import LabError
 from porosity.lab.spaces import PROGRAMS, Machine, cable, end
-from tests.tools import require, require_root, wait_for
+from tests.tools import DEADLINE, require, require_root, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -34,7 +34,7 @@ def test_two_machines_hear_each_other_and_nobody_else(tmp_path: Path) -> None:
         ask = "import socket; print(socket.create_connection(('192.0.2.1', 80), 5).recv(9))"
         wait_for(lambda: ":80 " in one.run("cat", "/proc/net/tcp").replace("0050 ", ":80 "), "the server")
         assert other.run(sys.executable, "-c", ask) == "b'here'\n"
-        server.wait(5)
+        server.wait(DEADLINE)
         with Machine("apart") as apart, pytest.raises(LabError, match=r"unreachable|refused|timed out"):
             apart.run(sys.executable, "-c", ask)
 

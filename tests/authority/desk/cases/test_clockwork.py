@@ -18,7 +18,7 @@ from authority.desk.desk import Desk
 from authority.desk.errors import BadField
 from authority.desk.tables import Audit, Clock, Person
 from tests.authority.desk.cases.house import DAY, HOUR, House
-from tests.tools import wait_for
+from tests.tools import DEADLINE, wait_for
 
 DOCS = Path(__file__).parents[4] / "docs"
 
@@ -189,7 +189,7 @@ def test_the_worker_does_all_this_until_it_is_told_to_stop(tmp_path: Path) -> No
             )
             wait_for(lambda: house.messages("overdue"), "people were told what is overdue")
             child.stdin.close()
-            assert child.wait(10) == 0
+            assert child.wait(DEADLINE) == 0
         finally:
             child.kill()
     house.desk.close()
