@@ -159,6 +159,9 @@ def test_every_role_is_rotated_and_a_stolen_key_taken_out(people: People, here: 
         people.sign(packets["root"], ORIGIN, "root-2", "root-3")
         people.sign(packets["targets"], ORIGIN, "targets-2", "targets-3")
         redhand("publish", here, *packets.values())
+        draft = tmp_path / "order.packet.json"
+        redhand("draft", written(tmp_path / "order.yaml", order()), "--dir", here, "-o", draft)
+        people.sign(draft, "www.site.test", "officer-1", "officer-2")
         redhand("revoke", here, "officer-2", "--since", "0")
         people.sign(packets["targets"], ORIGIN, "targets-3")
         redhand("publish", here, packets["targets"])
@@ -166,11 +169,11 @@ def test_every_role_is_rotated_and_a_stolen_key_taken_out(people: People, here: 
         assert someone.policy is not None
         assert [each.since for each in someone.policy.compromised] == [0]
         assert client(tmp_path / "new", here).look(base) == seen
-    draft = tmp_path / "order.packet.json"
-    redhand("draft", written(tmp_path / "order.yaml", order()), "--dir", here, "-o", draft)
-    people.sign(draft, "www.site.test", "officer-1", "officer-2")
     with pytest.raises(RedHandError, match=r"without compromised keys 1 did.*signature\.compromised"):
         redhand("publish", here, draft)
+    redhand("draft", tmp_path / "order.yaml", "--dir", here, "-o", draft)
+    with pytest.raises(RedHandError, match="does not count for this directive"):
+        people.sign(draft, "www.site.test", "officer-2")
 
 
 def test_the_ceremonys_file_edited_is_the_next_policy(people: People, here: Path, ceremony: Path) -> None:
