@@ -137,7 +137,8 @@ class Scene:
 
         That keys are vouched for says nothing of signatures, and a control that validates fails where these are bad.
         """
-        if any(each.reading.verified for each in self._own_answers):
+        # DS records are the zone's above, and good there whatever the name's own signatures are.
+        if any(each.reading.verified and _DS not in each.asked.types for each in self._own_answers):
             return True
         vouched = any(isinstance(item, tuple) and item[0] == _DS for each in self._own_answers for item in each.items)
         return vouched and not any(each.reading.rcode == _SERVFAIL for each in self._own_answers)
