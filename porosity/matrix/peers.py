@@ -86,7 +86,7 @@ PEERS: tuple[Peer, ...] = (
         ("unbound", "-V"),
         lambda setup: configurations.unbound(setup, ["ede: yes", "cache-max-ttl: 0", "rrset-cache-size: 0", "msg-cache-size: 0"]),
         told="`cache-max-ttl: 0`, `rrset-cache-size: 0` and `msg-cache-size: 0`, at the price of the cache (else it follows a CNAME record that is in"
-        " its cache without its policy: who asks first is kept back, who asks next is not; Unbound issue 954, mended after this version), `ede: yes`",
+        " its cache without its policy: who asks first is kept back, who asks next is not; Unbound issue 954, closed since), `ede: yes`",
         reasons={"name-svcb-service": _HINTS},
         remark="This version says nothing (EDE) of a policy's own records.",
     ),

@@ -1,0 +1,1 @@
+rpzFile("$DIR/rpz.zone", {policyName="orders", extendedErrorCode=16})
