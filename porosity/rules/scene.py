@@ -133,15 +133,14 @@ class Scene:
 
     @lazy
     def secure(self) -> bool:
-        """Whether a control found signatures of the name good; or the zone above vouches for its keys (RFC 4035, section 4.3) and no control fails.
+        """Whether the name's signatures are good: a control says so, or the zone above vouches for its keys (RFC 4035, section 4.3); and none fails.
 
-        That keys are vouched for says nothing of signatures, and a control that validates fails where these are bad.
+        Keys may be good, and what vouches for them, where the signatures of all else are not: a control that validates then fails at that.
         """
-        # DS records are the zone's above, and good there whatever the name's own signatures are.
-        if any(each.reading.verified and _DS not in each.asked.types for each in self._own_answers):
-            return True
+        if any(each.reading.rcode == _SERVFAIL for each in self._own_answers):
+            return False
         vouched = any(isinstance(item, tuple) and item[0] == _DS for each in self._own_answers for item in each.items)
-        return vouched and not any(each.reading.rcode == _SERVFAIL for each in self._own_answers)
+        return vouched or any(each.reading.verified for each in self._own_answers)
 
     @lazy
     def _own_answers(self) -> list[Seen]:
