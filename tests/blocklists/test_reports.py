@@ -211,9 +211,10 @@ def test_killed_at_any_instant_what_was_received_is_there_and_whole(tmp_path: Pa
         child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        time.sleep(draw.uniform(0, 0.1))
+        said = "".join(child.stdout.readline() for _ in range(draw.randrange(3, 6)))
+        time.sleep(draw.uniform(0, 0.03))  # and somewhere in the middle of the next
         child.send_signal(signal.SIGKILL)
-        for line in child.stdout.read().splitlines(keepends=True):
+        for line in (said + child.stdout.read()).splitlines(keepends=True):
             what, _, reference = line.rstrip("\n").partition(" ")
             if line.endswith("\n"):
                 (kept if what == "kept" else taken).add(reference)
