@@ -6,11 +6,12 @@ import os
 import random
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -99,6 +100,20 @@ def starved(*processes: int) -> float:
             with suppress(OSError, IndexError):  # a thread that has just ended; a kernel that does not count
                 waited += int(counted.read_text("ascii").split()[1])
     return waited / 1e9
+
+
+def ended(process: subprocess.Popen[Any], number: int) -> float:
+    """Sends a process a signal and waits for its end; the seconds that took, less those that it, or we, stood in line for a core."""
+    lines = os.getpid(), process.pid
+    stood, began = starved(*lines), time.monotonic()
+    process.send_signal(number)
+    last = stood
+    while process.poll() is None:
+        if time.monotonic() > began + DEADLINE:
+            pytest.fail(f"process {process.pid} did not end within {DEADLINE:g} s of signal {number}")
+        last = max(last, starved(*lines))
+        time.sleep(0.005)
+    return time.monotonic() - began - (last - stood)
 
 
 def in_time(act: Callable[[int], float | None], seconds: float, tries: int = 5) -> bool:
