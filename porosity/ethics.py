@@ -1,4 +1,5 @@
-"""Whom a study may ask, and how fast. Loopback and the lab's addresses freely; anybody else only by a list of who agreed, with a contact and a rate.
+"""Whom a study may ask, and how fast. Loopback freely, and the lab's addresses from inside a lab; anybody else only by a list of who agreed, with a
+contact and a rate.
 
 The list is a text file, a line for each address or network and, behind it, the questions a second that its operator agreed to, if more than the
 usual:
@@ -34,6 +35,8 @@ LAB = tuple(
     )
 )
 """Addresses of documentation (RFC 5737, RFC 3849, RFC 9637) and of benchmarks (RFC 2544): nobody on the internet has them, and labs may."""
+LAB_MARK = "redhand-lab"
+"""Name of a network interface that every machine of a lab has, and nobody else: what is sent there to the lab's addresses goes nowhere else."""
 WIDEST = {4: 16, 6: 32}
 """Shortest prefixes of a line, by IP version: what one provider has."""
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")

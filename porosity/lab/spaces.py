@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from porosity.ethics import LAB_MARK
 from porosity.lab import places
 from porosity.lab.addresses import NETWORKS
 from porosity.lab.places import END_SECONDS, LabError, Place, program
@@ -43,7 +44,8 @@ class Machine(Place):
         """Of the process that holds the namespaces, once it is ready."""
         mounts = [f"mount --bind {shlex.quote(str(ours))} {shlex.quote(theirs)}" for theirs, ours in (files or {}).items()]
         up = f"{program('ip')} link set lo up"
-        prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, up, *more, "echo", "exec sleep infinity"])
+        mark = f"{program('ip')} link add {LAB_MARK} type veth peer name {LAB_MARK}-far"  # never up: it is there to be seen
+        prepare = "; ".join(["set -e", "mount --make-rprivate /", *mounts, up, mark, *more, "echo", "exec sleep infinity"])
         self._keeper = subprocess.Popen(  # noqa: S603 - our own words
             super().command("unshare", "--net", "--mount-proc", "--pid", "--fork", "--kill-child", "sh", "-c", prepare),
             stdin=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ address, those of one port are.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from blocklists.errors import ConfigurationError
 from porosity import ethics
 from porosity.bucket import Bucket
-from porosity.ethics import Permit
+from porosity.ethics import NotAllowed, Permit
 from porosity.transports.doh import doh
 from porosity.transports.doq import doq
 from porosity.transports.mux import Transport, Try
@@ -59,7 +60,11 @@ class Ways:
     """The ways to all servers that a study may ask."""
 
     def __init__(self, permits: Mapping[str, Permit], patience: Patience, ca: Path | None = None, contact: str = "") -> None:
-        """`ca`: a PEM file of who vouches for certificates, instead of those the system trusts. Raises ConfigurationError for another."""
+        """`ca`: a PEM file of who vouches for certificates, instead of those the system trusts.
+
+        Raises ConfigurationError for another, and NotAllowed for a lab's address outside a lab.
+        """
+        _hold_in_lab(permits)
         self._permits = permits
         self._patience = patience
         self._ca = ca
@@ -179,3 +184,13 @@ def _context(ca: Path | None, alpn: str) -> ssl.SSLContext:
         raise ConfigurationError(f"{ca} holds no certificates ({why}); name a PEM file of who signed those of the resolvers") from None
     context.set_alpn_protocols([alpn])
     return context
+
+
+def _hold_in_lab(permits: Mapping[str, Permit]) -> None:
+    """What is sent to a lab's address from outside one leaves the machine by its default route."""
+    of_lab = [address for address, permit in permits.items() if permit.by == "lab"]
+    if of_lab and ethics.LAB_MARK not in (name for _, name in socket.if_nameindex()):
+        raise NotAllowed(
+            f"{of_lab[0]} is an address for documentation and labs, and this is no machine of a lab: questions to it would leave by the default"
+            " route. Give your own resolver's address, or be in a lab: redhand lab up says how"
+        )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from porosity.ethics import LAB_MARK
 from porosity.lab.spaces import PROGRAMS, Machine, cable
 from tests.resolver.servers import ENVIRONMENT
 from tests.tools import DEADLINE, require, require_root, wait_for
@@ -46,6 +47,19 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Pat
 
 def arrived(seen: Path) -> list[tuple[float, int]]:
     return [(float(time), int(port)) for time, port in (line.split() for line in seen.read_text().splitlines()[1:] if line.count(" ") == 1)]
+
+
+def test_the_labs_addresses_are_asked_by_its_machines_alone(far: tuple[Machine, Path], tmp_path: Path) -> None:
+    one, seen = far
+    one.ip([f"link delete {LAB_MARK}", f"route add default via {THERE}"])
+    (tmp_path / "names.txt").write_text("n.test\n")
+    study = ("--study", str(tmp_path / "study"), "--neighbours", "0", "--timeout", "0.2")
+    words = ("porosity", "probe", str(tmp_path / "names.txt"), "--resolver", "theirs=192.0.2.53", "--canary", "ok.example", *study)
+    line = one.command(sys.executable, "-P", "-m", "redhand", *words)
+    done = subprocess.run(line, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert "192.0.2.53 is an address for documentation and labs" in " ".join(done.stderr.split())
+    assert arrived(seen) == []
 
 
 def test_only_what_was_agreed_to_leaves(far: tuple[Machine, Path], tmp_path: Path) -> None:
