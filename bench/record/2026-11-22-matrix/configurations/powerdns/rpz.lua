@@ -1,1 +1,0 @@
-rpzFile("$DIR/rpz.zone", {policyName="orders"})
