@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,7 +189,7 @@ def _context(ca: Path | None, alpn: str) -> ssl.SSLContext:
 
 def _hold_in_lab(permits: Mapping[str, Permit]) -> None:
     """What is sent to a lab's address from outside one leaves the machine by its default route."""
-    of_lab = [address for address, permit in permits.items() if permit.by == "lab"]
+    of_lab = [address for address in permits if ethics.free(ip_address(address)) == "lab"]
     if of_lab and ethics.LAB_MARK not in (name for _, name in socket.if_nameindex()):
         raise NotAllowed(
             f"{of_lab[0]} is an address for documentation and labs, and this is no machine of a lab: questions to it would leave by the default"
