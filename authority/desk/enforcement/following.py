@@ -43,7 +43,7 @@ def take(session: Session, policy: Policy, start: int, piece: Sequence[Entry], n
     for chain in chains.values():
         for each in chain:
             if dues.get((each.log_index, each.kind), each.due_at) != each.due_at:
-                _postpone(session, each, records, weeks)
+                _postpone(session, each, records, weeks, now)
             if ends.get((each.log_index, each.kind), each.end_at) != each.end_at:
                 _forgo(session, each, records, weeks)
     rows.count(session, [each.log_index for each in made], weeks)
@@ -123,12 +123,14 @@ def _owed(made: Sequence[Obligation | Bound], record: OperatorRecord, now: int) 
     return found
 
 
-def _postpone(session: Session, obligation: Obligation, records: Mapping[str, OperatorRecord], weeks: dict[str, set[int]]) -> None:
-    """A suspension moved what was due."""
+def _postpone(session: Session, obligation: Obligation, records: Mapping[str, OperatorRecord], weeks: dict[str, set[int]], now: int) -> None:
+    """A suspension moved what was due; who was judged already, for an operator that left, is judged anew."""
     found = rows.load(session, Enforcement.log_index == obligation.log_index, Enforcement.kind == obligation.kind)
     for row in found:
         weeks[row.operator].add(rows.week(row.due_at))
-        row.due_at = fulfilment.due(obligation, records[row.operator].away)
+        away = records[row.operator].away
+        row.due_at = fulfilment.due(obligation, away)
+        row.outcome = fulfilment.judge(row, obligation, fulfilment.left_at(away), now)
         weeks[row.operator].add(rows.week(row.due_at))
     rows.postpone(session, found)
 

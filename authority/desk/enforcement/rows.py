@@ -55,9 +55,9 @@ def change(session: Session, rows: Iterable[Row]) -> None:
 
 
 def postpone(session: Session, rows: Iterable[Row]) -> None:
-    """When they are due."""
-    if made := [{**{name: getattr(row, name[2:]) for name in _KEY}, "due_at": row.due_at} for row in rows]:
-        session.connection().execute(update(_TABLE).where(*_SAME).values(due_at=bindparam("due_at")), made)
+    """When they are due, and what came of them by that."""
+    if made := [{**{name: getattr(row, name[2:]) for name in _KEY}, "due_at": row.due_at, "outcome": row.outcome} for row in rows]:
+        session.connection().execute(update(_TABLE).where(*_SAME).values(due_at=bindparam("due_at"), outcome=bindparam("outcome")), made)
 
 
 def of(session: Session, indexes: Iterable[int]) -> dict[tuple[int, str], Bound]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -126,6 +126,8 @@ def same(world: World) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=tuple(each for each in Phase if each is not Phase.explain))
 @given(events=st.lists(EVENTS, min_size=15, max_size=40))
+# An operator leaves and a suspension moves what it owed, both seen at one look.
+@example(events=[("block", 0, 0, None, 2, False, 1), ("look",), ("suspend", 0, 0), ("pass", 25 * HOUR), ("registry", 2), ("look",)])
 def test_the_fold_that_goes_on_is_the_one_that_reads_everything(made: Made, tmp_path_factory: pytest.TempPathFactory, events: list[Any]) -> None:
     world = World(made, tmp_path_factory.getbasetemp() / f"world-{next(NUMBERS)}")
     try:
