@@ -112,7 +112,7 @@ def settle(session: Session, desk: Desk, order: Order, index: int, actor: Actor,
         recommendations.recommend(session, desk, actor if actor.may("review.decide") else LOG, case.number, why, now, index=index)
     else:
         steps.take(session, case, step, actor, why, now, desk.procedure(session), **details)
-    order.log_index, order.published_at = index, now
+    order.log_index, order.published_at, order.ended_at = index, now, None  # what the log has was not dropped, whoever dropped it here meanwhile
     if isinstance(read, Directive) and read.targets:
         case.order_id, case.ends_at = order.order_id, details["expires_at"]
     notices.follow(session, desk, case, step, now)

@@ -110,6 +110,7 @@ def test_an_order_published_past_the_desk_is_known_and_can_be_lifted(house: Hous
     assert house.last(number).step == "published_elsewhere"
     with house.desk.store.reading() as session:
         assert session.scalars(select(Audit).where(Audit.action == "order.unexpected", Audit.object == f"order:{number}")).one().who == LOG.name
+        assert ordering.find_order(session, order.digest).ended_at is None, "it is in force, and no dropped draft"
     house.follow(number, "withdraw", "north-1")
     assert "past.test" not in house.blocked()
 
