@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from authority.desk.cli import app as desk
+from authority.desk import cli
 from authority.desk.commands.context import Setting
 from redhand import privileges
 from redhand.cli import load
 from redhand.rooms import ConfigAnywhere
 
-__all__ = ["desk"]
+# A program of our own of the room's commands: the room's stays as it is for who uses it otherwise.
+desk = typer.Typer(name="desk", no_args_is_help=True, add_completion=False)
+desk.registered_commands += cli.app.registered_commands
+desk.registered_groups += cli.app.registered_groups
 
 
 @desk.callback(cls=ConfigAnywhere, epilog="Begin with: redhand desk init --example. Then: redhand desk serve")

@@ -15,7 +15,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("redhand", deadline=None, print_blob=True, derandomize=False)
-settings.register_profile("ci", settings.get_profile("redhand"), suppress_health_check=[HealthCheck.too_slow], max_examples=300)
+settings.register_profile("ci", settings.get_profile("redhand"), suppress_health_check=[HealthCheck.too_slow], max_examples=200)
 settings.load_profile("ci" if os.environ.get("REDHAND_CI") == "1" else "redhand")
 
 

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from authority.desk import cli as desk_cli
+from blocklists import cli as blocklists_cli
 from redhand import __version__
 from redhand.config import Settings
+from redhand.desk import desk
+from redhand.rooms import blocklist
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -169,3 +173,12 @@ def test_a_port_in_use_is_one_message(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert run.stderr.startswith(f"redhand: 127.0.0.1:{port} (UDP) is in use by ")
     assert "set resolver.listen to another port" in run.stderr
+
+
+def test_the_front_door_leaves_the_rooms_own_programs_as_they_are() -> None:
+    """Else a room's command behaves in one process as nobody would see it in another."""
+    assert desk.registered_groups == desk_cli.app.registered_groups
+    assert desk.registered_callback is not None
+    assert desk_cli.app.registered_callback is None
+    assert blocklist.registered_callback is not None
+    assert blocklists_cli.app.registered_callback is None
