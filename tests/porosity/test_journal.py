@@ -116,9 +116,9 @@ def test_observations_of_another_plan_are_refused(tmp_path: Path) -> None:
         folder.parent.mkdir(exist_ok=True)
         if not folder.exists():
             os.symlink(of.observations("here"), folder)
-        with pytest.raises(StoreError, match="(for|of) another plan"):
+        with pytest.raises(StoreError, match=r"(for|of) another plan"):
             observations.done(other, "here")
-        with pytest.raises(StoreError, match="(for|of) another plan"):
+        with pytest.raises(StoreError, match=r"(for|of) another plan"):
             Journal(other, "here")
     assert len(recorded(of)) == 2
 
